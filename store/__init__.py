@@ -1,0 +1,1 @@
+"""PostgreSQL, the queue of record: schema, migrations, sealing, and all SQL."""

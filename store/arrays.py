@@ -1,0 +1,25 @@
+"""Arrays as PostgreSQL reads them, built in one pass.
+
+psycopg turns a list into an array one element at a time in Python; for thousands of short values a
+batch, joining their text is several times cheaper and gives the server the same parameter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["numbers", "texts"]
+
+_QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"'})
+
+
+def numbers(values: Iterable[int | None]) -> str:
+    """`{1,2,NULL}` for a `bigint[]` or `smallint[]` parameter."""
+    return "{%s}" % ",".join(["NULL" if value is None else str(value) for value in values])
+
+
+def texts(values: Iterable[str | None]) -> str:
+    """`{"a","b",NULL}` for a `text[]`, `uuid[]` or `jsonb[]` parameter; any text without NUL is safe."""
+    return "{%s}" % ",".join(
+        ["NULL" if value is None else f'"{value.translate(_QUOTED)}"' for value in values]
+    )

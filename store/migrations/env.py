@@ -1,0 +1,26 @@
+"""How Alembic runs our migrations: one at a time on a database, each in its transaction, never waiting long."""
+
+from alembic import context
+from sqlalchemy import text
+
+from store.database import engine
+from store.schema import metadata
+
+# A migration that cannot get its lock must give up before the requests behind it pile up.
+LOCK_TIMEOUT = "5s"
+STATEMENT_TIMEOUT = "10min"
+
+
+def run() -> None:
+    with engine(context.config.attributes["database_url"]).connect() as conn:
+        # Held for the session, so that two `migrate` at once run one after the other.
+        conn.execute(text("SELECT pg_advisory_lock(hashtext('rxledger.migrations'))"))
+        conn.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+        conn.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        conn.commit()
+        context.configure(connection=conn, target_metadata=metadata, transaction_per_migration=True)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run()

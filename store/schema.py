@@ -1,0 +1,135 @@
+"""The schema, as SQLAlchemy sees it: what the migrations must arrive at, and what people query.
+
+What stands in the clear is listed in docs/decisions: ids, tokens, kinds, states, signals, times and codes.
+`sealed` and `detail` columns hold AES-GCM values.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Column,
+    DateTime,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+__all__ = ["bodies", "entities", "events", "facts", "metadata", "outcomes", "quarantine", "queue"]
+
+metadata = MetaData(
+    naming_convention={"ix": "%(table_name)s_%(column_0_name)s_idx", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
+)
+
+Moment = DateTime(timezone=True)
+# Bytewise order, so that Python's sort and the server's lock rows in one order.
+Key = Text(collation="C")
+
+#: One row for each copy ever admitted. It outlives the body, so that a late copy is still recognised.
+events = Table(
+    "events",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    Column("id", Uuid, nullable=False, unique=True),
+    Column("partner", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+)
+
+#: The bodies, sealed, by month: retention drops a partition. No unique key, since one would need the month.
+bodies = Table(
+    "bodies",
+    metadata,
+    Column("seq", BigInteger, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    Column("id", Uuid, nullable=False),
+    Column("partner", Text, nullable=False),
+    Column("via", Text, nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    Index(None, "seq"),
+    postgresql_partition_by="RANGE (received_at)",
+)
+
+#: What is still to be applied. Narrow, because every row is written, read and deleted within seconds.
+queue = Table(
+    "queue",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("received_at", Moment, nullable=False),
+    Column("due_at", Moment, nullable=False),
+    Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
+    Column("last_error", Text),
+    Index(None, "due_at"),
+)
+
+#: What could not be applied, and why. `retry_at` is set when waiting alone may cure it.
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("reason", Text, nullable=False),
+    Column("detail", Text),
+    Column("callback_type", Text),
+    Column("since", Moment, nullable=False),
+    Column("retry_at", Moment),
+    Index(None, "reason"),
+    Index("quarantine_retry_at_idx", "retry_at", postgresql_where=text("retry_at IS NOT NULL")),
+)
+
+#: One row for each thing that has a state: the fold of its facts, kept so that most facts are one step.
+entities = Table(
+    "entities",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("kind", Key, nullable=False),
+    Column("key", Key, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", Moment),
+    Column("moved_by", Text),
+    Column("outcome", Text),
+    Column("review", Text),
+    Column("last_at", Moment),
+    Column("first_seen", Moment, nullable=False, server_default=text("now()")),
+    UniqueConstraint("kind", "key"),
+)
+
+#: What the partners stated. A row is written once; only another copy of the same fact touches it again.
+facts = Table(
+    "facts",
+    metadata,
+    Column("entity_id", BigInteger, nullable=False),
+    Column("fact_id", Uuid, nullable=False),
+    Column("occurred_at", Moment, nullable=False),
+    Column("signal", Text, nullable=False),
+    Column("code", Text),
+    Column("discriminator", LargeBinary, nullable=False),
+    Column("lines", JSONB),
+    Column("detail", LargeBinary),
+    Column("via", ARRAY(Text), nullable=False),
+    Column("events", ARRAY(Uuid), nullable=False),
+    Column("preferred", Uuid, nullable=False),
+    Column("preferred_via", Text, nullable=False),
+    Column("received_at", Moment, nullable=False),
+    PrimaryKeyConstraint("entity_id", "fact_id"),
+)
+
+#: What each event came to: the facts it states. Lists of events and replays read it.
+outcomes = Table(
+    "outcomes",
+    metadata,
+    Column("seq", BigInteger, nullable=False),
+    Column("entity_id", BigInteger, nullable=False),
+    Column("fact_id", Uuid, nullable=False),
+    Column("callback_type", Text, nullable=False),
+    PrimaryKeyConstraint("seq", "entity_id", "fact_id"),
+)

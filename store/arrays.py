@@ -10,16 +10,18 @@ from collections.abc import Iterable
 
 __all__ = ["numbers", "texts"]
 
-_QUOTED = str.maketrans({"\\": "\\\\", '"': '\\"'})
-
 
 def numbers(values: Iterable[int | None]) -> str:
     """`{1,2,NULL}` for a `bigint[]` or `smallint[]` parameter."""
-    return "{%s}" % ",".join(["NULL" if value is None else str(value) for value in values])
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in values]) + "}"
 
 
 def texts(values: Iterable[str | None]) -> str:
     """`{"a","b",NULL}` for a `text[]`, `uuid[]` or `jsonb[]` parameter; any text without NUL is safe."""
-    return "{%s}" % ",".join(
-        ["NULL" if value is None else f'"{value.translate(_QUOTED)}"' for value in values]
-    )
+    quoted = ["NULL" if value is None else _quoted(value) for value in values]
+    return "{" + ",".join(quoted) + "}"
+
+
+def _quoted(value: str) -> str:
+    # Two replacements, since a translation table costs five times as much.
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'

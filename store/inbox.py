@@ -35,7 +35,7 @@ class Arrival(NamedTuple):
     timeless: bool = False
 
 
-# A timeless body that comes again after ten minutes is news: its registry row is renewed and it is queued again.
+# A timeless body that comes again after ten minutes is news: its registry row is renewed, it is queued again.
 _ADMIT = f"""
 WITH arrived AS (
     SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %b::bytea[], %s::bool[])

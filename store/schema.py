@@ -28,7 +28,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 __all__ = ["bodies", "entities", "events", "facts", "metadata", "outcomes", "quarantine", "queue"]
 
 metadata = MetaData(
-    naming_convention={"ix": "%(table_name)s_%(column_0_name)s_idx", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
+    naming_convention={
+        "ix": "%(table_name)s_%(column_0_name)s_idx",
+        "uq": "%(table_name)s_%(column_0_N_name)s_key",
+    }
 )
 
 Moment = DateTime(timezone=True)

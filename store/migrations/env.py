@@ -1,4 +1,4 @@
-"""How Alembic runs our migrations: one at a time on a database, each in its transaction, never waiting long."""
+"""How Alembic runs our migrations: one at a time on a database, none waiting long for a lock."""
 
 from alembic import context
 from sqlalchemy import text

@@ -1,0 +1,76 @@
+"""Celery's configuration: hints that may be lost or doubled at no cost, and must never loop.
+
+PostgreSQL is the queue of record; a message only says "look at these ids". So nothing here tries to make
+messages safe: a lost one is found by the sweeper, which is also the only retry there is.
+"""
+
+from __future__ import annotations
+
+from settings import Settings
+
+_settings = Settings.load()
+
+broker_url = _settings.broker_url or "memory://"
+result_backend = None
+task_ignore_result = True
+task_store_errors_even_if_ignored = False
+
+imports = ("workers.tasks",)
+task_default_queue = "rxledger"
+# Ids and numbers only: nothing else can be said in a message.
+task_serializer = "json"
+accept_content = ["json"]
+enable_utc = True
+timezone = "UTC"
+
+# A hint is done when its work is. When a worker dies with one, it is not sent again: the lease in the
+# queue table passes and the sweeper counts the attempt, so that a body which kills workers is buried.
+task_acks_late = True
+task_reject_on_worker_lost = False
+task_acks_on_failure_or_timeout = True
+worker_prefetch_multiplier = 1
+task_publish_retry = False
+
+worker_send_task_events = True
+# Every hint would cost a second message, and say nothing that the worker's own events do not.
+task_send_sent_event = False
+# Arguments are ids, but Flower keeps and shows them: short is enough.
+worker_hijack_root_logger = True
+worker_redirect_stdouts = False
+worker_cancel_long_running_tasks_on_connection_loss = False
+
+# On SIGTERM (sent as SIGQUIT by `rxledger worker`) tasks under way have this long to end, in seconds.
+worker_soft_shutdown_timeout = 10
+worker_enable_soft_shutdown_on_idle = False
+# A batch takes tens of milliseconds. What takes minutes hangs, and holds locks.
+task_time_limit = 180
+task_soft_time_limit = 150
+# The pool's children are replaced before a slow leak becomes the machine's problem.
+worker_max_memory_per_child = 512_000
+
+# Workers outlive any outage of the broker; a publisher gives up at once, since its hint can be lost.
+broker_connection_retry_on_startup = True
+broker_connection_retry = True
+broker_connection_max_retries = None
+broker_connection_timeout = 2
+broker_heartbeat = 30
+
+_REDIS = broker_url.startswith(("redis", "valkey", "rediss"))
+broker_transport_options: dict[str, object] = (
+    {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 2,
+        "socket_keepalive": True,
+        "health_check_interval": 30,
+        "visibility_timeout": 3600,
+        "global_keyprefix": _settings.broker_prefix,
+    }
+    if _REDIS
+    else {"confirm_publish": False, "read_timeout": 5, "write_timeout": 5}
+)
+
+beat_schedule = {
+    # A sweep that waited behind a backlog is stale: the next one is due anyway.
+    "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
+}

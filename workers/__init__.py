@@ -1,0 +1,1 @@
+"""The Celery application and what its tasks do: apply, sweep, keep the partitions ahead."""

@@ -1,0 +1,161 @@
+"""Apply: a batch of inbox ids becomes facts and states, in one transaction and a fixed number of statements.
+
+Order of locks: queue rows (what another worker holds is skipped, not waited for), then entities by
+(kind, key). Everything that can be done without a lock on an entity is done before one is taken, so that
+two batches which share busy entities still overlap in their unsealing, decoding and sealing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from statemachine import MACHINES
+from store import entities
+from store.entities import EntityRow, FactRow, OutcomeRow, Taken
+from workers.plan import Change, Statement, needs_facts, plan
+from workers.reading import Tools, understand
+
+__all__ = ["Applied", "Moved", "Replayed", "apply_queued", "replay"]
+
+Connection = psycopg.Connection[Any]
+Name = tuple[str, str]
+Statements = Mapping[Name, Sequence[Statement]]
+#: By entity: which events no longer count as having stated which facts.
+Withdrawn = Mapping[int, Mapping[bytes, set[bytes]]]
+
+
+class Applied(NamedTuple):
+    """What one batch came to. `locked` are events whose seal key is not in the ring yet."""
+
+    applied: int
+    quarantined: int
+    locked: tuple[int, ...]
+
+
+class Moved(NamedTuple):
+    """One entity before and after; `known` says whether it existed before."""
+
+    before: EntityRow
+    change: Change
+    known: bool
+
+
+class Replayed(NamedTuple):
+    """What reading events anew came to, or would come to. `pending` could not be read now."""
+
+    moved: list[Moved]
+    quarantined: int
+    pending: tuple[int, ...]
+
+
+class _Undo(Exception):
+    """Ends a dry run's transaction without a trace."""
+
+
+def apply_queued(conn: Connection, seqs: Iterable[int], tools: Tools) -> Applied:
+    """Apply the queued events among `seqs` that no other worker holds; one transaction.
+
+    Raises psycopg.Error, after which nothing of the batch has happened.
+    """
+    with conn.pipeline(), conn.transaction():
+        taken = entities.take_queued(conn, seqs)
+        if not taken:
+            return Applied(0, 0, ())
+        read = understand(taken, tools)
+        if read.statements:
+            _state(conn, read.statements)
+        if read.held:
+            entities.quarantine(conn, read.held)
+        locked = set(read.locked)
+        entities.delete_queued(conn, [copy.seq for copy in taken if copy.seq not in locked])
+    return Applied(len(taken) - len(read.held) - len(locked), len(read.held), tuple(read.locked))
+
+
+def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool) -> Replayed:
+    """Read events anew, queued, applied or quarantined: what they stated before is taken back first.
+
+    An event whose body is gone keeps its facts, and its entities are folded anew from them. With `dry_run`
+    everything is computed under the same locks and then undone. Raises psycopg.Error.
+    """
+    result = Replayed([], 0, tuple(seqs))
+    try:
+        with conn.transaction():
+            result = _replay(conn, seqs, tools)
+            if dry_run:
+                raise _Undo
+    except _Undo:
+        return result
+    return result
+
+
+def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
+    entities.lock_queued(conn, seqs)
+    taken = entities.take_bodies(conn, seqs)
+    read = understand(taken, tools)
+    readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}
+    touched = entities.touched_by(conn, seqs)
+    past = entities.drop_outcomes(conn, readable)
+    moved = _state(conn, read.statements, _withdrawn(past, readable), anew=touched)
+    entities.unquarantine(conn, readable)
+    if read.held:
+        entities.quarantine(conn, read.held)
+    entities.delete_queued(conn, readable)
+    unread = [seq for seq in seqs if seq not in readable]
+    return Replayed(moved, len(read.held), tuple(entities.still_waiting(conn, unread)))
+
+
+def _withdrawn(past: Iterable[OutcomeRow], copies: Mapping[int, Taken]) -> Withdrawn:
+    result: dict[int, dict[bytes, set[bytes]]] = {}
+    for row in past:
+        result.setdefault(row.entity_id, {}).setdefault(row.fact_id, set()).add(copies[row.seq].id)
+    return result
+
+
+def _state(
+    conn: Connection,
+    statements: Statements,
+    withdrawn: Withdrawn | None = None,
+    anew: Mapping[Name, int] | None = None,
+) -> list[Moved]:
+    """Bring the entities that the statements name up to date, and those of `anew`, which are refolded."""
+    withdrawn = withdrawn or {}
+    anew = anew or {}
+    names = sorted({*statements, *anew})
+    if not names:
+        return []
+    entities.ensure_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
+    rows = entities.lock_entities(conn, names)
+    refold = [
+        row.id
+        for row in rows
+        if (row.kind, row.key) in anew or needs_facts(row, statements.get((row.kind, row.key), ()))
+    ]
+    known: dict[int, list[FactRow]] = {entity_id: [] for entity_id in refold}
+    if refold:
+        for fact in entities.facts_of(conn, refold):
+            known[fact.entity_id].append(fact)
+    moved = []
+    outcomes: list[OutcomeRow] = []
+    for row in rows:
+        stated = statements.get((row.kind, row.key), ())
+        change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id))
+        moved.append(Moved(row, change, row.last_at is not None))
+        outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in stated]
+    _write(conn, [m.change for m in moved], outcomes)
+    return moved
+
+
+def _write(conn: Connection, changes: Sequence[Change], outcomes: Sequence[OutcomeRow]) -> None:
+    if inserted := [row for change in changes for row in change.inserted]:
+        entities.insert_facts(conn, inserted)
+    if updated := [row for change in changes for row in change.updated]:
+        entities.update_facts(conn, updated)
+    if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
+        entities.delete_facts(conn, deleted)
+    if rows := [change.entity for change in changes if change.changed]:
+        entities.update_entities(conn, rows)
+    if outcomes:
+        entities.add_outcomes(conn, outcomes)

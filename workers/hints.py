@@ -1,0 +1,105 @@
+"""Hints: how the workers hear that there is something to apply (D1, D8).
+
+`HintPublisher.publish` never blocks: a thread of its own talks to the broker. A hint that cannot be sent
+is counted and dropped, since the sweeper finds its ids. A hint goes out at once when the last one held a
+single id or is 20 ms past; under load it waits that long and gathers, because a message costs more than
+what it carries.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+from workers.app import app
+from workers.trouble import describe
+
+__all__ = ["HINT_IDS", "HintPublisher", "send"]
+
+log = logging.getLogger("rxledger.hints")
+
+#: How many ids one hint carries at most: two milliseconds of messaging over so many events cost nothing.
+HINT_IDS = 500
+GATHER_SECONDS = 0.020
+#: Ids that wait for the broker at most; what comes beyond is left to the sweeper.
+WAITING = 100_000
+#: After a failure no hint is tried for so long: each try may take seconds.
+PAUSE_SECONDS = 1.0
+
+
+def send(ids: Sequence[int], *, swept: bool = False) -> None:
+    """Send one hint now. Raises what the broker's client raises when it cannot take it."""
+    app.send_task("rxledger.apply", args=(list(ids),), kwargs={"swept": True} if swept else {}, retry=False)
+
+
+class HintPublisher:
+    """A thread that turns published ids into hints. `start` it, `publish` from any thread, `stop` it."""
+
+    def __init__(
+        self,
+        deliver: Callable[[Sequence[int]], None] = send,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._deliver = deliver
+        self._clock = clock
+        self._waiting: deque[int] = deque()
+        self._condition = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
+        self.sent = 0
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def publish(self, seqs: Sequence[int]) -> None:
+        """Hint these ids soon; returns at once, whatever the broker does."""
+        with self._condition:
+            room = WAITING - len(self._waiting)
+            self._waiting.extend(seqs[:room])
+            self.dropped += max(0, len(seqs) - room)
+            self._condition.notify()
+
+    def stop(self, timeout: float = 3.0) -> None:
+        """Send what waits, within `timeout` seconds."""
+        with self._condition:
+            self._stopping = True
+            self._condition.notify()
+        self._thread.join(timeout)
+
+    def _run(self) -> None:
+        last_at, last_size = float("-inf"), 1
+        while ids := self._gather(last_at, last_size):
+            try:
+                self._deliver(ids)
+            except Exception as error:
+                # Whatever the broker's client raises, the ids stand in the queue table.
+                log.warning("a hint of %d ids was dropped: %s", len(ids), describe(error))
+                self._give_up(len(ids))
+            else:
+                self.sent += 1
+            last_at, last_size = self._clock(), len(ids)
+
+    def _gather(self, last_at: float, last_size: int) -> list[int]:
+        """The next hint's ids; empty when it is time to stop."""
+        with self._condition:
+            while not self._waiting and not self._stopping:
+                self._condition.wait()
+            while last_size > 1 and len(self._waiting) < HINT_IDS and not self._stopping:
+                left = last_at + GATHER_SECONDS - self._clock()
+                if left <= 0:
+                    break
+                self._condition.wait(left)
+            return [self._waiting.popleft() for _ in range(min(HINT_IDS, len(self._waiting)))]
+
+    def _give_up(self, count: int) -> None:
+        with self._condition:
+            self.dropped += count + len(self._waiting)
+            self._waiting.clear()
+            if not self._stopping:
+                self._condition.wait_for(lambda: self._stopping, PAUSE_SECONDS)
+            self.dropped += len(self._waiting)
+            self._waiting.clear()

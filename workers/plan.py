@@ -1,0 +1,158 @@
+"""What a batch changes about one entity: a pure function of its row, its facts and the new statements.
+
+A fact later than all others is stepped from the stored state; anything else refolds the entity from all
+of its facts. Both give the same, since the fold is a sequence of such steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+from typing import NamedTuple
+
+import orjson
+
+from statemachine import Fact, Line, Machine, Summary
+from store.entities import EntityRow, FactRow
+
+__all__ = ["Change", "Statement", "fact_id", "fact_of", "needs_facts", "plan", "summary_of"]
+
+#: Where copies of one fact differ, the first of these gives its content, then the smallest id (D4).
+PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
+
+
+class Statement(NamedTuple):
+    """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`."""
+
+    seq: int
+    event_id: bytes
+    via: str
+    received_at: datetime
+    callback_type: str
+    fact: Fact
+    fact_id: bytes
+    lines: str | None
+    detail: bytes | None
+
+
+class Change(NamedTuple):
+    """What to write for one entity, and whether its row differs."""
+
+    entity: EntityRow
+    inserted: list[FactRow]
+    updated: list[FactRow]
+    deleted: list[bytes]
+    changed: bool
+
+
+def fact_id(fact: Fact) -> bytes:
+    """16 bytes that stand for a fact's identity within its entity."""
+    at, signal, code, discriminator, _ = fact
+    text = f"{at}\0{signal}\0{code or ''}\0".encode()
+    return blake2b(text + discriminator, digest_size=16).digest()
+
+
+def fact_of(row: FactRow) -> Fact:
+    lines = tuple(Line(*line) for line in orjson.loads(row.lines)) if row.lines else ()
+    return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines)
+
+
+def summary_of(entity: EntityRow) -> Summary:
+    return Summary(entity.state, entity.since, entity.moved_by, entity.outcome, entity.review, entity.last_at)
+
+
+def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:
+    """Whether any statement may be known already or sorts before what was folded."""
+    last = entity.last_at
+    return last is not None and any(s.fact.occurred_at <= last for s in statements)
+
+
+def plan(
+    machine: Machine,
+    entity: EntityRow,
+    known: Sequence[FactRow] | None,
+    statements: Iterable[Statement],
+    withdrawn: Mapping[bytes, set[bytes]] | None = None,
+) -> Change:
+    """What the statements change.
+
+    `known` holds every fact of the entity, or is None when all statements come after them. `withdrawn` maps
+    fact ids to events that no longer count as having stated them (a replay reads its events anew).
+    """
+    rows = {row.fact_id: row for row in known or ()}
+    before = dict(rows)
+    for name, events in (withdrawn or {}).items():
+        if name in rows:
+            left = _without(rows.pop(name), events)
+            if left is not None:
+                rows[name] = left
+    fresh: dict[bytes, Fact] = {}
+    for s in statements:
+        row = rows.get(s.fact_id)
+        rows[s.fact_id] = _first(entity.id, s) if row is None else _merged(row, s)
+        if s.fact_id not in before:
+            fresh[s.fact_id] = s.fact
+    if known is None:
+        facts = [_content(rows[name], fact) for name, fact in fresh.items()]
+        summary = _stepped(machine, summary_of(entity), facts)
+    else:
+        summary, _ = machine.fold([fact_of(row) for row in rows.values()])
+    after = EntityRow(entity.id, entity.kind, entity.key, *summary)
+    return Change(
+        after,
+        [row for name, row in rows.items() if name not in before],
+        [row for name, row in rows.items() if name in before and row is not before[name]],
+        [name for name in before if name not in rows],
+        after != entity,
+    )
+
+
+def _stepped(machine: Machine, summary: Summary, facts: list[Fact]) -> Summary:
+    facts.sort(key=machine.order)
+    for fact in facts:
+        summary, _ = machine.step(summary, fact)
+    return summary
+
+
+def _content(row: FactRow, fact: Fact) -> Fact:
+    """The fact with the lines of its preferred copy, which another copy in the batch may have given."""
+    return fact if len(row.events) == 1 else fact_of(row)
+
+
+def _first(entity_id: int, s: Statement) -> FactRow:
+    at, signal, code, discriminator, _ = s.fact
+    return FactRow(
+        entity_id,
+        s.fact_id,
+        at,
+        signal,
+        code,
+        discriminator,
+        s.lines,
+        s.detail,
+        (s.via,),
+        (s.event_id,),
+        s.event_id,
+        s.via,
+        s.received_at,
+    )
+
+
+def _merged(row: FactRow, s: Statement) -> FactRow:
+    """The row with one more copy; the same object when the copy was counted already."""
+    better = (PREFERENCE[s.via], s.event_id) < (PREFERENCE[row.preferred_via], row.preferred)
+    if s.event_id in row.events and s.via in row.via and not better:
+        return row
+    events = row.events if s.event_id in row.events else tuple(sorted((*row.events, s.event_id)))
+    via = row.via if s.via in row.via else tuple(sorted((*row.via, s.via), key=PREFERENCE.__getitem__))
+    row = row._replace(events=events, via=via, received_at=min(row.received_at, s.received_at))
+    if better:
+        row = row._replace(lines=s.lines, detail=s.detail, preferred=s.event_id, preferred_via=s.via)
+    return row
+
+
+def _without(row: FactRow, events: set[bytes]) -> FactRow | None:
+    """The row less some of its events; None when none is left."""
+    left = tuple(event for event in row.events if event not in events)
+    return row._replace(events=left) if left else None

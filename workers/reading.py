@@ -1,0 +1,105 @@
+"""From a sealed copy to the statements it makes, or to the reason why it makes none. No database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import NamedTuple
+
+import orjson
+
+from partners.reading import Reading, Unreadable
+from partners.truepill import callbacks
+from statemachine import Fact
+from store.entities import Held, Taken
+from store.lookup import Lookup
+from store.sealing import BrokenSeal, Sealer, UnknownSealKey
+from workers.plan import Statement, fact_id
+from workers.trouble import describe
+
+__all__ = ["Tools", "Understood", "understand"]
+
+Hash = Callable[[str, str], bytes]
+READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": callbacks.read}
+
+#: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
+EARLIEST = 1_420_070_400  # 2015-01-01
+AHEAD_SECONDS = 600
+_LAST_SECOND = 253_402_300_799  # the end of the year 9999: the server takes no later time
+
+
+class Tools(NamedTuple):
+    """What applying needs besides a connection. `clock` gives the aware time of now, in UTC."""
+
+    sealer: Sealer
+    lookup: Lookup
+    clock: Callable[[], datetime]
+
+
+class Understood(NamedTuple):
+    """A batch, read: statements by (kind, key), what is quarantined, and what cannot be unsealed yet."""
+
+    statements: dict[tuple[str, str], list[Statement]]
+    held: list[Held]
+    locked: list[int]
+
+
+def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
+    """Unseal, decode and judge each copy by itself: whatever is wrong with one stays with that one."""
+    statements: dict[tuple[str, str], list[Statement]] = {}
+    held: list[Held] = []
+    locked: list[int] = []
+    now = int(tools.clock().timestamp())
+    for copy in taken:
+        try:
+            body = tools.sealer.unseal(copy.sealed, copy.id)
+            reader = READERS.get(copy.partner)
+            if reader is None:
+                held.append(Held(copy.seq, "no_reader", None, None, None))
+                continue
+            reading = reader(body, tools.lookup.hash)
+            impossible = _impossible(copy, reading, now)
+            if impossible is not None:
+                held.append(impossible)
+                continue
+            for kind, key, fact, detail in reading.stated:
+                statements.setdefault((kind, key), []).append(
+                    _statement(copy, reading.callback_type, fact, detail, tools.sealer)
+                )
+        except Unreadable as error:
+            held.append(Held(copy.seq, error.reason, None, error.callback_type, None))
+        except UnknownSealKey:
+            locked.append(copy.seq)
+        except BrokenSeal:
+            held.append(Held(copy.seq, "broken_seal", None, None, None))
+        except Exception as error:
+            # Ours, and certain to come again with this body: kept, with the place to look at.
+            held.append(Held(copy.seq, "defect", describe(error), None, None))
+    return Understood(statements, held, locked)
+
+
+def _statement(
+    copy: Taken, callback_type: str, fact: Fact, detail: dict[str, object], sealer: Sealer
+) -> Statement:
+    name = fact_id(fact)
+    sealed = sealer.seal(orjson.dumps(detail), name) if detail else None
+    return Statement(
+        copy.seq, copy.id, copy.via, copy.received_at, callback_type, fact, name, _lines(fact), sealed
+    )
+
+
+def _lines(fact: Fact) -> str | None:
+    return orjson.dumps(fact.lines, default=list).decode() if fact.lines else None
+
+
+def _impossible(copy: Taken, reading: Reading, now: int) -> Held | None:
+    """D4: more than ten minutes after it was received, or before 2015. The first can come true."""
+    known = max(now, int(copy.received_at.timestamp())) + AHEAD_SECONDS
+    for stated in reading.stated:
+        at = stated.fact.occurred_at
+        if at > known:
+            retry_at = at - AHEAD_SECONDS if at <= _LAST_SECOND else None
+            return Held(copy.seq, "future_time", None, reading.callback_type, retry_at)
+        if at < EARLIEST:
+            return Held(copy.seq, "past_time", None, reading.callback_type, None)
+    return None

@@ -1,0 +1,114 @@
+"""The tasks. Arguments are inbox ids, results are ignored, an error leaves as `TaskFailed`."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+
+import psycopg
+
+from store import partitions as partition_store
+from store import queue
+from store.database import is_environmental
+from workers.app import app
+from workers.apply import apply_queued
+from workers.hints import HINT_IDS, send
+from workers.runtime import Runtime, runtime
+from workers.trouble import TaskFailed, describe
+
+__all__ = ["apply", "partitions", "sweep"]
+
+log = logging.getLogger("rxledger.worker")
+
+#: How many overdue events one sweep hints: 40 hints, and the next sweep is five seconds away.
+SWEEP_LIMIT = 20_000
+
+
+@contextmanager
+def told() -> Iterator[None]:
+    """The one place where a task's exception becomes its class, SQLSTATE and frame names (D7)."""
+    try:
+        yield
+    except TaskFailed:
+        raise
+    except Exception as error:
+        failure = TaskFailed(describe(error))
+    else:
+        return
+    raise failure from None
+
+
+@app.task(name="rxledger.apply")
+def apply(ids: Sequence[int], swept: bool = False) -> None:
+    """Apply these inbox ids. `swept`: their lease had passed, so the attempt is counted first (D9)."""
+    with told():
+        attempt(runtime(), ids, swept=swept)
+
+
+def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
+    """Apply a batch; when that fails, each event by itself, so that one holds back no other."""
+    if worker.refunds:
+        worker.run(partial(queue.refund, seqs=worker.refunds))
+        worker.refunds = []
+    if swept:
+        worker.run(partial(queue.count_attempts, seqs=ids))
+    try:
+        done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
+    except Exception as error:
+        if isinstance(error, psycopg.Error) and is_environmental(error):
+            worker.refunds += ids if swept else []
+            raise
+        log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
+        worker.drop()
+        for seq in ids:
+            _alone(worker, seq, counted=swept)
+        return
+    if done.locked:
+        log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+        if swept:
+            worker.run(partial(queue.refund, seqs=done.locked))
+
+
+def _alone(worker: Runtime, seq: int, *, counted: bool) -> None:
+    try:
+        worker.run(partial(apply_queued, seqs=[seq], tools=worker.tools))
+    except Exception as error:
+        if isinstance(error, psycopg.Error) and is_environmental(error):
+            worker.refunds += [seq] if counted else []
+            raise
+        log.error("event %d could not be applied: %s", seq, describe(error))
+        worker.drop()
+        worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
+
+
+@app.task(name="rxledger.sweep")
+def sweep() -> None:
+    """Hint what is overdue, bury what is poison, queue again what was only early."""
+    with told():
+        worker = runtime()
+        buried = worker.run(queue.bury)
+        if buried:
+            log.error("buried %d events after %d attempts alone", len(buried), queue.SOLO_ATTEMPTS)
+        early = worker.run(partial(queue.readmit, limit=SWEEP_LIMIT))
+        due = worker.run(partial(queue.sweep, limit=SWEEP_LIMIT))
+        send_all(early, swept=False)
+        send_all([d.seq for d in due if not d.alone], swept=True)
+        for d in due:
+            if d.alone:
+                send([d.seq], swept=True)
+
+
+def send_all(seqs: Sequence[int], *, swept: bool) -> None:
+    for start in range(0, len(seqs), HINT_IDS):
+        send(seqs[start : start + HINT_IDS], swept=swept)
+
+
+@app.task(name="rxledger.partitions")
+def partitions() -> None:
+    """Keep the months ahead partitioned (D11)."""
+    with told():
+        made = runtime().run(partition_store.ensure)
+        if made:
+            log.info("made partitions %s", ", ".join(made))

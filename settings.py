@@ -18,7 +18,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeVar
 
-__all__ = ["Network", "PartnerSettings", "SealKey", "Settings", "SettingsError", "child_environment"]
+__all__ = [
+    "Network",
+    "PartnerSettings",
+    "SealKey",
+    "Settings",
+    "SettingsError",
+    "child_environment",
+    "read_env_file",
+    "use_data_folder",
+]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Group = Literal["database", "broker", "sealing", "receiver", "flower"]
@@ -110,7 +119,9 @@ def _missing(s: Settings, group: Group) -> list[str]:
     if group == "database":
         return [] if s.database_url else ["DATABASE_URL is not set: a PostgreSQL address (postgresql://…)"]
     if group == "broker":
-        return [] if s.broker_url else ["REDIS_URL or BROKER_URL is not set: the broker's address (redis://…)"]
+        return (
+            [] if s.broker_url else ["REDIS_URL or BROKER_URL is not set: the broker's address (redis://…)"]
+        )
     if group == "sealing":
         lines = []
         if not s.seal_keys:
@@ -147,6 +158,16 @@ def read_env_file(path: Path) -> dict[str, str]:
     lines = (line.strip() for line in path.read_text(encoding="utf-8").splitlines())
     pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
     return {name: value for name, _, value in pairs if value}
+
+
+def use_data_folder(folder: Path | None = None) -> Path:
+    """Make `folder` the data folder of this process and of those it starts; returns its absolute path.
+
+    Without one it is what RXLEDGER_DATA says, else `var`.
+    """
+    found = (folder or Path(os.environ.get("RXLEDGER_DATA") or "var")).expanduser().resolve()
+    os.environ["RXLEDGER_DATA"] = str(found)
+    return found
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
@@ -229,7 +250,15 @@ def _database_url(value: str) -> str:
 
 
 def _broker_url(value: str) -> str:
-    if value.partition("://")[0] not in ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "valkey"):
+    if value.partition("://")[0] not in (
+        "redis",
+        "rediss",
+        "redis+socket",
+        "amqp",
+        "amqps",
+        "pyamqp",
+        "valkey",
+    ):
         raise ValueError("wants redis://…, rediss://…, redis+socket://… or amqp://…")
     return value
 
@@ -243,7 +272,9 @@ def _http_url(value: str) -> str:
 def _seal_key(value: str) -> SealKey:
     key_id, _, encoded = value.partition(":")
     wants = "wants id:base64 with 32 bytes of key and an id of 1-16 letters, digits, - or _"
-    if not (1 <= len(key_id) <= 16 and key_id.isascii() and key_id.replace("-", "").replace("_", "").isalnum()):
+    if not (
+        1 <= len(key_id) <= 16 and key_id.isascii() and key_id.replace("-", "").replace("_", "").isalnum()
+    ):
         raise ValueError(wants)
     try:
         secret = base64.b64decode(encoded.replace("-", "+").replace("_", "/"), validate=True)

@@ -25,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["bodies", "entities", "events", "facts", "metadata", "outcomes", "quarantine", "queue"]
+__all__ = ["audit", "bodies", "entities", "events", "facts", "metadata", "outcomes", "quarantine", "queue"]
 
 metadata = MetaData(
     naming_convention={
@@ -135,4 +135,16 @@ outcomes = Table(
     Column("fact_id", Uuid, nullable=False),
     Column("callback_type", Text, nullable=False),
     PrimaryKeyConstraint("seq", "entity_id", "fact_id"),
+)
+
+#: What people did: looked at sealed content, or changed something. `who` is their name on the machine they used.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("at", Moment, nullable=False, server_default=text("now()")),
+    Column("who", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("reason", Text),
 )

@@ -15,7 +15,8 @@ def run() -> None:
     with engine(context.config.attributes["database_url"]).connect() as conn:
         # Held for the session, so that two `migrate` at once run one after the other.
         conn.execute(text("SELECT pg_advisory_lock(hashtext('rxledger.migrations'))"))
-        conn.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
+        lock_timeout = context.config.attributes.get("lock_timeout", LOCK_TIMEOUT)
+        conn.execute(text(f"SET lock_timeout = '{lock_timeout}'"))
         conn.execute(text(f"SET statement_timeout = '{STATEMENT_TIMEOUT}'"))
         conn.commit()
         context.configure(connection=conn, target_metadata=metadata, transaction_per_migration=True)

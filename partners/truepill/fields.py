@@ -1,0 +1,107 @@
+"""Single fields of a callback: names and types drift, and each function says what it makes of that.
+
+What may stand in the clear is decided here: tokens and codes of plain characters. Everything else is text for
+the sealed detail, or goes into a keyed hash.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+
+import orjson
+
+from partners.reading import Unreadable
+
+__all__ = ["Hash", "Json", "amount", "clear_code", "first_text", "key_of", "label", "text", "token", "when"]
+
+Json = Mapping[str, object]
+Hash = Callable[[str, str], bytes]  # (domain, value) -> 16 bytes, keyed
+
+TEXT_LIMIT = 1000  # characters of one text that outlive the body
+
+# The times that datetime and PostgreSQL can both hold, in seconds: years 1 to 9999.
+EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+MILLISECONDS_FROM = 100_000_000_000  # in seconds this is the year 5138, in milliseconds 1973
+
+_plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
+_plain_token = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
+_plain_key = re.compile(r"[A-Za-z0-9_.-]{1,128}").fullmatch
+_digits = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?").fullmatch
+_money = re.compile(r"(-?)\s*\$?\s*(-?[0-9][0-9,]{0,12}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})").fullmatch
+_separators = re.compile(r"[\s_-]+").sub
+
+
+def text(value: object) -> str | None:
+    """A value as text worth keeping, at most TEXT_LIMIT characters; None for nothing (null, booleans, "")."""
+    if type(value) is str:
+        return value.strip()[:TEXT_LIMIT] or None
+    if value is None or value is True or value is False:
+        return None
+    if type(value) is int:
+        return str(value)
+    if type(value) is float:
+        return str(int(value)) if value.is_integer() else str(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()[:TEXT_LIMIT]
+    except TypeError:  # nested deeper than orjson writes; the body still has it
+        return None
+
+
+def first_text(fields: Json, names: Iterable[str]) -> str | None:
+    """The text of the first of these names that has any."""
+    for name in names:
+        value = fields.get(name)
+        if value is not None and (found := text(value)):
+            return found
+    return None
+
+
+def label(value: object) -> str:
+    """A name as compared: upper case, with nothing between the words. "" for what is no text."""
+    return _separators("", value).upper() if isinstance(value, str) else ""
+
+
+def token(value: object) -> str | None:
+    """A record token that may stand in the clear, else None. A number is its digits."""
+    if type(value) is int:
+        value = str(value)
+    return value if type(value) is str and _plain_token(value) else None
+
+
+def clear_code(code: str, hash: Hash) -> str:
+    """The code, when it may stand in the clear; else # and 16 hex digits that recognise the same text."""
+    return code if _plain_code(code) else "#" + hash("code", code).hex()[:16]
+
+
+def amount(value: object) -> float | None:
+    """An amount of money: a number, or text such as "21.02", "$1,021.02"; None when it is neither."""
+    if type(value) is int or type(value) is float:
+        return value
+    found = _money(value.strip()) if type(value) is str else None
+    if found is None:
+        return None
+    size = float(found[2].replace(",", ""))
+    return -size if found[1] else size
+
+
+def key_of(value: object) -> str:
+    """An entity's key. Raises Unreadable missing_key or bad_key."""
+    if type(value) is str and _plain_key(value):
+        return value
+    raise Unreadable("missing_key" if value is None else "bad_key")
+
+
+def when(value: object) -> int:
+    """A timestamp as whole seconds of Unix time, cut and not rounded, so that every form of one time agrees.
+
+    Printed forms are seconds, milliseconds and fractional seconds; digits in a string are tolerated. Raises
+    Unreadable missing_time or bad_time (no number, or beyond the years 1 to 9999).
+    """
+    if type(value) is str and (found := _digits(value.strip())):
+        value = int(found[1])
+    if type(value) is int or type(value) is float:
+        seconds = int(value // 1000 if abs(value) >= MILLISECONDS_FROM else value // 1)
+        if EARLIEST <= seconds <= LATEST:
+            return seconds
+    raise Unreadable("missing_time" if value is None else "bad_time")

@@ -1,0 +1,253 @@
+"""The machine of a fill request: from the request sent to the pharmacy to the parcel in the patient's hands.
+
+Signals, as `partners` picks them from callbacks and derived facts:
+
+    order:success          ORDER success: packed and waiting for the carrier; its lines say what was filled
+    order:triage           ORDER triage: blocked, expected to be resolved; comes again with each new reason
+    order:rejected         ORDER error with any code not named below, unknown ones included
+    order:cancelled        ORDER error R0: cancelled by the customer
+    order:unpaid           ORDER error R028: the patient did not pay within 10 days of the claim
+    order:returned         ORDER error R4: the parcel came back to the sender
+    order:transferred_out  ORDER error R5: the prescription went to another pharmacy
+    claim:owed             Order Claim on which at least one line owes more than nothing
+    claim:settled          Order Claim on which no line owes
+    payment:known          derived: a payment for this fill is known. Whoever derives it dates it no earlier
+                           than the claim that it settles, since a claim after a payment waits anew
+    shipment:*             SHIPMENT by its details.status, whatever its top-level status says
+
+Three rules give most of the table. Before completion everything moves, and a shipment proves the completion
+that was not heard of (`gap`). Completed can only be undone by R0, R4 and R5. Once the carrier has the parcel,
+the order's own news cannot undo it: only the carrier and R4 speak; other errors and a triage are conflicts.
+"""
+
+from __future__ import annotations
+
+from statemachine.kernel import Machine
+from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE, OutcomeRule
+
+__all__ = ["FILL_REQUEST"]
+
+# Facts of one second are taken in the order of a fill's life, so that a burst within one second folds as it
+# was meant: a claim before the payment that settles it, money before the order's news, a triage before what
+# resolves it, a success before an error (R0 and R5 may still undo a completion, while nothing completes what
+# was rejected), the order before its parcel, the carrier from the least to the most final word. A failed
+# attempt precedes the delivery; R4 is last, since a parcel is scanned before it is reported as back. Errors
+# share a rank: nothing in the reference says which of two comes first, so their names decide.
+RANK = {
+    "claim:owed": 10,
+    "claim:settled": 10,
+    "payment:known": 20,
+    "order:triage": 30,
+    "order:success": 40,
+    "order:cancelled": 50,
+    "order:rejected": 50,
+    "order:transferred_out": 50,
+    "order:unpaid": 50,
+    "shipment:unknown": 60,
+    "shipment:pre_transit": 70,
+    "shipment:transit": 80,
+    "shipment:failure": 90,
+    "shipment:delivered": 100,
+    "shipment:returned": 110,
+    "order:returned": 120,
+}
+
+TABLE = {
+    "pending": {
+        "order:success": MOVE("completed"),
+        "order:triage": MOVE("triage"),
+        "order:rejected": MOVE("rejected"),
+        "order:cancelled": MOVE("cancelled"),
+        # No gap over awaiting_payment: the fill may have left it for a payment that never got through.
+        "order:unpaid": MOVE("cancelled"),
+        "order:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "order:transferred_out": MOVE("rejected"),
+        "claim:owed": MOVE("awaiting_payment"),
+        "claim:settled": CONFIRM,
+        "payment:known": CONFIRM,
+        "shipment:unknown": CONFIRM,
+        # The label exists, so the parcel is packed: this says completed, and no state lies in between.
+        "shipment:pre_transit": MOVE("completed"),
+        "shipment:transit": MOVE("in_transit", gap=("completed",)),
+        "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
+        "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+    },
+    "triage": {
+        "order:success": MOVE("completed"),
+        "order:triage": CONFIRM,  # another reason for the same wait: `since` stays, the fact is kept
+        "order:rejected": MOVE("rejected"),
+        "order:cancelled": MOVE("cancelled"),
+        "order:unpaid": MOVE("cancelled"),
+        "order:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "order:transferred_out": MOVE("rejected"),
+        "claim:owed": MOVE("awaiting_payment"),  # a claim was run, so the order is being worked on again
+        "claim:settled": CONFIRM,  # says nothing about what blocks the order
+        "payment:known": CONFIRM,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": MOVE("completed"),
+        "shipment:transit": MOVE("in_transit", gap=("completed",)),
+        "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
+        "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+    },
+    "awaiting_payment": {
+        "order:success": MOVE("completed"),  # the payment went to the pharmacy without our knowing
+        "order:triage": MOVE("triage"),
+        "order:rejected": MOVE("rejected"),
+        "order:cancelled": MOVE("cancelled"),
+        "order:unpaid": MOVE("cancelled"),
+        "order:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "order:transferred_out": MOVE("rejected"),
+        "claim:owed": CONFIRM,  # the claim was run again; the 10 days count from the first one
+        "claim:settled": MOVE("pending"),
+        "payment:known": MOVE("pending"),
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": MOVE("completed"),
+        "shipment:transit": MOVE("in_transit", gap=("completed",)),
+        "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
+        "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
+        "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+    },
+    "completed": {
+        "order:success": CONFIRM,  # may bring other lines
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": MOVE("cancelled"),
+        "order:unpaid": CONFLICT,  # what was not paid for should not have been packed
+        "order:returned": MOVE("returned", gap=("in_transit",)),
+        "order:transferred_out": MOVE("rejected"),
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": CONFIRM,
+        "shipment:transit": MOVE("in_transit"),
+        "shipment:delivered": MOVE("delivered", gap=("in_transit",)),
+        "shipment:returned": MOVE("returned", gap=("in_transit",)),
+        "shipment:failure": MOVE("delivery_failed", gap=("in_transit",)),
+    },
+    "in_transit": {
+        "order:success": LATE,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": CONFLICT,  # a parcel under way cannot be called back
+        "order:unpaid": CONFLICT,
+        "order:returned": MOVE("returned"),
+        "order:transferred_out": CONFLICT,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": LATE,
+        "shipment:transit": CONFIRM,  # every scan on the way is one more
+        "shipment:delivered": MOVE("delivered"),
+        "shipment:returned": MOVE("returned"),
+        "shipment:failure": MOVE("delivery_failed"),
+    },
+    "delivered": {
+        "order:success": LATE,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": CONFLICT,
+        "order:unpaid": CONFLICT,
+        "order:returned": MOVE("returned"),  # refused at the door or sent back afterwards
+        "order:transferred_out": CONFLICT,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": LATE,
+        "shipment:transit": LATE,
+        "shipment:delivered": CONFIRM,
+        "shipment:returned": MOVE("returned"),
+        "shipment:failure": CONFLICT,  # the carrier contradicts itself: does the patient have the parcel?
+    },
+    "returned": {
+        "order:success": LATE,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": CONFLICT,
+        "order:unpaid": CONFLICT,
+        "order:returned": CONFIRM,  # the pharmacy reports what the carrier did, or the other way round
+        "order:transferred_out": CONFLICT,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": LATE,
+        "shipment:transit": LATE,  # scans on the way back
+        # The parcel's arrival at the pharmacy, or at the patient after all: a person has to look.
+        "shipment:delivered": CONFLICT,
+        "shipment:returned": CONFIRM,
+        "shipment:failure": LATE,  # the failed attempt that the return followed
+    },
+    "delivery_failed": {
+        "order:success": LATE,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": CONFLICT,
+        "order:unpaid": CONFLICT,
+        "order:returned": MOVE("returned"),
+        "order:transferred_out": CONFLICT,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": LATE,
+        "shipment:transit": MOVE("in_transit"),  # the carrier tries again
+        "shipment:delivered": MOVE("delivered"),  # the next attempt needs no scan before it: no gap
+        "shipment:returned": MOVE("returned"),
+        "shipment:failure": CONFIRM,
+    },
+    "rejected": {
+        "order:success": CONFLICT,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFIRM,  # also with another code: the fill is as rejected as before
+        "order:cancelled": CONFLICT,
+        "order:unpaid": CONFLICT,
+        "order:returned": CONFLICT,
+        "order:transferred_out": CONFIRM,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,  # states nothing, not even that there is a parcel
+        "shipment:pre_transit": CONFLICT,
+        "shipment:transit": CONFLICT,
+        "shipment:delivered": CONFLICT,
+        "shipment:returned": CONFLICT,
+        "shipment:failure": CONFLICT,
+    },
+    "cancelled": {
+        "order:success": CONFLICT,
+        "order:triage": CONFLICT,
+        "order:rejected": CONFLICT,
+        "order:cancelled": CONFIRM,
+        "order:unpaid": CONFIRM,  # both say cancelled, for two reasons
+        "order:returned": CONFLICT,
+        "order:transferred_out": CONFLICT,
+        "claim:owed": LATE,
+        "claim:settled": LATE,
+        "payment:known": LATE,
+        "shipment:unknown": CONFIRM,
+        "shipment:pre_transit": CONFLICT,
+        "shipment:transit": CONFLICT,
+        "shipment:delivered": CONFLICT,
+        "shipment:returned": CONFLICT,
+        "shipment:failure": CONFLICT,
+    },
+}
+
+FILL_REQUEST = Machine(
+    kind="fill_request",
+    initial="pending",
+    table=TABLE,
+    rank=RANK,
+    outcome=OutcomeRule(
+        source="order:success",
+        done=frozenset({"filled"}),
+        none_in=frozenset({"rejected", "cancelled"}),
+        open_in=frozenset({"pending", "triage", "awaiting_payment"}),
+        settled_in=frozenset({"completed", "in_transit", "delivered", "returned", "delivery_failed"}),
+    ),
+)

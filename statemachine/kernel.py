@@ -1,0 +1,222 @@
+"""The kernel of every machine: facts in, one state and its history out. Standard library only, no I/O.
+
+A machine is a literal table: for every state and every signal one rule says what the signal means there.
+It *moves*, it *confirms*, it is *late* (it speaks of something behind the state), or it is a *conflict*.
+Nothing falls through: `Machine` refuses a table with a hole when it is made, which is at import.
+
+State is a pure function of the set of facts known. `Machine.order` puts facts in effective order, whatever
+the order of their arrival; `Machine.fold` steps through them; `Machine.step` goes on from a stored Summary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from time import gmtime, strftime
+from types import MappingProxyType
+from typing import NamedTuple
+
+from statemachine.rules import OutcomeRule, Rank, Rule, Table, Verdict, faults
+
+__all__ = ["Fact", "Line", "Machine", "MachineError", "Step", "Summary", "Verdict", "current_lines"]
+
+
+class Line(NamedTuple):
+    """One line of an entity, such as a medication; known by token *and* position (tokens collide)."""
+
+    position: int
+    token: str | None
+    status: str
+    code: str | None
+
+
+class Fact(NamedTuple):
+    """What a partner stated about one entity. The first four fields are its identity, the lines are not.
+
+    `occurred_at` is in whole seconds of Unix time; `discriminator` is b"" or 16 bytes and tells apart what
+    one second, signal and code may state twice. A `code` that starts with # is a hash of free text.
+    """
+
+    occurred_at: int
+    signal: str
+    code: str | None
+    discriminator: bytes
+    lines: tuple[Line, ...] = ()
+
+
+class Summary(NamedTuple):
+    """Where the fold stands; stepping on from a stored one equals folding everything.
+
+    `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
+    order (seconds of Unix time), `review` names the latest conflict.
+    """
+
+    state: str
+    since: int | None
+    by: str | None
+    outcome: str | None
+    review: str | None
+    last_at: int | None
+
+
+class Step(NamedTuple):
+    """One entry of the history: the fact, what it meant, and the states that it jumped over."""
+
+    fact: Fact
+    verdict: Verdict
+    before: str
+    after: str
+    gap: tuple[str, ...]
+
+
+class MachineError(ValueError):
+    """A table that cannot be a machine; the text has one line for each fault."""
+
+
+class _Cell(NamedTuple):
+    """A rule made ready for `step`: the state afterwards and what becomes of the outcome."""
+
+    verdict: Verdict
+    after: str
+    gap: tuple[str, ...]
+    outcome: str
+
+
+_KEEP, _NONE, _OPEN, _LINES = "keep", "none", "open", "lines"
+
+
+class Machine:
+    """An explicit, total table of one kind of entity.
+
+    `rank` orders the signals of one second and thereby lists every signal. Raises MachineError when the table
+    has a hole, names a state or signal that does not exist, or moves a state to itself.
+    """
+
+    __slots__ = ("_cells", "initial", "kind", "outcome", "rank", "states", "table")
+
+    def __init__(
+        self,
+        *,
+        kind: str,
+        initial: str,
+        table: Table,
+        rank: Rank,
+        outcome: OutcomeRule | None = None,
+    ) -> None:
+        found = faults(initial, table, rank, outcome)
+        if found:
+            raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
+        self.kind = kind
+        self.initial = initial
+        self.states = tuple(table)
+        self.table = MappingProxyType({state: MappingProxyType(dict(row)) for state, row in table.items()})
+        self.rank = MappingProxyType(dict(rank))
+        self.outcome = outcome
+        self._cells = {
+            state: {signal: _cell(state, signal, rule, outcome) for signal, rule in row.items()}
+            for state, row in table.items()
+        }
+
+    def start(self) -> Summary:
+        """The summary of an entity that no fact is known of."""
+        return Summary(self.initial, None, None, None, None, None)
+
+    def order(self, fact: Fact) -> tuple[int, int, str, str, bytes]:
+        """The sort key of effective order. It holds the whole identity: equal keys are one fact."""
+        signal = fact[1]
+        return (fact[0], self.rank[signal], signal, fact[2] or "", fact[3])
+
+    def step(self, summary: Summary, fact: Fact) -> tuple[Summary, Step]:
+        """One fact that comes after all others in effective order. KeyError: a signal this machine lacks."""
+        state, since, by, outcome, review, _ = summary
+        occurred_at, signal, code, _, lines = fact
+        verdict, after, gap, effect = self._cells[state][signal]
+        if verdict is _MOVED:
+            since = occurred_at
+            by = signal
+        elif verdict is _CONFLICT:
+            review = _review(self.kind, state, since, by, signal, code, occurred_at)
+        if effect is not _KEEP:
+            outcome = self._outcome(effect, lines)
+        # tuple.__new__ skips the generated __new__ of a NamedTuple, which costs as much as the rest of this.
+        return (
+            _new(Summary, (after, since, by, outcome, review, occurred_at)),
+            _new(Step, (fact, verdict, state, after, gap)),
+        )
+
+    def fold(self, facts: Iterable[Fact]) -> tuple[Summary, list[Step]]:
+        """All facts of one entity, in any order, to its state and history.
+
+        Copies with one identity count once. Callers choose the preferred copy; if copies with other lines
+        still come here, the choice among them must not depend on order either: the smallest lines win.
+        """
+        known: dict[tuple[int, int, str, str, bytes], Fact] = {}
+        for fact in facts:
+            key = self.order(fact)
+            other = known.setdefault(key, fact)
+            if other is not fact and other != fact:
+                known[key] = min(other, fact, key=_by_lines)
+        summary = self.start()
+        steps = []
+        for key in sorted(known):
+            summary, step = self.step(summary, known[key])
+            steps.append(step)
+        return summary, steps
+
+    def _outcome(self, effect: str, lines: tuple[Line, ...]) -> str | None:
+        if effect is _NONE:
+            return "none"
+        if effect is _OPEN or not lines or self.outcome is None:
+            return None
+        done = self.outcome.done
+        count = sum(line.status in done for line in lines)
+        return "full" if count == len(lines) else "partial" if count else "none"
+
+
+def current_lines(machine: Machine, steps: Sequence[Step]) -> tuple[Line, ...]:
+    """The lines that an entity has now, by its history in effective order.
+
+    In a settled state they are those of the last source fact, so that a later return does not hide what was
+    filled; else those of the last fact that has any. A conflict gives no lines.
+    """
+    counted = [step.fact for step in reversed(steps) if step.verdict is not Verdict.CONFLICT]
+    rule = machine.outcome
+    if rule is not None and steps and steps[-1].after in rule.settled_in:
+        for fact in counted:
+            if fact.signal == rule.source:
+                return fact.lines
+    return next((fact.lines for fact in counted if fact.lines), ())
+
+
+_new = tuple.__new__
+_MOVED = Verdict.MOVED
+_CONFLICT = Verdict.CONFLICT
+
+
+def _by_lines(fact: Fact) -> list[tuple[int, str, str, str]]:
+    return [(line.position, line.token or "", line.status, line.code or "") for line in fact.lines]
+
+
+def _review(
+    kind: str, state: str, since: int | None, by: str | None, signal: str, code: str | None, at: int
+) -> str:
+    """Both facts and the rule. A hashed code says nothing to a reader: it stands in the sealed detail."""
+    held = "from the start" if since is None else f"since {_utc(since)} by {by}"
+    shown = f" {code}" if code and not code.startswith("#") else ""
+    return f"conflict in {state} ({held}): {signal}{shown} at {_utc(at)} [{kind}.{state}/{signal}]"
+
+
+def _utc(seconds: int) -> str:
+    return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
+
+
+def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None) -> _Cell:
+    after = rule.to or state
+    effect = _KEEP
+    if outcome is not None and rule.verdict is not Verdict.CONFLICT:
+        if signal == outcome.source:
+            effect = _LINES
+        elif rule.to in outcome.none_in:
+            effect = _NONE
+        elif rule.to in outcome.open_in:
+            effect = _OPEN
+    return _Cell(rule.verdict, after, rule.gap, effect)

@@ -1,0 +1,90 @@
+"""The words that a machine's table is written in, and the check that a table is whole.
+
+MOVE("completed")                       the state becomes completed
+MOVE("delivered", gap=("in_transit",))  the same, over a state that the partner never reported
+CONFIRM  LATE  CONFLICT                 the state stays; a conflict also asks for a review
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+__all__ = ["CONFIRM", "CONFLICT", "LATE", "MOVE", "OutcomeRule", "Rank", "Rule", "Table", "Verdict", "faults"]
+
+
+class Verdict(StrEnum):
+    """What one fact meant in the state that it met."""
+
+    MOVED = "moved"
+    CONFIRMED = "confirmed"
+    LATE = "late"
+    CONFLICT = "conflict"
+
+
+class Rule(NamedTuple):
+    """One cell of a table. `to` is None where the state stays."""
+
+    verdict: Verdict
+    to: str | None = None
+    gap: tuple[str, ...] = ()
+
+
+def MOVE(to: str, *, gap: tuple[str, ...] = ()) -> Rule:
+    """The signal moves to `to`; `gap` names the states in between that were never reported."""
+    return Rule(Verdict.MOVED, to, gap)
+
+
+CONFIRM = Rule(Verdict.CONFIRMED)
+LATE = Rule(Verdict.LATE)
+CONFLICT = Rule(Verdict.CONFLICT)
+
+
+class OutcomeRule(NamedTuple):
+    """How a machine's outcome follows from lines.
+
+    Each `source` fact that is no conflict sets it: full when every line has a status in `done`, partial when
+    some have, none when no line has, null when there are no lines. A move into `none_in` sets none, a move
+    into `open_in` sets null; otherwise it is carried. While the state is in `settled_in`, the entity's lines
+    are those of the last source fact.
+    """
+
+    source: str
+    done: frozenset[str]
+    none_in: frozenset[str]
+    open_in: frozenset[str]
+    settled_in: frozenset[str]
+
+
+Table = Mapping[str, Mapping[str, Rule]]
+Rank = Mapping[str, int]
+
+
+def faults(initial: str, table: Table, rank: Rank, outcome: OutcomeRule | None) -> list[str]:
+    """What keeps a table from being a machine, one text for each fault; empty when it is whole."""
+    found = [] if initial in table else [f"the initial state {initial} has no row"]
+    for state, row in table.items():
+        found += [f"{state} says nothing about {signal}" for signal in rank if signal not in row]
+        found += [f"{state} speaks of {signal}, which has no rank" for signal in row if signal not in rank]
+        for signal, rule in row.items():
+            found += [f"{state}/{signal}: {fault}" for fault in _rule_faults(state, rule, table)]
+    if outcome is not None:
+        named = outcome.none_in | outcome.open_in | outcome.settled_in
+        found += [f"the outcome names {state}, which has no row" for state in sorted(named - set(table))]
+        if outcome.source not in rank:
+            found.append(f"the outcome's source {outcome.source} has no rank")
+    return found
+
+
+def _rule_faults(state: str, rule: Rule, table: Table) -> list[str]:
+    if rule.verdict is not Verdict.MOVED:
+        return ["only a move has a target and a gap"] if rule.to is not None or rule.gap else []
+    if rule.to is None or rule.to not in table:
+        return [f"moves to {rule.to}, which has no row"]
+    faults = ["moves to itself: that is a confirmation"] if rule.to == state else []
+    faults += [f"jumps over {over}, which has no row" for over in rule.gap if over not in table]
+    faults += [f"jumps over {over}, its own end" for over in rule.gap if over in (state, rule.to)]
+    if len(set(rule.gap)) != len(rule.gap):
+        faults.append("jumps over one state twice")
+    return faults

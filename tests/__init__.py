@@ -1,0 +1,1 @@
+"""Tests; a folder is a tier: unit, integration, faults, e2e."""

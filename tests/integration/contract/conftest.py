@@ -1,0 +1,63 @@
+"""Contract tests: the same tests over every database and broker there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+
+from settings import SealKey
+from store.database import connect
+from store.lookup import Lookup
+from store.sealing import Sealer
+from tests.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
+from tests.ledger import Ledger
+from workers.reading import Tools
+
+
+class Clock:
+    """A clock that stands until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture(scope="session", params=DATABASES)
+def contract_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of our own on each kind of server."""
+    embedded = request.param == "embedded"
+    server = request.getfixturevalue("servers").database_url if embedded else SYSTEM_POSTGRES
+    with fresh_database(server) as url:
+        yield url
+
+
+@pytest.fixture
+def conn(contract_url: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection to an empty ledger."""
+    with connect(contract_url, "test") as conn:
+        conn.execute(f"TRUNCATE {TABLES}")
+        yield conn
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def tools(clock: Clock) -> Tools:
+    return Tools(Sealer([SealKey("k1", b"1" * 32)]), Lookup(b"a look-up key of the tests"), clock)
+
+
+@pytest.fixture
+def ledger(conn: psycopg.Connection[Any], tools: Tools) -> Ledger:
+    return Ledger(conn, tools)

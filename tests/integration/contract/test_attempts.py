@@ -1,0 +1,158 @@
+"""Poison is counted before it is handled, and only poison (D9)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import psycopg
+import pytest
+
+import workers.tasks as tasks
+from settings import SealKey, Settings
+from store import queue
+from store.sealing import Sealer
+from tests.ledger import Ledger
+from workers.apply import Applied, apply_queued
+from workers.reading import Tools
+from workers.runtime import Runtime
+
+
+@pytest.fixture
+def worker(contract_url: str, ledger: Ledger) -> Iterator[Runtime]:
+    """A worker's runtime on the ledger's database, with the ledger's keys and clock."""
+    settings = Settings.load(
+        {
+            "DATABASE_URL": contract_url,
+            "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
+            "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+            "RXLEDGER_DATA": "/nonexistent",
+        }
+    )
+    worker = Runtime(settings)
+    worker.tools = ledger.tools
+    yield worker
+    worker.drop()
+
+
+def attempts(ledger: Ledger) -> dict[int, int]:
+    return dict(ledger.conn.execute("SELECT seq, attempts FROM queue").fetchall())
+
+
+def overdue(ledger: Ledger) -> None:
+    ledger.conn.execute("UPDATE queue SET due_at = now() - interval '1 second'")
+
+
+def failing_on(bad: int, error: BaseException) -> Any:
+    def apply(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
+        if bad in seqs:
+            raise error
+        return apply_queued(conn, seqs, tools)
+
+    return apply
+
+
+def test_a_first_hint_is_not_counted(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = ledger.admit(b"good", b"bad")
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("boom")))
+    tasks.attempt(worker, [good, bad], swept=False)
+    assert attempts(ledger) == {bad: 0}
+
+
+def test_one_bad_event_does_not_hold_back_its_batch(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seqs = ledger.admit(*[b"%d" % n for n in range(20)])
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(seqs[7], ValueError("boom")))
+    tasks.attempt(worker, seqs, swept=False)
+    assert ledger.queued() == [seqs[7]]
+    assert ledger.count("quarantine") == 19
+
+
+def test_what_failed_is_told_by_class_and_place_never_by_text(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (bad,) = ledger.admit(b"bad")
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("Jane Canary")))
+    tasks.attempt(worker, [bad], swept=False)
+    (error,) = ledger.conn.execute("SELECT last_error FROM queue").fetchone() or ("",)
+    assert error.startswith("ValueError at test_attempts.apply:")
+    assert "Canary" not in error + caplog.text
+
+
+def test_a_swept_attempt_is_counted_before_it_is_made(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad,) = ledger.admit(b"kills its worker")
+
+    class Killed(BaseException):
+        """Stands for the death of the process: nothing after it runs."""
+
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    with pytest.raises(Killed):
+        tasks.attempt(worker, [bad], swept=True)
+    assert attempts(ledger) == {bad: 1}
+
+
+@pytest.mark.parametrize("sqlstate", ["40P01", "57014", "55P03", "57P01", "08006"])
+def test_the_environments_faults_are_never_counted(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch, sqlstate: str
+) -> None:
+    (seq,) = ledger.admit(b"innocent")
+    error = psycopg.errors.lookup(sqlstate)("no fault of the event's")
+    with monkeypatch.context() as patched:
+        patched.setattr(tasks, "apply_queued", failing_on(seq, error))
+        with pytest.raises(psycopg.Error):
+            tasks.attempt(worker, [seq], swept=True)
+    (other,) = ledger.admit(b"the next hint of this process takes the count back")
+    tasks.attempt(worker, [other], swept=False)
+    assert attempts(ledger) == {seq: 0}
+
+
+def test_an_unknown_seal_key_leaves_the_event_queued_and_uncounted(ledger: Ledger, worker: Runtime) -> None:
+    (seq,) = ledger.admit(b"sealed under k1")
+    worker.tools = ledger.tools._replace(sealer=Sealer([SealKey("k2", b"2" * 32)]))
+    tasks.attempt(worker, [seq], swept=True)
+    assert attempts(ledger) == {seq: 0}
+    worker.tools = ledger.tools
+    tasks.attempt(worker, [seq], swept=True)
+    assert ledger.queued() == []
+
+
+def test_the_sweeper_finds_only_what_is_overdue(ledger: Ledger) -> None:
+    seqs = ledger.admit(b"1", b"2")
+    assert queue.sweep(ledger.conn, 10) == []
+    overdue(ledger)
+    assert sorted(d.seq for d in queue.sweep(ledger.conn, 10)) == seqs
+    assert queue.sweep(ledger.conn, 10) == []
+
+
+def test_after_attempts_in_company_an_event_goes_alone_and_then_into_quarantine(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad,) = ledger.admit(b"bad")
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("boom")))
+    alone = []
+    for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
+        assert queue.bury(ledger.conn) == []
+        overdue(ledger)
+        (due,) = queue.sweep(ledger.conn, 10)
+        alone.append(due.alone)
+        tasks.attempt(worker, [due.seq], swept=True)
+    assert alone == [False] * queue.BATCH_ATTEMPTS + [True] * queue.SOLO_ATTEMPTS
+    overdue(ledger)
+    assert queue.sweep(ledger.conn, 10) == []
+    assert queue.bury(ledger.conn) == [bad]
+    assert (ledger.queued(), ledger.reasons()) == ([], ["poison"])
+
+
+def test_an_event_that_another_worker_holds_is_left_to_it(contract_url: str, ledger: Ledger) -> None:
+    seqs = ledger.admit(b"1", b"2")
+    with psycopg.connect(contract_url) as other:
+        other.execute("SELECT FROM queue WHERE seq = %s FOR UPDATE", (seqs[0],))
+        assert apply_queued(ledger.conn, seqs, ledger.tools).quarantined == 1
+        overdue_now = queue.sweep(ledger.conn, 10)
+    assert overdue_now == []
+    assert ledger.queued() == [seqs[0]]

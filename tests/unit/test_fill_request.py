@@ -1,0 +1,294 @@
+"""The fill request's page against an expectation written by hand, and against every order of its facts."""
+
+from __future__ import annotations
+
+import json
+from itertools import permutations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from statemachine import MACHINES, Fact, Line, Summary, Verdict, current_lines
+
+FILL = MACHINES["fill_request"]
+
+STATES = {
+    "P": "pending",
+    "T": "triage",
+    "A": "awaiting_payment",
+    "C": "completed",
+    "I": "in_transit",
+    "D": "delivered",
+    "R": "returned",
+    "F": "delivery_failed",
+    "J": "rejected",
+    "X": "cancelled",
+}
+
+# A letter is a move to that state, behind the colon stand the states jumped over;
+# = confirms, ~ is late, ! is a conflict.
+EXPECTED = """
+                        P     T     A     C    I  D  R  F  J  X
+order:success           C     C     C     =    ~  ~  ~  ~  !  !
+order:triage            T     =     T     !    !  !  !  !  !  !
+order:rejected          J     J     J     !    !  !  !  !  =  !
+order:cancelled         X     X     X     X    !  !  !  !  !  =
+order:unpaid            X     X     X     !    !  !  !  !  !  =
+order:transferred_out   J     J     J     J    !  !  !  !  =  !
+order:returned          R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
+claim:owed              A     A     =     ~    ~  ~  ~  ~  ~  ~
+claim:settled           =     =     P     ~    ~  ~  ~  ~  ~  ~
+payment:known           =     =     P     ~    ~  ~  ~  ~  ~  ~
+shipment:unknown        =     =     =     =    =  =  =  =  =  =
+shipment:pre_transit    C     C     C     =    ~  ~  ~  ~  !  !
+shipment:transit        I:C   I:C   I:C   I    =  ~  ~  I  !  !
+shipment:failure        F:CI  F:CI  F:CI  F:I  F  !  ~  =  !  !
+shipment:delivered      D:CI  D:CI  D:CI  D:I  D  =  !  D  !  !
+shipment:returned       R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
+"""
+
+SIGNS = {"=": Verdict.CONFIRMED, "~": Verdict.LATE, "!": Verdict.CONFLICT}
+
+
+def expectations() -> list[tuple[str, str, str]]:
+    heads, *rows = (line.split() for line in EXPECTED.strip().splitlines())
+    return [(STATES[head], row[0], cell) for row in rows for head, cell in zip(heads, row[1:], strict=True)]
+
+
+CELLS = expectations()
+SIGNALS = sorted({signal for _, signal, _ in CELLS})
+
+
+def fact(at: int, signal: str, *, code: str | None = None, told: bytes = b"", lines: str = "") -> Fact:
+    """One letter a line: f(illed), r(ejected), t(riage), b(ack: returned)."""
+    status = {"f": "filled", "r": "rejected", "t": "triage", "b": "returned"}
+    made = tuple(Line(i, f"rx{i}", status[letter], None) for i, letter in enumerate(lines))
+    return Fact(1_590_800_000 + at, signal, code, told, made)
+
+
+@pytest.mark.parametrize(("state", "signal", "cell"), CELLS)
+def test_each_signal_means_in_each_state_what_is_expected(state: str, signal: str, cell: str) -> None:
+    held = FILL.start()._replace(state=state, since=1_590_800_000, by="order:success")
+    summary, step = FILL.step(held, fact(9, signal, lines="f"))
+    target, _, jumped = cell.partition(":")
+    if target in SIGNS:
+        assert (step.verdict, step.after, step.gap) == (SIGNS[target], state, ())
+        assert (summary.since, summary.by) == (held.since, held.by)
+    else:
+        assert (step.verdict, step.after) == (Verdict.MOVED, STATES[target])
+        assert step.gap == tuple(STATES[letter] for letter in jumped)
+        assert (summary.since, summary.by) == (1_590_800_009, signal)
+    assert (summary.review is not None) == (cell == "!")
+
+
+def test_the_page_and_the_expectation_speak_of_the_same_states_and_signals() -> None:
+    assert set(FILL.states) == set(STATES.values())
+    assert sorted(FILL.rank) == SIGNALS
+    assert all(set(row) == set(SIGNALS) for row in FILL.table.values())
+    assert FILL.initial == "pending"
+
+
+def reachable(start: str) -> set[str]:
+    seen, ahead = {start}, [start]
+    while ahead:
+        for rule in FILL.table[ahead.pop()].values():
+            if rule.to is not None and rule.to not in seen:
+                seen.add(rule.to)
+                ahead.append(rule.to)
+    return seen
+
+
+def test_every_state_can_be_reached_from_the_first() -> None:
+    assert reachable("pending") == set(STATES.values())
+
+
+def test_only_the_three_ends_of_a_fill_have_no_way_out_and_every_state_leads_to_one() -> None:
+    ends = {state for state in FILL.states if reachable(state) == {state}}
+    assert ends == {"returned", "rejected", "cancelled"}
+    assert all(reachable(state) & ends for state in FILL.states)
+
+
+def test_facts_of_one_second_are_taken_in_the_order_of_a_fills_life() -> None:
+    burst = [
+        "claim:owed",
+        "payment:known",
+        "order:triage",
+        "order:success",
+        "shipment:unknown",
+        "shipment:pre_transit",
+        "shipment:transit",
+        "shipment:failure",
+        "shipment:delivered",
+        "shipment:returned",
+        "order:returned",
+    ]
+    summary, steps = FILL.fold([fact(0, signal) for signal in reversed(burst)])
+    assert [step.fact.signal for step in steps] == burst
+    assert (summary.state, summary.review) == ("returned", None)
+    for error in ("order:cancelled", "order:transferred_out", "order:rejected", "order:unpaid"):
+        _, steps = FILL.fold([fact(0, "shipment:unknown"), fact(0, error), fact(0, "order:success")])
+        assert [step.fact.signal for step in steps] == ["order:success", error, "shipment:unknown"]
+
+
+# Each story: its facts (one letter of lines a medication), what becomes of each, the state, and the outcome.
+STORIES = {
+    "delivered after a triage": (
+        [
+            fact(0, "order:triage", code="T001", lines="tt"),
+            fact(61, "order:success", lines="fr"),
+            fact(91, "shipment:transit", told=b"a" * 16),
+            fact(151, "shipment:transit", told=b"b" * 16),
+            fact(211, "shipment:delivered"),
+        ],
+        "moved moved moved confirmed moved",
+        ("delivered", "partial"),
+    ),
+    "paid, tried twice, and sent back": (
+        [
+            fact(0, "claim:owed"),
+            fact(10, "payment:known"),
+            fact(61, "order:success", lines="ff"),
+            fact(91, "shipment:transit"),
+            fact(120, "shipment:failure"),
+            fact(150, "shipment:transit"),
+            fact(211, "order:returned", code="R4", lines="bb"),
+        ],
+        "moved moved moved moved moved moved moved",
+        ("returned", "full"),
+    ),
+    "all within one second": (
+        [
+            fact(0, "order:triage", code="T005", told=b"a" * 16),
+            fact(0, "order:triage", code="T005", told=b"b" * 16),
+            fact(0, "order:success", lines="f"),
+            fact(0, "shipment:transit"),
+            fact(0, "shipment:delivered"),
+            fact(0, "shipment:returned"),
+            fact(0, "order:returned", code="R4"),
+        ],
+        "moved confirmed moved moved moved moved confirmed",
+        ("returned", "full"),
+    ),
+    "cancelled, and yet spoken of": (
+        [
+            fact(0, "order:success", lines="ff"),
+            fact(5, "order:cancelled", code="R0"),
+            fact(6, "claim:owed"),
+            fact(7, "order:triage", code="T009"),
+            fact(8, "shipment:transit"),
+            fact(9, "shipment:unknown"),
+        ],
+        "moved moved late conflict conflict confirmed",
+        ("cancelled", "none"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_order_of_a_life_with_a_duplicate_gives_one_state_and_one_history(name: str) -> None:
+    facts, verdicts, (state, outcome) = STORIES[name]
+    expected = FILL.fold(facts)
+    assert (expected[0].state, expected[0].outcome) == (state, outcome)
+    assert [str(step.verdict) for step in expected[1]] == verdicts.split()
+    assert [step.fact for step in expected[1]] == facts
+    told = [*facts, facts[len(facts) // 2]]
+    assert all(FILL.fold(order) == expected for order in permutations(told))
+
+
+any_line = st.builds(
+    Line,
+    position=st.integers(0, 2),
+    token=st.sampled_from([None, "rx0", "rx1"]),
+    status=st.sampled_from(["filled", "rejected"]),
+    code=st.sampled_from([None, "79"]),
+)
+# Few seconds, codes and discriminators, so that ties, duplicates and copies with other lines are common.
+any_facts = st.lists(
+    st.builds(
+        Fact,
+        occurred_at=st.integers(1_590_800_000, 1_590_800_005),
+        signal=st.sampled_from(SIGNALS),
+        code=st.sampled_from([None, "T001", "#0123456789abcdef"]),
+        discriminator=st.sampled_from([b"", b"a" * 16, b"b" * 16]),
+        lines=st.lists(any_line, max_size=2).map(tuple),
+    ),
+    max_size=12,
+)
+steady = settings(deadline=None, derandomize=True, database=None, max_examples=300)
+
+
+@steady
+@given(facts=any_facts, data=st.data())
+def test_any_set_of_facts_folds_the_same_in_any_order_with_any_duplicates(
+    facts: list[Fact], data: st.DataObject
+) -> None:
+    copies = data.draw(st.lists(st.sampled_from(facts), max_size=4)) if facts else []
+    shuffled = data.draw(st.permutations(facts + copies))
+    assert FILL.fold(shuffled) == FILL.fold(facts)
+
+
+@steady
+@given(facts=any_facts)
+def test_stepping_from_stored_summaries_in_effective_order_equals_the_fold(facts: list[Fact]) -> None:
+    summary, steps = FILL.fold(facts)
+    stored, history = FILL.start(), []
+    for step in steps:
+        stored, again = FILL.step(Summary(*json.loads(json.dumps(stored))), step.fact)
+        history.append(again)
+    assert (stored, history) == (summary, steps)
+
+
+@steady
+@given(facts=any_facts)
+def test_a_history_is_unbroken_and_a_review_stands_exactly_after_a_conflict(facts: list[Fact]) -> None:
+    summary, steps = FILL.fold(facts)
+    states = [FILL.initial, *(step.after for step in steps)]
+    assert [step.before for step in steps] == states[:-1]
+    assert states[-1] == summary.state
+    assert (summary.review is not None) == any(step.verdict is Verdict.CONFLICT for step in steps)
+    assert all((step.before != step.after) == (step.verdict is Verdict.MOVED) for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("facts", "outcome"),
+    [
+        ([fact(0, "order:success", lines="ff")], "full"),
+        ([fact(0, "order:success", lines="fr")], "partial"),
+        ([fact(0, "order:success", lines="rr")], "none"),
+        ([fact(0, "order:success")], None),
+        ([fact(0, "order:triage", lines="tt")], None),
+        ([fact(0, "claim:owed")], None),
+        ([fact(0, "order:rejected")], "none"),
+        ([fact(0, "order:unpaid")], "none"),
+        ([fact(0, "order:success", lines="ff"), fact(1, "order:transferred_out")], "none"),
+        ([fact(0, "order:success", lines="ff"), fact(1, "order:success", lines="fr")], "partial"),
+        ([fact(0, "shipment:delivered")], None),
+        ([fact(0, "shipment:delivered"), fact(1, "order:success", lines="ff")], "full"),
+        ([fact(0, "order:rejected"), fact(1, "order:success", lines="ff")], "none"),
+        ([fact(0, "order:success", lines="ff"), fact(1, "order:returned", lines="bb")], "full"),
+    ],
+)
+def test_the_outcome_of_a_fill(facts: list[Fact], outcome: str | None) -> None:
+    assert FILL.fold(facts)[0].outcome == outcome
+
+
+def test_what_was_filled_stays_to_be_seen_after_the_parcel_came_back() -> None:
+    success = fact(1, "order:success", lines="fr")
+    _, steps = FILL.fold(
+        [fact(0, "order:triage", lines="tt"), success, fact(2, "order:returned", lines="bb")]
+    )
+    assert current_lines(FILL, steps) == success.lines
+
+
+def test_lines_before_completion_or_after_a_rejection_are_the_last_stated() -> None:
+    triage, error = fact(0, "order:triage", lines="tt"), fact(1, "order:rejected", lines="rr")
+    _, steps = FILL.fold([triage, error])
+    assert current_lines(FILL, steps[:1]) == triage.lines
+    assert current_lines(FILL, steps) == error.lines
+
+
+def test_lines_of_a_conflict_are_not_the_fills() -> None:
+    success = fact(0, "order:success", lines="ff")
+    _, steps = FILL.fold([success, fact(1, "order:rejected", lines="rr")])
+    assert current_lines(FILL, steps) == success.lines

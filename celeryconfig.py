@@ -34,13 +34,12 @@ task_publish_retry = False
 worker_send_task_events = True
 # Every hint would cost a second message, and say nothing that the worker's own events do not.
 task_send_sent_event = False
-# Arguments are ids, but Flower keeps and shows them: short is enough.
-worker_hijack_root_logger = True
 worker_redirect_stdouts = False
 worker_cancel_long_running_tasks_on_connection_loss = False
 
-# On SIGTERM (sent as SIGQUIT by `rxledger worker`) tasks under way have this long to end, in seconds.
-worker_soft_shutdown_timeout = 10
+# On SIGTERM (taken as SIGQUIT under `rxledger worker`) a batch under way has this long to end, in seconds. A
+# busy worker always takes the whole time, so it is short: a batch that is cut off is rolled back and swept.
+worker_soft_shutdown_timeout = 3
 worker_enable_soft_shutdown_on_idle = False
 # A batch takes tens of milliseconds. What takes minutes hangs, and holds locks.
 task_time_limit = 180

@@ -210,7 +210,7 @@ TABLE = {
         "order:transferred_out": CONFIRM,
         "claim:owed": LATE,
         "claim:settled": LATE,
-        "payment:known": LATE,
+        "payment:known": CONFLICT,  # paid for nothing: a person owes the patient an answer
         "shipment:unknown": CONFIRM,  # states nothing, not even that there is a parcel
         "shipment:pre_transit": CONFLICT,
         "shipment:transit": CONFLICT,
@@ -228,7 +228,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
-        "payment:known": LATE,
+        "payment:known": CONFLICT,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": CONFLICT,
         "shipment:transit": CONFLICT,

@@ -39,7 +39,7 @@ order:transferred_out   J     J     J     J    !  !  !  !  =  !
 order:returned          R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
 claim:owed              A     A     =     ~    ~  ~  ~  ~  ~  ~
 claim:settled           =     =     P     ~    ~  ~  ~  ~  ~  ~
-payment:known           =     =     P     ~    ~  ~  ~  ~  ~  ~
+payment:known           =     =     P     ~    ~  ~  ~  ~  !  !
 shipment:unknown        =     =     =     =    =  =  =  =  =  =
 shipment:pre_transit    C     C     C     =    ~  ~  ~  ~  !  !
 shipment:transit        I:C   I:C   I:C   I    =  ~  ~  I  !  !

@@ -1,0 +1,50 @@
+"""What every tier shares: real servers, started once a session in a folder of their own."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from ops.embedded import Addresses
+from ops.embedded import servers as embedded_servers
+
+
+@pytest.fixture(scope="session")
+def short_tmp() -> Iterator[Path]:
+    """A folder for the session, removed at its end.
+
+    Not pytest's own: that one is closed to the user that PostgreSQL runs as when we are root.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="rxledger-tests-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def servers(short_tmp: Path) -> Iterator[Addresses]:
+    """An embedded PostgreSQL and an embedded Valkey."""
+    with embedded_servers(short_tmp / "servers") as addresses:
+        yield addresses
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: Addresses) -> str:
+    """A database migrated to head."""
+    from store.migrate import upgrade
+
+    with psycopg.connect(servers.database_url, autocommit=True) as conn:
+        conn.execute("CREATE DATABASE tests")
+    url = servers.database_url.replace("/rxledger?", "/tests?")
+    upgrade(url)
+    return url
+
+
+@pytest.fixture(scope="session")
+def broker_url(servers: Addresses) -> str:
+    """A Valkey that nobody else uses."""
+    return servers.broker_url

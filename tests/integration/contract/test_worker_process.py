@@ -1,0 +1,129 @@
+"""A real worker on every broker: hints may be lost, doubled or late, and bodies may kill; nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.backends import BROKERS, SYSTEM_REDIS, own_prefix, own_vhost
+from tests.faults.deadly_app import DEADLY
+from tests.integration.contract.test_apply import life
+from tests.ledger import Ledger
+from tests.workers import Broker, environment, until, worker
+
+
+@pytest.fixture(scope="module", params=BROKERS)
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    with ExitStack() as stack:
+        if request.param == "rabbitmq":
+            place = stack.enter_context(own_vhost())
+        elif request.param == "redis":
+            place = stack.enter_context(own_prefix(SYSTEM_REDIS))
+        else:
+            place = stack.enter_context(own_prefix(request.getfixturevalue("servers").broker_url))
+        broker = Broker(*place)
+        yield broker
+        broker.app.close()
+
+
+@pytest.fixture
+def env(contract_url: str, broker: Broker, tmp_path: Path) -> dict[str, str]:
+    return environment(contract_url, broker, tmp_path)
+
+
+def applied(ledger: Ledger) -> None:
+    until(lambda: ledger.queued() == [], "the queue was not emptied")
+
+
+def overdue(ledger: Ledger) -> None:
+    ledger.conn.execute("UPDATE queue SET due_at = now() - interval '1 second'")
+
+
+def test_hinted_lost_doubled_and_senseless_hints_all_end_well(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    lost = ledger.admit(*life("lost"))
+    with worker(env, tmp_path / "log"):
+        seqs = ledger.admit(*life("hinted"))
+        for _ in range(3):
+            broker.send("rxledger.apply", seqs)
+        broker.send("rxledger.apply", [10**12, -1])
+        broker.send("rxledger.apply", [])
+        until(lambda: ledger.queued() == sorted(lost), "the hinted events were not applied")
+        overdue(ledger)
+        broker.send("rxledger.sweep")
+        applied(ledger)
+    assert ledger.state("hinted") == ledger.state("lost") == "delivered"
+    assert b"Traceback" not in (tmp_path / "log").read_bytes()
+
+
+def test_a_body_that_kills_its_worker_is_buried_and_the_others_are_applied(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    seqs = ledger.admit(*life("innocent"), DEADLY)
+    log = tmp_path / "log"
+    with worker(env, log, "tests.faults.deadly_app"):
+        broker.send("rxledger.apply", seqs)
+        deaths = 1
+        until(lambda: log.read_bytes().count(b"exitcode 9") >= deaths, "the body did not kill its worker")
+        while ledger.queued():
+            overdue(ledger)
+            broker.send("rxledger.sweep")
+            before = ledger.conn.execute("SELECT seq, attempts FROM queue ORDER BY seq").fetchall()
+            until(
+                lambda before=before: (
+                    ledger.conn.execute("SELECT seq, attempts FROM queue ORDER BY seq").fetchall() != before
+                ),
+                "a sweep changed nothing",
+            )
+    assert ledger.state("innocent") == "delivered"
+    assert ledger.reasons() == ["poison"]
+
+
+def test_a_worker_that_is_told_to_stop_ends_what_it_holds(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    seqs = ledger.admit(*life("held"))
+    ledger.conn.execute("INSERT INTO entities (kind, key, state) VALUES ('fill_request', 'held', 'pending')")
+    log = tmp_path / "log"
+    with worker(env, log) as process:
+        with psycopg.connect(env["DATABASE_URL"]) as blocker:
+            blocker.execute("SELECT FROM entities WHERE key = 'held' FOR UPDATE")
+            broker.send("rxledger.apply", seqs)
+            until(lambda: _waiting(ledger), "the worker did not come to the lock")
+            os.kill(process.pid, signal.SIGTERM)
+            until(lambda: b"Soft Shutdown" in log.read_bytes(), "no soft shutdown began")
+        process.wait(20)
+    assert (ledger.state("held"), ledger.queued()) == ("delivered", [])
+
+
+def _waiting(ledger: Ledger) -> bool:
+    row = ledger.conn.execute(
+        "SELECT count(*) FROM pg_stat_activity "
+        "WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    ).fetchone()
+    return row is not None and row[0] > 0
+
+
+def test_a_worker_whose_database_goes_away_counts_nothing_and_goes_on(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    with worker(env, tmp_path / "log"):
+        seqs = ledger.admit(*life("first"))
+        broker.send("rxledger.apply", seqs)
+        applied(ledger)
+        ledger.conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE application_name = 'rxledger-worker' AND datname = current_database()"
+        )
+        seqs = ledger.admit(*life("second"))
+        for _ in range(4):
+            broker.send("rxledger.apply", seqs)
+        applied(ledger)
+    assert ledger.state("second") == "delivered"

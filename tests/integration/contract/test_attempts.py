@@ -12,10 +12,13 @@ import workers.tasks as tasks
 from settings import SealKey, Settings
 from store import queue
 from store.sealing import Sealer
+from tests.factories import OrderTriage
 from tests.ledger import Ledger
 from workers.apply import Applied, apply_queued
 from workers.reading import Tools
 from workers.runtime import Runtime
+
+T0 = 1_590_800_000
 
 
 @pytest.fixture
@@ -156,3 +159,25 @@ def test_an_event_that_another_worker_holds_is_left_to_it(contract_url: str, led
         overdue_now = queue.sweep(ledger.conn, 10)
     assert overdue_now == []
     assert ledger.queued() == [seqs[0]]
+
+
+def test_what_the_server_refuses_of_one_event_does_not_hold_back_the_others(
+    ledger: Ledger, worker: Runtime, caplog: pytest.LogCaptureFixture
+) -> None:
+    ledger.conn.execute(
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN IF NEW.code = 'T666' THEN RAISE 'refused: %', NEW; END IF; RETURN NEW; END $$;"
+        "CREATE TRIGGER refuse BEFORE INSERT ON facts FOR EACH ROW EXECUTE FUNCTION refuse()"
+    )
+    try:
+        good = [OrderTriage(timestamp=T0) for _ in range(5)]
+        bad = OrderTriage(timestamp=T0, details__code="T666", details__message="Jane Canary")
+        seqs = ledger.admit(*good[:2], bad, *good[2:])
+        tasks.attempt(worker, seqs, swept=False)
+    finally:
+        ledger.conn.execute("DROP FUNCTION refuse CASCADE")
+    (left,) = ledger.conn.execute("SELECT seq, last_error FROM queue").fetchall()
+    assert left[0] == seqs[2]
+    assert left[1].startswith("RaiseException P0001 at ")
+    assert ledger.count("facts") == 5
+    assert "refused" not in caplog.text

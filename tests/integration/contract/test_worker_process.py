@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -45,6 +46,14 @@ def overdue(ledger: Ledger) -> None:
     ledger.conn.execute("UPDATE queue SET due_at = now() - interval '1 second'")
 
 
+def standing(ledger: Ledger) -> list[tuple[int, int]]:
+    return ledger.conn.execute("SELECT seq, attempts FROM queue ORDER BY seq").fetchall()
+
+
+def changed(ledger: Ledger, before: list[tuple[int, int]]) -> bool:
+    return standing(ledger) != before
+
+
 def test_hinted_lost_doubled_and_senseless_hints_all_end_well(
     ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
 ) -> None:
@@ -70,18 +79,11 @@ def test_a_body_that_kills_its_worker_is_buried_and_the_others_are_applied(
     log = tmp_path / "log"
     with worker(env, log, "tests.faults.deadly_app"):
         broker.send("rxledger.apply", seqs)
-        deaths = 1
-        until(lambda: log.read_bytes().count(b"exitcode 9") >= deaths, "the body did not kill its worker")
-        while ledger.queued():
+        until(lambda: b"exitcode 9" in log.read_bytes(), "the body did not kill its worker")
+        while before := standing(ledger):
             overdue(ledger)
             broker.send("rxledger.sweep")
-            before = ledger.conn.execute("SELECT seq, attempts FROM queue ORDER BY seq").fetchall()
-            until(
-                lambda before=before: (
-                    ledger.conn.execute("SELECT seq, attempts FROM queue ORDER BY seq").fetchall() != before
-                ),
-                "a sweep changed nothing",
-            )
+            until(partial(changed, ledger, before), "a sweep changed nothing")
     assert ledger.state("innocent") == "delivered"
     assert ledger.reasons() == ["poison"]
 

@@ -1,14 +1,12 @@
-"""Connections: psycopg for the hot path, a SQLAlchemy engine for what people query."""
+"""Connections of the hot path, through psycopg, and whose fault their errors are."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine, create_engine
-from sqlalchemy.pool import NullPool
 
-__all__ = ["ENVIRONMENTAL", "connect", "connect_async", "engine", "is_environmental"]
+__all__ = ["ENVIRONMENTAL", "connect", "connect_async", "is_environmental"]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
 
@@ -36,16 +34,6 @@ async def connect_async(
 ) -> psycopg.AsyncConnection:
     """As `connect`, for an event loop."""
     return await psycopg.AsyncConnection.connect(url, **_arguments(application, statement_ms, statement_ms))
-
-
-def engine(url: str) -> Engine:
-    """A SQLAlchemy engine on psycopg, one connection a use: for the command line and the migrations."""
-    return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
-        poolclass=NullPool,
-        hide_parameters=True,
-        connect_args={"application_name": "rxledger-ops", "connect_timeout": 3, "options": "-c timezone=UTC"},
-    )
 
 
 # Deadlock, serialization failure, lock not available, statement cancelled by a timeout, resources, shutdown.

@@ -148,7 +148,7 @@ def _entities_of(conn: Connection, seqs: Sequence[int]) -> dict[int, list[tuple[
 
 
 def _event(row: Any, names: tuple[tuple[str, str], ...]) -> EventRow:
-    return EventRow(row.seq, row.id.hex, *row[2:], names)
+    return EventRow._make((row.seq, row.id.hex, *row[2:], names))
 
 
 def find(conn: Connection, prefix: str) -> list[int]:

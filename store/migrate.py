@@ -10,7 +10,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from store import partitions
-from store.database import connect, engine
+from store.database import connect
+from store.engine import engine
 
 __all__ = ["config", "current", "head", "upgrade"]
 

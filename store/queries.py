@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Text, and_, cast, select, text
 
-from store.database import engine
+from store.engine import engine
 from store.entities import EntityRow, FactRow
 from store.schema import entities, facts, outcomes
 

@@ -137,7 +137,7 @@ outcomes = Table(
     PrimaryKeyConstraint("seq", "entity_id", "fact_id"),
 )
 
-#: What people did: looked at sealed content, or changed something. `who` is their name on the machine they used.
+#: What people did: looked at sealed content, or changed something. `who` is their name on their machine.
 audit = Table(
     "audit",
     metadata,

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,10 +68,11 @@ class Up:
         return self.process.wait(60)
 
 
-def start_up(data: Path, *arguments: str) -> Up:
-    """Start `up` and wait for its ready file."""
+def start_up(data: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Up:
+    """Start `up`, with these settings in its environment, and wait for its ready file."""
     data.parent.mkdir(exist_ok=True)
     ready, log = data.with_suffix(".ready"), data.with_suffix(".log")
+    ready.unlink(missing_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
             [
@@ -85,7 +86,7 @@ def start_up(data: Path, *arguments: str) -> Up:
                 str(ready),
                 *arguments,
             ],
-            env=clean_environment(),
+            env={**clean_environment(), **(settings or {})},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -98,6 +99,21 @@ def start_up(data: Path, *arguments: str) -> Up:
             pytest.fail(f"up did not come up:\n{log.read_text()}")
         time.sleep(0.05)
     return Up(process, data, json.loads(ready.read_text()))
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., Up]]:
+    """Starts an `up` of the test's own, which may end it in any way."""
+    started: list[Up] = []
+
+    def start(data: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Up:
+        started.append(start_up(data, *arguments, settings=settings))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.process.kill()
+        running.process.wait()
 
 
 @pytest.fixture(scope="session")

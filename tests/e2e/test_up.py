@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
 import os
 import signal
@@ -10,30 +11,31 @@ import socket
 import stat
 import subprocess
 import sys
-import urllib.error
-import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import psycopg
-import pytest
 
+from ops.embedded import Addresses
 from ops.readiness import answers
 from settings import read_env_file
-from tests.e2e.conftest import Up, clean_environment, start_up, wait_until_gone
+from tests.e2e.conftest import Up, clean_environment, wait_until_gone
 
+Start = Callable[..., Up]
 NAMES = {"web", "worker", "beat", "flower", "postgres", "valkey"}
 
 
-def request(url: str, method: str = "GET", login: str | None = None, body: bytes | None = None) -> int:
+def request(url: str, method: str = "GET", login: str | None = None, body: str | None = None) -> int:
     headers = {"Authorization": f"Basic {base64.b64encode(login.encode()).decode()}"} if login else {}
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
     try:
-        with opener.open(urllib.request.Request(url, body, headers, method=method), timeout=10) as answer:
-            return int(answer.status)
-    except urllib.error.HTTPError as error:
-        error.close()
-        return error.code
+        connection.request(method, parts.path, body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_the_ready_file_says_where_everything_is(up: Up) -> None:
@@ -77,7 +79,7 @@ def test_flower_changes_nothing_even_with_the_password(up: Up) -> None:
         "/api/task/send-task/rxledger.sweep",
         "/api/task/revoke/x",
     ):
-        assert request(up.ready["flower"] + path, "POST", login, b"{}") == 405
+        assert request(up.ready["flower"] + path, "POST", login, "{}") == 405
     assert psutil.pid_exists(up.pids["worker"])
 
 
@@ -99,16 +101,16 @@ def test_a_port_that_is_taken_is_refused_by_name(short_tmp: Path) -> None:
     assert f"port {port} is taken" in done.stderr
 
 
-def test_ctrl_c_stops_all_of_it_and_a_second_start_goes_on(up: Up, short_tmp: Path) -> None:
+def test_ctrl_c_stops_all_of_it_and_a_second_start_goes_on(up: Up, start: Start, short_tmp: Path) -> None:
     data = short_tmp / "again" / "data"
-    first = start_up(data, "--no-sandbox")
+    first = start(data, "--no-sandbox")
     assert first.ready["receiver"] != up.ready["receiver"]
     with psycopg.connect(first.ready["database"]) as conn:
         conn.execute("CREATE TABLE kept (value int)")
     assert first.end(signal.SIGINT) == 0
     wait_until_gone(list(first.pids.values()))
 
-    second = start_up(data)
+    second = start(data)
     # The same keys, the same addresses, the same data.
     assert second.ready["env"] == first.ready["env"]
     with psycopg.connect(second.ready["database"]) as conn:
@@ -120,9 +122,25 @@ def test_ctrl_c_stops_all_of_it_and_a_second_start_goes_on(up: Up, short_tmp: Pa
     assert all(psutil.pid_exists(pid) for pid in up.pids.values())
 
 
-@pytest.mark.parametrize("victim", ["beat", "valkey"])
-def test_a_part_that_dies_ends_the_whole_with_a_failure(short_tmp: Path, victim: str) -> None:
-    running = start_up(short_tmp / f"dies-{victim}" / "data")
-    os.kill(running.pids[victim], signal.SIGKILL)
+def test_a_server_that_dies_ends_the_whole_with_a_failure(start: Start, short_tmp: Path) -> None:
+    running = start(short_tmp / "dies" / "data")
+    os.kill(running.pids["valkey"], signal.SIGKILL)
     assert running.process.wait(60) == 1
     wait_until_gone(list(running.pids.values()))
+
+
+def test_servers_of_ones_own_are_used_and_left_alone(
+    start: Start, servers: Addresses, short_tmp: Path
+) -> None:
+    own = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.broker_url}
+    running = start(short_tmp / "own" / "data", settings=own)
+    assert set(running.pids) == NAMES - {"postgres", "valkey"}
+    assert running.ready["database"] == servers.database_url
+    # A process that ends by itself ends the others, and nothing else.
+    os.kill(running.pids["beat"], signal.SIGKILL)
+    assert running.process.wait(60) == 1
+    wait_until_gone(list(running.pids.values()))
+    assert all(psutil.pid_exists(pid) for pid in servers.pids.values())
+    # The next run without these settings is on servers of its own again.
+    assert not (running.data / "postgres").exists()
+    assert set(start(running.data).pids) == NAMES

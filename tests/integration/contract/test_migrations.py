@@ -14,7 +14,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from store.database import engine
+from store.engine import engine
 from store.migrate import config, current, head, upgrade
 from store.schema import metadata
 from tests.backends import DATABASES, SYSTEM_POSTGRES, fresh_database

@@ -1,0 +1,33 @@
+"""What the tests of the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ops import output
+from ops.embedded import Addresses
+from store.database import connect
+from tests.backends import TABLES, fresh_database
+from tests.commandline import Cli
+
+
+@pytest.fixture(scope="session")
+def cli_url(servers: Addresses) -> Iterator[str]:
+    """A database migrated to head, for the command line alone."""
+    with fresh_database(servers.database_url) as url:
+        yield url
+
+
+@pytest.fixture
+def cli(
+    cli_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Cli]:
+    """The command line over an empty ledger; its tables are wide enough to be read in one line."""
+    for console in (output.screen, output.notes):
+        monkeypatch.setattr(console, "_width", 220)
+    with connect(cli_url, "test") as conn:
+        conn.execute(f"TRUNCATE {TABLES}, audit")
+        yield Cli(cli_url, conn, tmp_path, monkeypatch, capsys)

@@ -27,7 +27,8 @@ timezone = "UTC"
 # queue table passes and the sweeper counts the attempt, so that a body which kills workers is buried.
 task_acks_late = True
 task_reject_on_worker_lost = False
-task_acks_on_failure_or_timeout = True
+task_acks_on_failure = True
+task_acks_on_timeout = True
 worker_prefetch_multiplier = 1
 task_publish_retry = False
 

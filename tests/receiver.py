@@ -134,6 +134,8 @@ class Cable:
         self._path = folder / f".s.PGSQL.{query['port'][0]}"
         self.url = f"postgresql://postgres@{parts.path}?host={folder}&port={query['port'][0]}"
         self._flows = threading.Event()
+        #: Set once something waits to pass through a stalled cable.
+        self.held = threading.Event()
         self._flows.set()
         self._pairs: list[tuple[socket.socket, socket.socket]] = []
         self._listener: socket.socket | None = None
@@ -141,6 +143,7 @@ class Cable:
 
     def stall(self) -> None:
         """Nothing passes any more, and nobody is told."""
+        self.held.clear()
         self._flows.clear()
 
     def cut(self) -> None:
@@ -177,7 +180,9 @@ class Cable:
     def _pass_on(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
-                self._flows.wait()
+                if not self._flows.is_set():
+                    self.held.set()
+                    self._flows.wait()
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

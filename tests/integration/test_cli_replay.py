@@ -22,7 +22,9 @@ def test_a_quarantined_event_is_applied_once_it_can_be(cli: Cli) -> None:
     assert (ran.code, ran.err) == (0, "")
     assert ran.document == {
         "selected": 1,
-        "changed": [{"kind": "fill_request", "key": KEY, "from": None, "to": "completed", "why": "1 fact added"}],
+        "changed": [
+            {"kind": "fill_request", "key": KEY, "from": None, "to": "completed", "why": "1 fact added"}
+        ],
         "unchanged": 0,
         "pending": 0,
         "quarantined": 0,
@@ -94,7 +96,9 @@ def test_batches_are_told_as_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> N
 
     assert told == dry
     assert told["selected"] == 5
-    assert [(c["from"], c["to"], c["why"]) for c in told["changed"]] == [(None, "in_transit", "5 facts added")]
+    assert [(c["from"], c["to"], c["why"]) for c in told["changed"]] == [
+        (None, "in_transit", "5 facts added")
+    ]
 
 
 def test_an_event_whose_key_is_missing_is_pending(cli: Cli) -> None:

@@ -1,0 +1,148 @@
+"""The receiver as an ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import logging
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ingest.body import BodyReader
+from ingest.commit import Committer, Publish
+from ingest.failures import describe
+from ingest.health import Health
+from ingest.keeper import Keeper
+from ingest.lane import Admit, Connect, Lane
+from ingest.limits import Limits
+from ingest.metrics import Metrics
+from ingest.spool import Spool
+from ingest.verification import Verifier
+from ingest.webhook import Clock, Webhook
+from settings import Settings
+from store import inbox
+from store.database import connect_async
+from store.lookup import Lookup
+from store.sealing import Sealer
+
+__all__ = ["build"]
+
+log = logging.getLogger(__name__)
+
+#: Partners whose callbacks say no time: an equal body is a copy for ten minutes only (D12).
+TIMELESS = frozenset({"healnow"})
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def build(
+    settings: Settings,
+    *,
+    publish: Publish,
+    clock: Clock = utc_now,
+    limits: Limits | None = None,
+    connect: Connect | None = None,
+    admit: Admit = inbox.admit,
+) -> ASGIApp:
+    """The application: a route for each partner that has a secret, health, readiness and metrics.
+
+    `publish` is given the inbox ids of new events after their COMMIT; it must not block. Raises SettingsError
+    when the database, the keys or every partner's secret is missing.
+    """
+    settings.require("database", "sealing", "receiver")
+    limits = limits or Limits()
+    metrics = Metrics()
+    spool = Spool(settings.spool)
+    connect = connect or functools.partial(connect_async, settings.database_url or "")
+    lanes = [Lane(connect, admit) for _ in range(limits.lanes)]
+    committer = Committer(lanes, spool, publish, metrics, limits)
+    keeper = Keeper(Lane(connect, admit), committer, spool, metrics, limits)
+    health = Health(committer, spool, metrics, limits, settings.metrics_token)
+    reader = BodyReader(limits)
+    routes: list[BaseRoute] = [
+        Route(
+            f"/webhooks/{partner.name}",
+            endpoint=Webhook(
+                partner.name,
+                verifier=Verifier(partner, settings.trusted_proxies),
+                reader=reader,
+                committer=committer,
+                lookup=Lookup(settings.lookup_key or b""),
+                sealer=Sealer(settings.seal_keys),
+                clock=clock,
+                metrics=metrics,
+                limits=limits,
+                timeless=partner.name in TIMELESS,
+            ),
+            methods=["POST"],
+        )
+        for partner in settings.partners
+        if partner.has_secret
+    ]
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        asyncio.get_running_loop().set_exception_handler(_log_loop_error)
+        keeper.start()
+        yield
+        # First everything taken becomes durable; the keeper then lets go of the spool.
+        await committer.close()
+        await keeper.close()
+
+    app = Starlette(
+        routes=[*routes, *health.routes()],
+        exception_handlers={HTTPException: _http_error, Exception: _crash},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return Guard(app, metrics)
+
+
+class Guard:
+    """The outermost layer: an error ends here, as its class and frames in our log.
+
+    Starlette raises it again once it has answered 500, and the server below would log its text.
+    """
+
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, receive, send)
+        except Exception as error:
+            self._metrics.crashes.inc()
+            log.error("a request crashed: %s", describe(error))
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    text = {404: "not found", 405: "method not allowed"}.get(error.status_code, "refused")
+    return JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    return JSONResponse({"error": "internal error"}, status_code=500)
+
+
+def _log_loop_error(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio would log with the text of the exception in it."""
+    error = context.get("exception")
+    what = describe(error) if isinstance(error, BaseException) else "no exception"
+    log.error("the event loop reports: %s: %s", context.get("message", ""), what)

@@ -1,0 +1,112 @@
+"""`replay`: read events anew, by id or by entity, and say which entities come out otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
+
+if TYPE_CHECKING:
+    from ops.replaying import Report
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(replay)
+
+
+def replay(
+    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Events, by ID.")] = None,
+    entity: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="KIND KEY", help="Every event that states facts of it.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Read events anew, quarantined ones too: after an upgrade, or when a state is in doubt."""
+    from ops.event_ids import clean_id
+
+    if bool(ids) == (entity is not None):
+        raise typer.BadParameter("wants event IDs, or --entity KIND KEY")
+    digits = [clean_id(value) for value in ids or ()]
+    settings = load(data).require("database", "sealing")
+    url = str(settings.database_url)
+    seqs, subject = _by_entity(url, *entity) if entity is not None else _by_ids(url, digits)
+    from ops.person import person
+    from ops.replaying import run
+    from ops.tables import progress
+    from store import audit
+    from store.database import connect
+    from workers.runtime import tools
+
+    if not dry_run:
+        audit.record(url, person(), "replay", subject)
+    with connect(url, "ops") as conn, progress("replaying", len(seqs)) as advance:
+        report = run(conn, seqs, tools(settings), dry_run=dry_run, advance=advance)
+    document = _document(len(seqs), report)
+    if as_json:
+        write_json(document)
+    else:
+        _print(document, dry_run)
+
+
+def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
+    from ops.event_ids import find_event
+    from store import queries
+
+    with queries.snapshot(url) as conn:
+        seqs = sorted({find_event(conn, digits) for digits in ids})
+    return seqs, ids[0] if len(seqs) == 1 else f"{len(seqs)} events, {ids[0]} among them"
+
+
+def _by_entity(url: str, kind: str, key: str) -> tuple[list[int], str]:
+    from store import event_queries, queries
+
+    with queries.snapshot(url) as conn:
+        found = queries.entity(conn, kind, key)
+        if found is None:
+            raise Refused(f"there is no {kind} {key}")
+        return event_queries.events_of(conn, found.id), f"{kind} {key}"
+
+
+def _document(selected: int, report: Report) -> dict[str, Any]:
+    changed = [entry for entry in report.entries if entry.changed]
+    return {
+        "selected": selected,
+        "changed": [
+            {
+                "kind": entry.after.kind,
+                "key": entry.after.key,
+                "from": None if entry.before is None else entry.before.state,
+                "to": entry.after.state,
+                "why": entry.why,
+            }
+            for entry in changed
+        ],
+        "unchanged": len(report.entries) - len(changed),
+        "pending": len(report.pending),
+        "quarantined": report.quarantined,
+    }
+
+
+def _print(document: dict[str, Any], dry_run: bool) -> None:
+    from ops.tables import cell, print_table
+
+    if document["changed"]:
+        rows = [
+            (f"{c['kind']} {c['key']}", c["from"] or "(new)", c["to"], c["why"]) for c in document["changed"]
+        ]
+        print_table(("entity", "from", "to", "why"), rows, fold=("entity", "why"))
+    would = "would change" if dry_run else "changed"
+    counts = [
+        f"{document['selected']} events selected",
+        f"{len(document['changed'])} entities {would}",
+        f"{document['unchanged']} unchanged",
+        f"{document['quarantined']} events in quarantine",
+        f"{document['pending']} could not be read now",
+    ]
+    screen.print(cell(", ".join(counts)), soft_wrap=True)

@@ -1,0 +1,114 @@
+"""`show`: one entity, its history, its lines."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+from rich.text import Text
+
+from ops.output import DataOption, JsonOption, load, screen, write_json
+
+__all__ = ["print_history", "register"]
+
+KindArgument = Annotated[str, typer.Argument(help="The kind, such as fill_request.", metavar="KIND")]
+KeyArgument = Annotated[str, typer.Argument(help="Its key, such as the request_id.", metavar="KEY")]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(show)
+
+
+def check_kind(kind: str) -> str:
+    """The kind, when this version has a machine for it. Raises typer.BadParameter."""
+    from statemachine import MACHINES
+
+    if kind not in MACHINES:
+        raise typer.BadParameter(f"{kind} is not a kind: there is {', '.join(sorted(MACHINES))}")
+    return kind
+
+
+def show(
+    kind: KindArgument,
+    key: KeyArgument,
+    details: Annotated[
+        bool, typer.Option("--details", help="Also unseal texts such as messages; this is audited.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show an entity: state, history, outcome lines."""
+    check_kind(kind)
+    settings = load(data).require("database")
+    if details:
+        settings.require("sealing")
+    from ops.history import history
+    from ops.person import person
+    from ops.tables import note
+    from store import audit
+
+    url = str(settings.database_url)
+    found = history(url, settings.seal_keys, kind, key, details=details)
+    if details:
+        audit.record(url, person(), "show --details", f"{kind} {key}")
+    for text in found.notes:
+        note(text)
+    if as_json:
+        write_json(found.document)
+    else:
+        print_history(found.document)
+
+
+def print_history(document: dict[str, Any]) -> None:
+    """The human form: a header, the facts in effective order, the lines."""
+    from ops.tables import cell, moment, plain, print_fields, print_table
+
+    name = f"{document['kind']} {plain(document['key'])}: "
+    screen.print(Text.assemble((name, "bold"), _headline(document)), soft_wrap=True)
+    if document["review"]:
+        screen.print(cell(f"under review: {document['review']}", "bold red"), soft_wrap=True)
+    facts = document["facts"]
+    rows = [
+        (
+            moment(fact["occurred_at"]),
+            _said(fact),
+            fact["verdict"],
+            _move(fact),
+            fact["via"],
+            [event[:8] for event in fact["events"]],
+        )
+        for fact in facts
+    ]
+    headers = ("occurred", "signal", "verdict", "state", "via", "events")
+    print_table(headers, rows, fold=("signal", "state", "via", "events"))
+    if document["lines"]:
+        columns = ("position", "token", "status", "code")
+        lines = [[line[name] for name in columns] for line in document["lines"]]
+        print_table(("line", *columns[1:]), lines, fold=("token", "code"))
+    for fact in facts:
+        if "detail" in fact:
+            texts = {name: value for name, value in fact["detail"].items() if name != "lines"}
+            received = {"received": moment(fact["received_at"])}
+            print_fields(f"{moment(fact['occurred_at'])} {_said(fact)}", received | texts)
+    for line in document["lines"]:
+        if line.get("detail"):
+            print_fields(f"line {line['position']} {line['token'] or ''}", line["detail"])
+
+
+def _headline(document: dict[str, Any]) -> str:
+    from ops.tables import moment
+
+    since = f" since {moment(document['since'])}" if document["since"] else ""
+    outcome = f", outcome {document['outcome']}" if document["outcome"] else ""
+    return f"{document['state']}{since}{outcome}"
+
+
+def _said(fact: dict[str, Any]) -> str:
+    return f"{fact['signal']} {fact['code']}" if fact["code"] else str(fact["signal"])
+
+
+def _move(fact: dict[str, Any]) -> str:
+    if fact["from"] == fact["to"]:
+        return str(fact["to"])
+    over = f" (over {', '.join(fact['gap'])})" if fact["gap"] else ""
+    return f"{fact['from']} → {fact['to']}{over}"

@@ -1,0 +1,110 @@
+"""`stats`: counts and lag."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ops.output import DataOption, JsonOption, load, notes, write_json
+
+if TYPE_CHECKING:
+    from settings import Settings
+    from store.figures import Count, Grouped
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(stats)
+
+
+def stats(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Print counts and lag: events, queue, quarantine, entities, spool."""
+    settings = load(data).require("database")
+    with notes.status("counting"):
+        document = _read(settings)
+    if as_json:
+        write_json(document)
+    else:
+        _print(document)
+
+
+def _read(settings: Settings) -> dict[str, Any]:
+    from ops.spool_depth import spool_depth
+    from store import event_queries, figures, queries
+    from store.schema import entities, events, facts
+
+    with queries.snapshot(str(settings.database_url)) as conn:
+        now = figures.clock(conn)
+        waiting = figures.queue_figures(conn, now)
+        held: dict[str, int] = {}
+        for reason, _, count in event_queries.quarantine_counts(conn):
+            held[reason] = held.get(reason, 0) + count
+        document: dict[str, Any] = {
+            "at": now,
+            "events": {
+                **_count(figures.size(conn, events)),
+                "last_minute": _count(figures.arrivals(conn, now, timedelta(minutes=1))),
+                "last_hour": _count(figures.arrivals(conn, now, timedelta(hours=1))),
+                "by": _groups(figures.by_source(conn), ("partner", "via", "type")),
+            },
+            "queue": {
+                "depth": waiting.depth.number,
+                "estimated": waiting.depth.estimated,
+                "oldest_seconds": waiting.oldest,
+                "due": waiting.due,
+                "overdue_seconds": waiting.overdue,
+                "retrying": waiting.retrying,
+            },
+            "quarantine": {"count": sum(held.values()), "reasons": held},
+            "entities": {
+                **_count(figures.size(conn, entities)),
+                "by": _groups(figures.by_state(conn), ("kind", "state")),
+            },
+            "facts": _count(figures.size(conn, facts)),
+        }
+    document["spool"] = spool_depth(settings.spool)._asdict()
+    return document
+
+
+def _count(of: Count) -> dict[str, Any]:
+    return {"count": of.number, "estimated": of.estimated}
+
+
+def _groups(of: Grouped, names: tuple[str, ...]) -> list[dict[str, Any]]:
+    columns = (*names, "count")
+    return [dict(zip(columns, row, strict=True)) | {"estimated": of.estimated} for row in of.rows]
+
+
+def _print(document: dict[str, Any]) -> None:
+    from ops.tables import age, print_table
+
+    events, waiting, spool = document["events"], document["queue"], document["spool"]
+    rows = [
+        ("events", _about(events)),
+        ("  in the last minute", _about(events["last_minute"])),
+        ("  in the last hour", _about(events["last_hour"])),
+        ("facts", _about(document["facts"])),
+        ("entities", _about(document["entities"])),
+        ("queue", _about({"count": waiting["depth"], "estimated": waiting["estimated"]})),
+        ("  oldest", age(waiting["oldest_seconds"])),
+        ("  due for the sweeper", f"{waiting['due']:,}"),
+        ("  retrying", f"{waiting['retrying']:,}"),
+        ("quarantine", f"{document['quarantine']['count']:,}"),
+        *((f"  {reason}", f"{count:,}") for reason, count in document["quarantine"]["reasons"].items()),
+        ("spool files here", spool["files"]),
+        ("  damaged", spool["damaged"]),
+    ]
+    print_table(("what", "how much"), rows, fold=())
+    sources = [(f"{b['partner']} {b['via']}", b["type"] or "not known yet", _about(b)) for b in events["by"]]
+    if sources:
+        print_table(("events from", "type", "count"), sources, fold=())
+    states = [(b["kind"], b["state"], _about(b)) for b in document["entities"]["by"]]
+    if states:
+        print_table(("entities", "state", "count"), states, fold=())
+
+
+def _about(of: dict[str, Any]) -> str:
+    return f"{'about ' if of['estimated'] else ''}{of['count']:,}"

@@ -1,0 +1,103 @@
+"""The history of an entity: its stored facts, folded by its machine each time it is looked at.
+
+History is never stored: it is a function of the facts, so there is nothing that could drift from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ops.details import Details, code_of, is_hashed, line_codes, line_details
+from ops.output import Refused
+from ops.tables import seconds
+from settings import SealKey
+from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
+from store import queries
+from store.entities import FactRow
+from workers.plan import fact_of, summary_of
+
+__all__ = ["History", "history"]
+
+
+class History(NamedTuple):
+    """What `show` prints: the document, and what to say beside it."""
+
+    document: dict[str, Any]
+    notes: list[str]
+
+
+def history(url: str, keys: Sequence[SealKey], kind: str, key: str, *, details: bool = False) -> History:
+    """Read and fold one entity. Raises Refused when there is none."""
+    machine = MACHINES[kind]
+    with queries.snapshot(url) as conn:
+        entity = queries.entity(conn, kind, key)
+        if entity is None:
+            raise Refused(f"there is no {kind} {key}")
+        rows = queries.facts_of(conn, entity.id)
+    known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
+    summary, steps = machine.fold([fact_of(row) for row in rows])
+    sealed = Details(keys)
+    facts = [_fact(step, known[machine.order(step.fact)], sealed, details) for step in steps]
+    lines = _lines(machine, steps, known, sealed, details)
+    notes = list(sealed.problems)
+    if summary != summary_of(entity):
+        notes.append(
+            f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
+            f"rxledger replay --entity {kind} {key} puts it right"
+        )
+    return History(_document(kind, key, summary, facts, lines), notes)
+
+
+def _document(kind: str, key: str, summary: Summary, facts: list[Any], lines: list[Any]) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "key": key,
+        "state": summary.state,
+        "since": None if summary.since is None else seconds(summary.since),
+        "outcome": summary.outcome,
+        "review": summary.review,
+        "deadline": None,
+        "facts": facts,
+        "lines": lines,
+        "links": [],
+    }
+
+
+def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "signal": step.fact.signal,
+        "occurred_at": seconds(step.fact.occurred_at),
+        "received_at": row.received_at,
+        "via": list(row.via),
+        "verdict": str(step.verdict),
+        "from": step.before,
+        "to": step.after,
+        "gap": list(step.gap),
+        "code": code_of(step.fact, row, sealed),
+        "events": [event.hex() for event in row.events],
+    }
+    if details:
+        found["detail"] = sealed.of(row)
+    return found
+
+
+def _lines(
+    machine: Machine, steps: Sequence[Step], known: dict[Any, FactRow], sealed: Details, details: bool
+) -> list[dict[str, Any]]:
+    lines = current_lines(machine, steps)
+    # The very tuple of the fact that gives them: that fact's detail describes them.
+    source = next((step.fact for step in reversed(steps) if lines and step.fact.lines is lines), None)
+    shown: list[dict[str, Any]] = []
+    if source is not None and (details or any(_is_partly_sealed(line) for line in lines)):
+        shown = line_details(known[machine.order(source)], sealed)
+    result: list[dict[str, Any]] = []
+    for index, line in enumerate(line_codes(lines, shown)):
+        result.append(dict(line._asdict()))
+        if details:
+            result[-1]["detail"] = shown[index] if index < len(shown) else {}
+    return result
+
+
+def _is_partly_sealed(line: Line) -> bool:
+    return line.token is None or is_hashed(line.code)

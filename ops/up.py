@@ -1,0 +1,210 @@
+"""`rxledger up`: servers, migrations, receiver, worker, beat and Flower, until Ctrl-C."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from rich.console import Console
+
+from ops.children import environment, module
+from ops.datafolder import ADDRESSES, ENV_FILE, generate, set_values, write_private
+from ops.embedded import Holder, hold
+from ops.output import Refused, notes, screen, write_json
+from ops.ports import claim
+from ops.readiness import Readiness
+from ops.supervisor import Supervisor
+from settings import Settings, child_environment, read_env_file
+
+__all__ = ["run"]
+
+RECEIVER_PORT = 8700
+FLOWER_PORT = 5555
+# On one's own machine that is nothing to be told seven lines about.
+AS_ROOT = "ignore:You're running the worker with superuser privileges"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What this run is made of, once its servers are up and its ports are chosen."""
+
+    settings: Settings
+    variables: dict[str, str]
+    port: int
+    flower_port: int
+
+    @property
+    def node(self) -> str:
+        """The worker's name: a broker may be shared by several runs."""
+        return f"worker-{self.port}@{socket.gethostname()}"
+
+    def commands(self) -> dict[str, list[str]]:
+        # Every sweep would be three lines of news.
+        quiet = ("--loglevel", "warning")
+        return {
+            "worker": module("ops.cli", "worker", "--name", self.node, *quiet),
+            "beat": module("ops.cli", "beat", *quiet),
+            "flower": module("ops.cli", "flower", "--port", str(self.flower_port)),
+            "web": module("ops.cli", "web", "--port", str(self.port)),
+        }
+
+
+def run(folder: Path, *, port: int | None, ready_file: Path | None, as_json: bool) -> int:
+    """Run everything; returns the exit code: 0 when asked to end, 1 when something ended by itself.
+
+    Raises Refused, EmbeddedError or SettingsError when it cannot start.
+    """
+    target = ready_file.resolve() if ready_file else None
+    if target:
+        target.unlink(missing_ok=True)
+    environ = {name: value for name, value in child_environment({}).items() if value}
+    console = notes if as_json else screen
+    try:
+        with _interruptible(), contextlib.ExitStack() as stack:
+            wants_valkey = not (environ.get("REDIS_URL") or environ.get("BROKER_URL"))
+            with console.status("starting the servers"):
+                holder = stack.enter_context(
+                    hold(folder, postgres="DATABASE_URL" not in environ, valkey=wants_valkey)
+                )
+            plan = stack.enter_context(_prepare(folder, environ, holder, port))
+            with console.status("migrating"):
+                _migrate(str(plan.settings.database_url))
+            return _supervise(plan, holder, console, target, as_json)
+    except KeyboardInterrupt:
+        return 0
+
+
+@contextlib.contextmanager
+def _interruptible() -> Iterator[None]:
+    """While things are being started, every signal to end is an exception, so that all is undone."""
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    before = [signal.signal(number, signal.default_int_handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _prepare(folder: Path, environ: Mapping[str, str], holder: Holder, port: int | None) -> Iterator[Plan]:
+    """Write DIR/env and read the settings back as the children will."""
+    held = generate(folder, environ)
+    with (
+        claim(_wanted(held, "RXLEDGER_RECEIVER_URL", RECEIVER_PORT, port)) as web,
+        claim(_wanted(held, "RXLEDGER_FLOWER_URL", FLOWER_PORT, None)) as flower,
+    ):
+        if port and web != port:
+            raise Refused(f"port {port} is taken: choose another with --port, or leave it out")
+        broker = holder.addresses.broker_url
+        redis_url = environ.get("REDIS_URL") or broker
+        addresses = {
+            "DATABASE_URL": environ.get("DATABASE_URL") or holder.addresses.database_url,
+            "REDIS_URL": redis_url or None,
+            "BROKER_URL": environ.get("BROKER_URL") or redis_url,
+            "RXLEDGER_RECEIVER_URL": f"http://127.0.0.1:{web}",
+            "RXLEDGER_FLOWER_URL": f"http://127.0.0.1:{flower}",
+        }
+        set_values(folder, addresses)
+        # What runs here is where we put it, whatever the environment says about another run.
+        for name in ("RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL"):
+            environ = {**environ, name: str(addresses[name])}
+        settings = Settings.load(environ, folder)
+        settings.require("database", "broker", "sealing", "receiver", "flower")
+        variables = {**read_env_file(folder / ENV_FILE), **{k: v for k, v in environ.items() if _is_ours(k)}}
+        yield Plan(settings, {**variables, "RXLEDGER_DATA": str(folder)}, web, flower)
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith("RXLEDGER_") or name in ADDRESSES
+
+
+def _wanted(held: Mapping[str, str], name: str, usual: int, explicit: int | None) -> list[int]:
+    if explicit:
+        return [explicit]
+    before = urlsplit(held.get(name, "")).port
+    return [port for port in (before, usual) if port]
+
+
+def _migrate(database_url: str) -> None:
+    from store.migrate import upgrade
+
+    upgrade(database_url)
+
+
+def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None, as_json: bool) -> int:
+    supervisor = Supervisor(console, holder)
+    with supervisor.signals():
+        try:
+            for name, command in plan.commands().items():
+                supervisor.start(name, command, environment({**plan.variables, "PYTHONWARNINGS": AS_ROOT}))
+            readiness = Readiness(plan.settings, plan.node)
+
+            def tick() -> None:
+                if readiness.is_news():
+                    _tell(plan, holder, supervisor, console, target, as_json)
+
+            ended = supervisor.run(tick)
+            supervisor.say("up", f"{ended} ended by itself" if ended else "stopping")
+        finally:
+            supervisor.stop()
+    return 1 if ended else 0
+
+
+def _tell(
+    plan: Plan, holder: Holder, supervisor: Supervisor, console: Console, target: Path | None, as_json: bool
+) -> None:
+    """Everything answers: write the ready file, and say where to look."""
+    settings = plan.settings
+    document = {
+        "receiver": settings.receiver_url,
+        "flower": settings.flower_url,
+        "sandbox": None,
+        "database": settings.database_url,
+        "broker": settings.broker_url,
+        "env": plan.variables,
+        "pids": {**supervisor.pids, **holder.addresses.pids},
+    }
+    if target:
+        write_private(target, json.dumps(document, indent=2) + "\n")
+    if as_json:
+        write_json(document)
+    data = "" if settings.data_dir == Path("var").resolve() else f" --data {settings.data_dir}"
+    rxledger = _own_name()
+    rows = {
+        "receiver": f"{settings.receiver_url}/webhooks/truepill",
+        "flower": f"{settings.flower_url}  (the password is in {settings.data_dir / ENV_FILE})",
+        "database": _without_password(str(settings.database_url)),
+        "broker": _without_password(str(settings.broker_url)),
+        "try": f"{rxledger} demo{data}",
+        "then": f"{rxledger} show fill_request REQUEST_ID{data}",
+        "stop": "Ctrl-C",
+    }
+    supervisor.say("up", "everything answers")
+    for name, text in rows.items():
+        console.print(f"  [bold]{name:<10}[/bold]", end="", soft_wrap=True)
+        console.print(text, markup=False, soft_wrap=True)
+
+
+def _own_name() -> str:
+    """How this shell would call us again."""
+    script = Path(sys.argv[0])
+    if script.name != "rxledger":
+        return "rxledger"
+    with contextlib.suppress(ValueError):
+        return str(script.absolute().relative_to(Path.cwd()))
+    return str(script)
+
+
+def _without_password(url: str) -> str:
+    credentials, at, rest = url.rpartition("@")
+    scheme, _, login = credentials.partition("://")
+    user, colon, _ = login.partition(":")
+    return f"{scheme}://{user}:…@{rest}" if at and colon else url

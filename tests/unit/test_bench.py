@@ -1,0 +1,81 @@
+"""The bench's own parts that decide what its figures mean."""
+
+from __future__ import annotations
+
+import hmac
+from collections import Counter
+
+import pytest
+
+from bench import report, traffic
+from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, TUTORIAL_WAY, Cell
+from bench.load import Load, complete, percentile
+from partners.truepill.callbacks import read
+
+
+def no_hash(domain: str, value: str) -> bytes:
+    return value.encode()
+
+
+def test_every_body_is_distinct_and_readable() -> None:
+    events = traffic.even(200, "seed")
+    assert len({event.body for event in events}) == len(events) == 800
+    assert Counter(Counter(event.key for event in events).values()) == {4: 200}
+    for event in events:
+        (stated,) = read(event.body, no_hash).stated
+        assert (stated.key, stated.fact.occurred_at) == (event.key, event.at)
+
+
+def test_one_fill_in_a_hundred_holds_half_of_the_skewed_events() -> None:
+    events = traffic.skewed(500, 2_000, "seed")
+    most = Counter(event.key for event in events).most_common(5)
+    assert len(events) == 2_000
+    assert sum(count for _, count in most) == 1_000
+
+
+def test_requests_made_quickly_are_signed_and_differ_between_seeds() -> None:
+    requests = traffic.many(9_000, "a")
+    assert len(set(requests)) == 9_000
+    assert not set(requests) & set(traffic.many(9_000, "b"))
+    head, _, body = requests[-1].partition(b"\r\n\r\n")
+    digest = hmac.digest(traffic.HMAC_KEY.encode(), body, "sha256").hex()
+    assert f"{traffic.HMAC_HEADER}: {digest}".encode() in head
+
+
+def test_a_calm_fills_events_come_in_order() -> None:
+    events = traffic.calm(480, "seed")
+    for key in {event.key for event in events}:
+        times = [event.at for event in events if event.key == key]
+        assert times == sorted(set(times))
+
+
+@pytest.mark.parametrize(
+    ("answer", "whole"),
+    [
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{", False),
+        (b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", True),
+    ],
+)
+def test_an_answer_is_whole_when_its_body_is(answer: bytes, whole: bool) -> None:
+    assert complete(answer) is whole
+
+
+def test_a_percentile_is_a_value_that_was_measured() -> None:
+    assert percentile([3.0, 1.0, 2.0, 4.0], 0.5) == 3.0
+    assert percentile([float(n) for n in range(100)], 0.99) == 99.0
+
+
+def test_a_figure_is_met_from_the_asked_ratio_on() -> None:
+    def at(rate: float) -> list[Load]:
+        return [Load(int(rate), 1.0, 0.1, [0.001] * int(rate))]
+
+    cells = {Cell(server, n): at(1_000) for server in (RECEIVER, REFERENCE, TUTORIAL_WAY) for n in (1, 64)}
+    cells[Cell(RECEIVER, 64)] = at(450)
+    cells[Cell(ONE_COMMIT, 1)] = at(2_000)
+    rows = report.rows(report.Results(cells, {}, {}))
+    met = {(row.beside, row.what): row.met for row in rows}
+    assert met[ONE_COMMIT, "1 connection"] is False
+    assert met[REFERENCE, "64 connections"] is True
+    assert met[TUTORIAL_WAY, "64 connections"] is False
+    assert met[REFERENCE, "1 connection"] is None

@@ -69,7 +69,8 @@ class Committer:
         future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((arrival, future))
         # A flush that is about to start takes this one along. Another lane joins only when a whole batch
-        # waits behind the first: on two cores two lanes of half batches were up to 15 % slower than one.
+        # waits behind the first: on two cores and 64 connections fuller batches cost about a tenth less CPU
+        # a request than two lanes of half ones; at 256 connections no difference showed.
         first = len(self._idle) == len(self._lanes)
         if self._idle and not self._starting and (first or len(self._waiting) >= self._rows):
             self._starting = True

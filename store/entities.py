@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store import arrays
+from store import arrays, copying
 
 __all__ = [
     "EntityRow",
@@ -179,58 +179,67 @@ def facts_of(conn: Connection, entity_ids: Iterable[int]) -> list[FactRow]:
     return [FactRow._make((*row[:8], tuple(row[8]), tuple(row[9]), *row[10:])) for row in rows]
 
 
-_FACT_ARRAYS = """
-unnest(%s::bigint[], %s::uuid[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::jsonb[], %s::text[],
-       %s::text[], %s::text[], %s::uuid[], %s::text[], %s::timestamptz[])
-    AS n (entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred,
-          preferred_via, received_at)
-"""
-
-_INSERT_FACTS = f"""
-INSERT INTO facts (entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events,
-                   preferred, preferred_via, received_at)
-SELECT entity_id, fact_id, to_timestamp(occurred_at), signal, code, decode(discriminator, 'hex'), lines,
-       decode(detail, 'hex'), string_to_array(via, ','), string_to_array(events, ',')::uuid[], preferred,
-       preferred_via, received_at
-FROM {_FACT_ARRAYS}
-"""
-
-_UPDATE_FACTS = f"""
-UPDATE facts f
-SET lines = n.lines, detail = decode(n.detail, 'hex'), via = string_to_array(n.via, ','),
-    events = string_to_array(n.events, ',')::uuid[], preferred = n.preferred, preferred_via = n.preferred_via,
-    received_at = n.received_at
-FROM {_FACT_ARRAYS}
-WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
-"""
+_FACT_COLUMNS = (
+    "entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred, "
+    "preferred_via, received_at"
+)
+_FACT_HEAD = copying.row_head(13)
 
 
-def _fact_parameters(rows: Sequence[FactRow]) -> tuple[str, ...]:
-    return (
-        arrays.numbers([r.entity_id for r in rows]),
-        arrays.texts([r.fact_id.hex() for r in rows]),
-        arrays.numbers([r.occurred_at for r in rows]),
-        arrays.texts([r.signal for r in rows]),
-        arrays.texts([r.code for r in rows]),
-        arrays.texts([r.discriminator.hex() for r in rows]),
-        arrays.texts([r.lines for r in rows]),
-        arrays.texts([None if r.detail is None else r.detail.hex() for r in rows]),
-        arrays.texts([",".join(r.via) for r in rows]),
-        arrays.texts([",".join([e.hex() for e in r.events]) for r in rows]),
-        arrays.texts([r.preferred.hex() for r in rows]),
-        arrays.texts([r.preferred_via for r in rows]),
-        arrays.texts([r.received_at.isoformat() for r in rows]),
+def _packed(row: FactRow) -> bytes:
+    return b"".join(
+        (
+            _FACT_HEAD,
+            copying.number(row.entity_id),
+            copying.uuid(row.fact_id),
+            copying.second(row.occurred_at),
+            copying.text(row.signal),
+            copying.text(row.code),
+            copying.blob(row.discriminator),
+            copying.json(row.lines),
+            copying.blob(row.detail),
+            copying.array(copying.TEXT, [copying.text(via) for via in row.via]),
+            copying.array(copying.UUID, [copying.uuid(event) for event in row.events]),
+            copying.uuid(row.preferred),
+            copying.text(row.preferred_via),
+            copying.moment(row.received_at),
+        )
     )
 
 
 def insert_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
     """Facts that the entity, which is locked, does not have."""
-    conn.execute(_INSERT_FACTS, _fact_parameters(rows))
+    copying.copy(conn, "facts", _FACT_COLUMNS, [_packed(row) for row in rows])
+
+
+_UPDATE_FACTS = """
+UPDATE facts f
+SET lines = n.lines, detail = decode(n.detail, 'hex'), via = string_to_array(n.via, ','),
+    events = string_to_array(n.events, ',')::uuid[], preferred = n.preferred, preferred_via = n.preferred_via,
+    received_at = n.received_at
+FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
+            %s::timestamptz[])
+    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at)
+WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
+"""
 
 
 def update_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
     """Facts of which another copy has come, or one was taken away."""
-    conn.execute(_UPDATE_FACTS, _fact_parameters(rows))
+    conn.execute(
+        _UPDATE_FACTS,
+        (
+            arrays.numbers([r.entity_id for r in rows]),
+            arrays.texts([r.fact_id.hex() for r in rows]),
+            arrays.texts([r.lines for r in rows]),
+            arrays.texts([None if r.detail is None else r.detail.hex() for r in rows]),
+            arrays.texts([",".join(r.via) for r in rows]),
+            arrays.texts([",".join([e.hex() for e in r.events]) for r in rows]),
+            arrays.texts([r.preferred.hex() for r in rows]),
+            arrays.texts([r.preferred_via for r in rows]),
+            arrays.texts([r.received_at.isoformat() for r in rows]),
+        ),
+    )
 
 
 def delete_facts(conn: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
@@ -267,17 +276,20 @@ def update_entities(conn: Connection, rows: Sequence[EntityRow]) -> None:
     )
 
 
+_OUTCOME_HEAD = copying.row_head(4)
+
+
 def add_outcomes(conn: Connection, rows: Sequence[OutcomeRow]) -> None:
-    conn.execute(
-        "INSERT INTO outcomes (seq, entity_id, fact_id, callback_type) "
-        "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[]) ON CONFLICT DO NOTHING",
-        (
-            arrays.numbers([r.seq for r in rows]),
-            arrays.numbers([r.entity_id for r in rows]),
-            arrays.texts([r.fact_id.hex() for r in rows]),
-            arrays.texts([r.callback_type for r in rows]),
-        ),
-    )
+    """What events state that they were not known to state."""
+    packed = [
+        _OUTCOME_HEAD
+        + copying.number(row.seq)
+        + copying.number(row.entity_id)
+        + copying.uuid(row.fact_id)
+        + copying.text(row.callback_type)
+        for row in rows
+    ]
+    copying.copy(conn, "outcomes", "seq, entity_id, fact_id, callback_type", packed)
 
 
 def drop_outcomes(conn: Connection, seqs: Iterable[int]) -> list[OutcomeRow]:

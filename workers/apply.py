@@ -60,7 +60,7 @@ def apply_queued(conn: Connection, seqs: Iterable[int], tools: Tools) -> Applied
 
     Raises psycopg.Error, after which nothing of the batch has happened.
     """
-    with conn.pipeline(), conn.transaction():
+    with conn.transaction():
         taken = entities.take_queued(conn, seqs)
         if not taken:
             return Applied(0, 0, ())
@@ -143,7 +143,7 @@ def _state(
         stated = statements.get((row.kind, row.key), ())
         change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id))
         moved.append(Moved(row, change, row.last_at is not None))
-        outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in stated]
+        outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in change.counted]
     _write(conn, [m.change for m in moved], outcomes)
     return moved
 

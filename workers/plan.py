@@ -37,18 +37,22 @@ class Statement(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What to write for one entity, and whether its row differs."""
+    """What to write for one entity, and whether its row differs.
+
+    `counted` are the statements whose event had not stated its fact before.
+    """
 
     entity: EntityRow
     inserted: list[FactRow]
     updated: list[FactRow]
     deleted: list[bytes]
+    counted: list[Statement]
     changed: bool
 
 
 def fact_id(fact: Fact) -> bytes:
     """16 bytes that stand for a fact's identity within its entity."""
-    at, signal, code, discriminator, _ = fact
+    at, signal, code, discriminator = fact[:4]
     text = f"{at}\0{signal}\0{code or ''}\0".encode()
     return blake2b(text + discriminator, digest_size=16).digest()
 
@@ -88,8 +92,11 @@ def plan(
             if left is not None:
                 rows[name] = left
     fresh: dict[bytes, Fact] = {}
+    counted = []
     for s in statements:
         row = rows.get(s.fact_id)
+        if row is None or s.event_id not in row.events:
+            counted.append(s)
         rows[s.fact_id] = _first(entity.id, s) if row is None else _merged(row, s)
         if s.fact_id not in before:
             fresh[s.fact_id] = s.fact
@@ -98,12 +105,13 @@ def plan(
         summary = _stepped(machine, summary_of(entity), facts)
     else:
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
-    after = EntityRow(entity.id, entity.kind, entity.key, *summary)
+    after = EntityRow(entity.id, entity.kind, entity.key, *summary[:6])
     return Change(
         after,
         [row for name, row in rows.items() if name not in before],
         [row for name, row in rows.items() if name in before and row is not before[name]],
         [name for name in before if name not in rows],
+        counted,
         after != entity,
     )
 
@@ -121,7 +129,7 @@ def _content(row: FactRow, fact: Fact) -> Fact:
 
 
 def _first(entity_id: int, s: Statement) -> FactRow:
-    at, signal, code, discriminator, _ = s.fact
+    at, signal, code, discriminator = s.fact[:4]
     return FactRow(
         entity_id,
         s.fact_id,

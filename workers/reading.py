@@ -62,7 +62,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
             if impossible is not None:
                 held.append(impossible)
                 continue
-            for kind, key, fact, detail in reading.stated:
+            for kind, key, fact, detail, *_ in reading.stated:
                 statements.setdefault((kind, key), []).append(
                     _statement(copy, reading.callback_type, fact, detail, tools.sealer)
                 )

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from itertools import count, permutations
 from typing import Any
@@ -254,16 +253,13 @@ class Counting:
         self.statements += 1
         return self._conn.execute(*arguments, **options)
 
-    @contextmanager
-    def _count(self, block: Any) -> Iterator[Any]:
-        with block as entered:
-            yield entered
-
-    def pipeline(self) -> Any:
-        return self._count(self._conn.pipeline())
+    def cursor(self) -> Any:
+        """A cursor is only taken to copy rows: one statement."""
+        self.statements += 1
+        return self._conn.cursor()
 
     def transaction(self) -> Any:
-        return self._count(self._conn.transaction())
+        return self._conn.transaction()
 
 
 def test_a_batch_takes_a_fixed_number_of_statements(ledger: Ledger) -> None:

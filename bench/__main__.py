@@ -61,7 +61,7 @@ def main() -> int:
         return 1
     rows = report.rows(results)
     if not screen.is_terminal:
-        screen.width = 160  # nobody's log is 80 columns wide
+        screen.width = 180  # nobody's log is 80 columns wide
     screen.print(report.table(rows))
     screen.print(f"{plan.rounds} round(s), {time.monotonic() - started:.0f} s")
     if arguments.json:

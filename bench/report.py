@@ -168,7 +168,7 @@ def table(lines: Sequence[Row]) -> Table:
         title_justify="left",
     )
     for name in ("", "what", "rxledger", "beside", "", "ratio", "asked", "", "load CPU"):
-        result.add_column(name, justify="right" if name in ("ratio", "load CPU") else "left", no_wrap=True)
+        result.add_column(name, justify="right" if name in ("ratio", "load CPU") else "left")
     part = ""
     for row in lines:
         if row.part != part and part:

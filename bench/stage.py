@@ -20,6 +20,8 @@ import psycopg
 import redis
 from psycopg import sql
 
+from bench import limit
+from bench.load import LoadError
 from bench.traffic import HMAC_HEADER, HMAC_KEY
 from ops.children import environment, module
 from ops.embedded import Holder, hold
@@ -28,7 +30,7 @@ from settings import Settings
 from store import migrate
 from store.database import connect
 
-__all__ = ["OURS", "TUTORIAL", "Process", "Stage", "StageError", "stage"]
+__all__ = ["OURS", "TUTORIAL", "Process", "Stage", "StageError", "stage", "truncate"]
 
 OURS, TUTORIAL = "ours", "tutorial"
 START_SECONDS = 60.0
@@ -36,7 +38,7 @@ STOP_SECONDS = 20.0
 
 
 class StageError(Exception):
-    """A process did not start; the text ends with the last lines of its log."""
+    """Something did not start, or did not do its work; the text ends with what the processes logged."""
 
 
 class Process:
@@ -55,8 +57,12 @@ class Process:
     def check(self) -> None:
         """Raise StageError when it has ended."""
         if self._child.poll() is not None:
-            lines = self.log.read_text(errors="replace").splitlines()[-12:]
-            raise StageError("\n".join([f"{self.name} ended with {self._child.returncode}:", *lines]))
+            raise StageError(f"{self.name} ended with {self._child.returncode}")
+
+    def last_lines(self) -> str:
+        """The end of its log, for the text of an error: the folder it stands in is removed with the run."""
+        lines = self.log.read_text(errors="replace").splitlines()[-8:]
+        return "\n".join([f"--- {self.name}", *lines])
 
     def wait_until_it_listens(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -143,7 +149,7 @@ class Stage:
 
     def empty(self) -> None:
         """Empty our tables and both brokers, and rest: nothing runs into the next figure."""
-        self.connection().execute("TRUNCATE events, bodies, queue, quarantine, entities, facts, outcomes")
+        truncate(self.connection(), limit.tables(self.connection()))
         for side in (OURS, TUTORIAL):
             with self.broker(side) as client:
                 client.flushdb()
@@ -164,6 +170,8 @@ class Stage:
                 if process.port:
                     process.wait_until_it_listens()
             yield started
+        except (LoadError, StageError) as error:
+            raise StageError("\n".join([str(error), *(p.last_lines() for p in started)])) from error
         finally:
             for process in reversed(started):
                 process.ask_to_end()
@@ -189,6 +197,10 @@ class Stage:
     def close(self) -> None:
         for conn in self._connections.values():
             conn.close()
+
+
+def truncate(conn: psycopg.Connection[Any], tables: Sequence[str]) -> None:
+    conn.execute(sql.SQL("TRUNCATE {}").format(sql.SQL(", ").join(map(sql.Identifier, tables))))
 
 
 @contextlib.contextmanager

@@ -69,9 +69,15 @@ class Postgres:
         return f"postgresql://postgres@/{database}?host={quote(str(self.socket_folder), safe='/')}&port=5432"
 
     def start(self) -> None:
-        """Start the server and make the database when it is missing. Raises EmbeddedError."""
+        """Start the server and make the database when it is missing. Raises EmbeddedError.
+
+        May be called again after the server died: its address stays.
+        """
         stop_leftovers("postgres", self.folder, signal.SIGINT)
         if not (self.folder / "PG_VERSION").exists():
+            if self.process is not None:
+                # Whoever is connected would take an empty cluster for the one that is gone.
+                raise EmbeddedError(f"{self.folder} is gone")
             self._make_cluster()
         self._check_version()
         self._let_the_server_in()

@@ -15,6 +15,7 @@ from typing import IO
 __all__ = [
     "SERVER_ENVIRONMENT",
     "EmbeddedError",
+    "ending",
     "has_ended",
     "last_lines",
     "let_others_search",
@@ -26,6 +27,8 @@ __all__ = [
 # Servers get this and nothing of ours: our environment holds secrets, and PGPORT and the like would
 # move the server away from where we look for it.
 SERVER_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
+
+LEFTOVER_SECONDS = 30.0
 
 
 class EmbeddedError(Exception):
@@ -48,6 +51,14 @@ def piped(stream: IO[bytes] | None) -> IO[bytes]:
     return stream
 
 
+def ending(code: int) -> str:
+    """How a process ended, in words; `code` is Popen's: below zero it is a signal's number."""
+    if code >= 0:
+        return f"ended with exit code {code}"
+    names = {member.value: member.name for member in signal.Signals}
+    return f"ended by {names.get(-code, f'signal {-code}')}"
+
+
 def has_ended(process: subprocess.Popen[bytes]) -> bool:
     """Whether our child has ended; where the system can tell without it, it is not waited for yet."""
     if process.returncode is None and hasattr(os, "waitid"):  # macOS has it since Python 3.13
@@ -66,7 +77,7 @@ def stop(process: subprocess.Popen[bytes] | None, signals: Sequence[tuple[signal
 
 
 def stop_leftovers(name: str, folder: Path, ask: signal.Signals) -> None:
-    """Stop what a killed run left behind: processes called `name` that run inside `folder`.
+    """Stop what a killed run or server left behind: processes called `name` that run inside `folder`.
 
     The caller holds the data folder's lock, so nobody can be using them. A process is known by its name
     and working directory, never by a pid file alone: after a reboot that pid may be anybody's.
@@ -82,10 +93,15 @@ def stop_leftovers(name: str, folder: Path, ask: signal.Signals) -> None:
         return found
 
     asked: set[int] = set()
-    deadline = time.monotonic() + 30
+    began = time.monotonic()
     while running := leftovers():
-        if time.monotonic() > deadline:
+        if time.monotonic() > began + LEFTOVER_SECONDS + 5:
             raise EmbeddedError(f"{name} of an earlier run does not stop: end process {running[0].pid}")
+        if time.monotonic() > began + LEFTOVER_SECONDS:
+            # Both servers recover from it, and nobody may be there to end it by hand.
+            for process in running:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()
         # The parent comes first: it stops its own children, which must not be signalled one by one.
         pids = {process.pid for process in running}
         for process in running:

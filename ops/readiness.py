@@ -5,16 +5,14 @@ from __future__ import annotations
 import base64
 import http.client
 import threading
-import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from ops.output import Refused
 from settings import Settings
 
 __all__ = ["Readiness", "answers"]
 
-READY_SECONDS = 120.0
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0  # seconds between two rounds of questions
 
 
 class Readiness:
@@ -26,27 +24,25 @@ class Readiness:
             "Flower": lambda: answers(f"{settings.flower_url}/healthcheck", settings.flower_basic_auth),
             "the worker": lambda: _worker_answers(node),
         }
-        self._deadline = time.monotonic() + READY_SECONDS
-        self._told = False
+        self._enough = threading.Event()
         threading.Thread(target=self._ask, name="readiness", daemon=True).start()
 
-    def is_news(self) -> bool:
-        """True once: at the first call after all have answered. Raises Refused when it takes too long."""
-        if self._told:
-            return False
-        if self._waiting:
-            if time.monotonic() > self._deadline:
-                raise Refused(f"{', '.join(self._waiting)} did not answer in {READY_SECONDS:.0f} s")
-            return False
-        self._told = True
-        return True
+    @property
+    def missing(self) -> list[str]:
+        """Who has not answered yet."""
+        return list(self._waiting)
+
+    def abandon(self) -> None:
+        """Ask no more."""
+        self._enough.set()
 
     def _ask(self) -> None:
-        while self._waiting and time.monotonic() < self._deadline:
+        pause = FIRST_PAUSE
+        while self._waiting and not self._enough.wait(pause):
             for name, check in list(self._waiting.items()):
                 if check():
                     del self._waiting[name]
-            time.sleep(0.1)
+            pause = min(pause * 1.1, LONGEST_PAUSE)
 
 
 def answers(url: str, login: str | None = None) -> bool:

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import signal
 import socket
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from rich.console import Console
 
+from ops.announcing import Announcer, Run
 from ops.children import environment, module
-from ops.datafolder import ADDRESSES, ENV_FILE, generate, set_values, write_private
+from ops.datafolder import ADDRESSES, ENV_FILE, generate, set_values
 from ops.embedded import Holder, hold
-from ops.output import Refused, notes, screen, write_json
+from ops.output import Refused, notes, screen
 from ops.ports import claim
-from ops.readiness import Readiness
 from ops.supervisor import Supervisor
 from settings import Settings, child_environment, read_env_file
 
@@ -32,18 +31,11 @@ AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
 
 @dataclass(frozen=True)
-class Plan:
+class Plan(Run):
     """What this run is made of, once its servers are up and its ports are chosen."""
 
-    settings: Settings
-    variables: dict[str, str]
     port: int
     flower_port: int
-
-    @property
-    def node(self) -> str:
-        """The worker's name: a broker may be shared by several runs."""
-        return f"worker-{self.port}@{socket.gethostname()}"
 
     def commands(self) -> dict[str, list[str]]:
         # Every sweep would be three lines of news.
@@ -57,7 +49,7 @@ class Plan:
 
 
 def run(folder: Path, *, port: int | None, ready_file: Path | None, as_json: bool) -> int:
-    """Run everything; returns the exit code: 0 when asked to end, 1 when something ended by itself.
+    """Run everything; returns the exit code: 0 when asked to end, 1 when something could not be kept up.
 
     Raises Refused, EmbeddedError or SettingsError when it cannot start.
     """
@@ -119,7 +111,9 @@ def _prepare(folder: Path, environ: Mapping[str, str], holder: Holder, port: int
         settings = Settings.load(environ, folder)
         settings.require("database", "broker", "sealing", "receiver", "flower")
         variables = {**read_env_file(folder / ENV_FILE), **{k: v for k, v in environ.items() if _is_ours(k)}}
-        yield Plan(settings, {**variables, "RXLEDGER_DATA": str(folder)}, web, flower)
+        # The worker's name: a broker may be shared by several runs.
+        node = f"worker-{web}@{socket.gethostname()}"
+        yield Plan(settings, node, {**variables, "RXLEDGER_DATA": str(folder)}, web, flower)
 
 
 def _is_ours(name: str) -> bool:
@@ -145,66 +139,14 @@ def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None
         try:
             for name, command in plan.commands().items():
                 supervisor.start(name, command, environment({**plan.variables, "PYTHONWARNINGS": AS_ROOT}))
-            readiness = Readiness(plan.settings, plan.node)
+            announcer = Announcer(plan, console, partial(supervisor.say, "up"), target, as_json)
 
             def tick() -> None:
-                if readiness.is_news():
-                    _tell(plan, holder, supervisor, console, target, as_json)
+                if supervisor.complete:
+                    announcer.look({**supervisor.pids, **holder.addresses.pids})
 
-            ended = supervisor.run(tick)
-            supervisor.say("up", f"{ended} ended by itself" if ended else "stopping")
+            trouble = supervisor.run(tick)
+            supervisor.say("up", f"{trouble}: stopping" if trouble else "stopping")
         finally:
             supervisor.stop()
-    return 1 if ended else 0
-
-
-def _tell(
-    plan: Plan, holder: Holder, supervisor: Supervisor, console: Console, target: Path | None, as_json: bool
-) -> None:
-    """Everything answers: write the ready file, and say where to look."""
-    settings = plan.settings
-    document = {
-        "receiver": settings.receiver_url,
-        "flower": settings.flower_url,
-        "sandbox": None,
-        "database": settings.database_url,
-        "broker": settings.broker_url,
-        "env": plan.variables,
-        "pids": {**supervisor.pids, **holder.addresses.pids},
-    }
-    if target:
-        write_private(target, json.dumps(document, indent=2) + "\n")
-    if as_json:
-        write_json(document)
-    data = "" if settings.data_dir == Path("var").resolve() else f" --data {settings.data_dir}"
-    rxledger = _own_name()
-    rows = {
-        "receiver": f"{settings.receiver_url}/webhooks/truepill",
-        "flower": f"{settings.flower_url}  (the password is in {settings.data_dir / ENV_FILE})",
-        "database": _without_password(str(settings.database_url)),
-        "broker": _without_password(str(settings.broker_url)),
-        "try": f"{rxledger} demo{data}",
-        "then": f"{rxledger} show fill_request REQUEST_ID{data}",
-        "stop": "Ctrl-C",
-    }
-    supervisor.say("up", "everything answers")
-    for name, text in rows.items():
-        console.print(f"  [bold]{name:<10}[/bold]", end="", soft_wrap=True)
-        console.print(text, markup=False, soft_wrap=True)
-
-
-def _own_name() -> str:
-    """How this shell would call us again."""
-    script = Path(sys.argv[0])
-    if script.name != "rxledger":
-        return "rxledger"
-    with contextlib.suppress(ValueError):
-        return str(script.absolute().relative_to(Path.cwd()))
-    return str(script)
-
-
-def _without_password(url: str) -> str:
-    credentials, at, rest = url.rpartition("@")
-    scheme, _, login = credentials.partition("://")
-    user, colon, _ = login.partition(":")
-    return f"{scheme}://{user}:…@{rest}" if at and colon else url
+    return 1 if trouble else 0

@@ -45,9 +45,19 @@ class Valkey:
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start the server. Raises EmbeddedError."""
+        """Start the server. Raises EmbeddedError.
+
+        May be called again after the server died: it comes back with the port and password that its
+        clients know, or not at all.
+        """
         self.folder.mkdir(mode=0o700, exist_ok=True)
         stop_leftovers("valkey-server", self.folder, signal.SIGTERM)
+        if self.process is not None:
+            if not is_free(self.port):
+                raise EmbeddedError(f"port {self.port} of Valkey was taken while it was away")
+            if not self._start_on_port():
+                raise EmbeddedError(f"Valkey stopped while starting:\n{last_lines(self.log)}")
+            return
         self._read_address()
         for _attempt in range(5):  # between finding a free port and binding it, another may take it
             if not (self.port and is_free(self.port)):

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,18 @@ class Up:
     def pids(self) -> dict[str, int]:
         return dict(self.ready["pids"])
 
+    def renewed(self, *names: str) -> dict[str, int]:
+        """Wait until the ready file has new pids for these names only. Returns the pids of before."""
+        before = self.pids
+        deadline = time.monotonic() + START_SECONDS
+        while any(self.pids[name] == before[name] for name in names):
+            assert self.process.poll() is None, "up has ended"
+            assert time.monotonic() < deadline, f"the ready file has no new pids: {self.pids}"
+            time.sleep(0.05)
+            self.ready = json.loads(self.data.with_suffix(".ready").read_text())
+        assert {name for name in before if self.pids[name] != before[name]} == set(names)
+        return before
+
     def rxledger(self, *arguments: str, seconds: float = 60.0) -> subprocess.CompletedProcess[str]:
         """Run a command as a second shell would."""
         return subprocess.run(
@@ -68,7 +80,12 @@ class Up:
         return self.process.wait(60)
 
 
-def start_up(data: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Up:
+def start_up(
+    data: Path,
+    *arguments: str,
+    settings: Mapping[str, str] | None = None,
+    entry: Sequence[str] = ("-m", "ops.cli"),
+) -> Up:
     """Start `up`, with these settings in its environment, and wait for its ready file."""
     data.parent.mkdir(exist_ok=True)
     ready, log = data.with_suffix(".ready"), data.with_suffix(".log")
@@ -77,8 +94,7 @@ def start_up(data: Path, *arguments: str, settings: Mapping[str, str] | None = N
         process = subprocess.Popen(
             [
                 sys.executable,
-                "-m",
-                "ops.cli",
+                *entry,
                 "up",
                 "--data",
                 str(data),
@@ -106,8 +122,8 @@ def start() -> Iterator[Callable[..., Up]]:
     """Starts an `up` of the test's own, which may end it in any way."""
     started: list[Up] = []
 
-    def start(data: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> Up:
-        started.append(start_up(data, *arguments, settings=settings))
+    def start(data: Path, *arguments: str, **options: Any) -> Up:
+        started.append(start_up(data, *arguments, **options))
         return started[-1]
 
     yield start

@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
 import pytest
 import redis
 
-from ops.embedded import Addresses, EmbeddedError, servers
+from ops.embedded import Addresses, EmbeddedError, hold, servers
 from tests.e2e.conftest import wait_until_gone
 
 HOLD = """
@@ -87,6 +90,35 @@ def test_servers_that_outlived_their_holder_are_taken_over(short_tmp: Path) -> N
         with servers(folder) as second:
             assert remembered(second) == [3]
     wait_until_gone([*first.pids.values(), *second.pids.values()])
+
+
+def test_killed_servers_come_back_where_they_were_with_what_was_committed(short_tmp: Path) -> None:
+    # The long path puts the socket into a folder of its own.
+    with hold(short_tmp / ("mortal " * 15) / "data") as holder:
+        first = holder.addresses
+        remember(first, 4)
+        with psycopg.connect(first.database_url, autocommit=True) as conn:
+            # A backend that is busy when its postmaster is gone.
+            busy = threading.Thread(target=interrupted, args=(conn,))
+            busy.start()
+            for pid in first.pids.values():
+                os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + 30
+            while set(holder.addresses.pids.values()) & set(first.pids.values()):
+                assert time.monotonic() < deadline, "a server did not come back"
+                time.sleep(0.05)
+            busy.join(10)
+        second = holder.addresses
+        assert replace(second, pids=first.pids) == first
+        assert remembered(second) == [4]
+        with redis.from_url(second.broker_url) as client:
+            assert client.ping()
+    wait_until_gone([first.holder, *second.pids.values()])
+
+
+def interrupted(conn: psycopg.Connection) -> None:
+    with pytest.raises(psycopg.OperationalError):
+        conn.execute("SELECT pg_sleep(60)")
 
 
 def test_a_folder_in_use_is_refused_and_says_by_whom(servers: Addresses, short_tmp: Path) -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +26,21 @@ from tests.e2e.conftest import Up, clean_environment, wait_until_gone
 
 Start = Callable[..., Up]
 NAMES = {"web", "worker", "beat", "flower", "postgres", "valkey"}
+
+
+WITHOUT_PAUSES = """
+import ops.cli, ops.restarts
+ops.restarts.FIRST_PAUSE = 0.001
+ops.cli.main()
+"""
+
+
+def kill_children(parent: int, argument: str) -> None:
+    """Kill the children of a process that have this on their command line."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        for child in psutil.Process(parent).children():
+            if argument in child.cmdline():
+                child.kill()
 
 
 def request(url: str, method: str = "GET", login: str | None = None, body: str | None = None) -> int:
@@ -122,23 +138,19 @@ def test_ctrl_c_stops_all_of_it_and_a_second_start_goes_on(up: Up, start: Start,
     assert all(psutil.pid_exists(pid) for pid in up.pids.values())
 
 
-def test_a_server_that_dies_ends_the_whole_with_a_failure(start: Start, short_tmp: Path) -> None:
-    running = start(short_tmp / "dies" / "data")
-    os.kill(running.pids["valkey"], signal.SIGKILL)
-    assert running.process.wait(60) == 1
-    wait_until_gone(list(running.pids.values()))
-
-
 def test_servers_of_ones_own_are_used_and_left_alone(
     start: Start, servers: Addresses, short_tmp: Path
 ) -> None:
     own = {"DATABASE_URL": servers.database_url, "REDIS_URL": servers.broker_url}
-    running = start(short_tmp / "own" / "data", settings=own)
+    running = start(short_tmp / "own" / "data", settings=own, entry=["-c", WITHOUT_PAUSES])
     assert set(running.pids) == NAMES - {"postgres", "valkey"}
     assert running.ready["database"] == servers.database_url
-    # A process that ends by itself ends the others, and nothing else.
-    os.kill(running.pids["beat"], signal.SIGKILL)
+    # A part that cannot stay up ends the others, and nothing else.
+    while running.process.poll() is None:
+        kill_children(running.process.pid, "beat")
+        time.sleep(0.05)
     assert running.process.wait(60) == 1
+    assert "beat failed more than 5 times within 60 s" in running.data.with_suffix(".log").read_text()
     wait_until_gone(list(running.pids.values()))
     assert all(psutil.pid_exists(pid) for pid in servers.pids.values())
     # The next run without these settings is on servers of its own again.

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["ENVIRONMENTAL", "connect", "connect_async", "is_environmental"]
+__all__ = ["ENVIRONMENTAL", "connect", "connect_async", "connect_unhurried", "is_environmental"]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
 
@@ -27,6 +27,17 @@ def _arguments(application: str, statement_ms: int, lock_ms: int) -> dict[str, A
 def connect(url: str, application: str = "worker", *, statement_ms: int = 60_000) -> psycopg.Connection:
     """An autocommit connection, UTC, with timeouts in milliseconds. Raises psycopg.OperationalError."""
     return psycopg.connect(url, **_arguments(application, statement_ms, 10_000))
+
+
+def connect_unhurried(url: str, application: str = "worker") -> psycopg.Connection:
+    """As `connect`, with COMMITs that do not wait for the disk: for work that would be done again.
+
+    Only for what takes from the queue and writes in one transaction. If the server dies before the COMMIT is
+    on disk, the queue rows are back with it, and applying them again gives the same.
+    """
+    conn = connect(url, application)
+    conn.execute("SET synchronous_commit = off")
+    return conn
 
 
 async def connect_async(

@@ -18,7 +18,7 @@ from store import arrays
 __all__ = ["LEASE_SECONDS", "Arrival", "admit", "admit_now"]
 
 #: How long a first hint has before the sweeper sends another, in seconds.
-LEASE_SECONDS = 30
+LEASE_SECONDS = 15
 
 
 class Arrival(NamedTuple):

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from statemachine import MACHINES
-from store import entities
+from store import entities, writes
 from store.entities import EntityRow, FactRow, OutcomeRow, Taken
 from workers.plan import Change, Statement, needs_facts, plan
 from workers.reading import Tools, understand
@@ -51,11 +51,15 @@ class Replayed(NamedTuple):
     pending: tuple[int, ...]
 
 
+#: Up to so many events the time goes into round trips, beyond into rows.
+FEW = 16
+
+
 class _Undo(Exception):
     """Ends a dry run's transaction without a trace."""
 
 
-def apply_queued(conn: Connection, seqs: Iterable[int], tools: Tools) -> Applied:
+def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied:
     """Apply the queued events among `seqs` that no other worker holds; one transaction.
 
     Raises psycopg.Error, after which nothing of the batch has happened.
@@ -126,8 +130,7 @@ def _state(
     names = sorted({*statements, *anew})
     if not names:
         return []
-    entities.ensure_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
-    rows = entities.lock_entities(conn, names)
+    rows = entities.claim_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
     refold = [
         row.id
         for row in rows
@@ -149,13 +152,18 @@ def _state(
 
 
 def _write(conn: Connection, changes: Sequence[Change], outcomes: Sequence[OutcomeRow]) -> None:
-    if inserted := [row for change in changes for row in change.inserted]:
-        entities.insert_facts(conn, inserted)
+    inserted = [row for change in changes for row in change.inserted]
+    changed = [change.entity for change in changes if change.changed]
     if updated := [row for change in changes for row in change.updated]:
-        entities.update_facts(conn, updated)
+        writes.update_facts(conn, updated)
     if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
-        entities.delete_facts(conn, deleted)
-    if rows := [change.entity for change in changes if change.changed]:
-        entities.update_entities(conn, rows)
+        writes.delete_facts(conn, deleted)
+    if len(inserted) <= FEW and len(outcomes) <= FEW:
+        writes.write_few(conn, inserted, outcomes, changed)
+        return
+    if inserted:
+        writes.insert_facts(conn, inserted)
     if outcomes:
-        entities.add_outcomes(conn, outcomes)
+        writes.add_outcomes(conn, outcomes)
+    if changed:
+        writes.update_entities(conn, changed)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 
 from settings import Settings
-from store.database import connect, is_environmental
+from store.database import connect_unhurried, is_environmental
 from store.lookup import Lookup
 from store.sealing import Sealer
 from workers.reading import Tools
@@ -42,7 +42,7 @@ class Runtime:
     def conn(self) -> psycopg.Connection[Any]:
         """The open connection. Raises psycopg.OperationalError."""
         if self._conn is None or self._conn.closed or self._conn.broken:
-            self._conn = connect(self._url, "worker")
+            self._conn = connect_unhurried(self._url, "worker")
         return self._conn
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:

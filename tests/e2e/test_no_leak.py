@@ -44,7 +44,7 @@ def bodies() -> list[bytes]:
         f"details__{name}": CANARY
         for name in ("message", "metadata", "patient_token", "tracking_number", "tracking_url", "carrier")
     }
-    whole = [
+    whole: list[dict[str, object]] = [
         OrderSuccess(**texts, details__medications=[medication, refused], details__location=CANARY),
         OrderTriage(
             details__additional_information=CANARY, details__description=CANARY, details__code=CANARY
@@ -85,7 +85,7 @@ def listening(url: str) -> Iterator[list[str]]:
     """Every command that anybody sends to the broker meanwhile, with its arguments."""
     heard: list[str] = []
     client = redis.Redis.from_url(url)
-    with client.monitor() as monitor:
+    with client.monitor() as monitor:  # type: ignore[no-untyped-call]
         over = threading.Event()
 
         def listen() -> None:

@@ -43,15 +43,15 @@ def test_events_are_listed_newest_first_with_what_they_came_to(cli: Cli) -> None
     ("arguments", "expected"),
     [
         (["--type", "order"], ["order"]),
-        (["--type", "copay"], ["copay"]),
+        (["--type", "visit"], ["visit"]),
         (["--status", "queued"], ["pulled"]),
         (["--status", "applied"], ["shipment", "order"]),
-        (["--status", "quarantined"], ["copay"]),
+        (["--status", "quarantined"], ["visit"]),
         (["--via", "pull"], ["pulled"]),
         (["--partner", "healnow"], []),
         (["--entity", "fill_request", KEY], ["shipment", "order"]),
         (["--entity", "fill_request", "nobody"], []),
-        (["--since", "1h"], ["pulled", "copay", "shipment"]),
+        (["--since", "1h"], ["pulled", "visit", "shipment"]),
         (["--until", "2020-06-02"], ["order"]),
         (["--limit", "1"], ["pulled"]),
     ],
@@ -60,13 +60,13 @@ def test_events_are_narrowed(cli: Cli, arguments: list[str], expected: list[str]
     bodies: dict[str, dict[str, Any]] = {
         "order": OrderSuccess(request_id=KEY, timestamp=AT),
         "shipment": Shipment(request_id=KEY, timestamp=AT + 60),
-        "copay": {"callback_type": "COPAY", "request_id": "copay_1", "timestamp": AT},
+        "visit": {"callback_type": "VISIT", "request_id": "visit_1", "timestamp": AT},
         "pulled": Shipment(request_id="fill_request_2", timestamp=AT),
     }
     old = cli.ledger.arrival(bodies["order"], received_at=datetime(2020, 6, 1, tzinfo=UTC))
     admit_now(cli.ledger.conn, [old])
     cli.ledger.admit(bodies["shipment"])
-    cli.ledger.admit(bodies["copay"])
+    cli.ledger.admit(bodies["visit"])
     apply_all(cli)
     cli.ledger.admit(bodies["pulled"], via="pull")
     names = {
@@ -200,9 +200,9 @@ def test_an_id_that_is_not_unique_is_refused(cli: Cli) -> None:
 
 
 def test_the_quarantine_is_listed_with_reasons_explained(cli: Cli) -> None:
-    copay = {"callback_type": "COPAY", "request_id": "copay_1", "timestamp": AT}
+    visit = {"callback_type": "VISIT", "request_id": "visit_1", "timestamp": AT}
     ahead = Shipment(request_id=KEY, timestamp=32_503_680_000)
-    for each in (copay, {**copay, "request_id": "copay_2"}, ahead, b"junk"):
+    for each in (visit, {**visit, "request_id": "visit_2"}, ahead, b"junk"):
         cli.ledger.apply(each)
 
     ran = cli.run("quarantine", "list", "--json")
@@ -214,7 +214,7 @@ def test_the_quarantine_is_listed_with_reasons_explained(cli: Cli) -> None:
     assert (rows[1]["type"], rows[1]["retry_at"]) == ("SHIPMENT", "2999-12-31T23:50:00Z")
     assert rows[0]["type"] is None
     reasons = ran.document["reasons"]
-    assert (reasons["no_machine"]["count"], reasons["no_machine"]["types"]) == (2, {"COPAY": 2})
+    assert (reasons["no_machine"]["count"], reasons["no_machine"]["types"]) == (2, {"VISIT": 2})
     assert "replay" in reasons["no_machine"]["todo"]
 
     some = cli.run("quarantine", "list", "--reason", "no_machine", "--limit", "1", "--json").document

@@ -1,0 +1,178 @@
+"""What applying writes: facts, what events state, and where entities stand. One statement each.
+
+A batch of many events copies its rows in, which costs the server least; a batch of a few writes everything in
+one statement, since there the round trips are what takes time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from store import arrays, copying
+from store.entities import EntityRow, FactRow, OutcomeRow
+
+__all__ = ["add_outcomes", "delete_facts", "insert_facts", "update_entities", "update_facts", "write_few"]
+
+Connection = psycopg.Connection[Any]
+
+_FACT_COLUMNS = (
+    "entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred, "
+    "preferred_via, received_at"
+)
+_FACT_HEAD = copying.row_head(13)
+
+
+def _packed(row: FactRow) -> bytes:
+    return b"".join(
+        (
+            _FACT_HEAD,
+            copying.number(row.entity_id),
+            copying.uuid(row.fact_id),
+            copying.second(row.occurred_at),
+            copying.text(row.signal),
+            copying.text(row.code),
+            copying.blob(row.discriminator),
+            copying.json(row.lines),
+            copying.blob(row.detail),
+            copying.array(copying.TEXT, [copying.text(via) for via in row.via]),
+            copying.array(copying.UUID, [copying.uuid(event) for event in row.events]),
+            copying.uuid(row.preferred),
+            copying.text(row.preferred_via),
+            copying.moment(row.received_at),
+        )
+    )
+
+
+def insert_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
+    """Facts that the entity, which is locked, does not have."""
+    copying.copy(conn, "facts", _FACT_COLUMNS, [_packed(row) for row in rows])
+
+
+_UPDATE_FACTS = """
+UPDATE facts f
+SET lines = n.lines, detail = decode(n.detail, 'hex'), via = string_to_array(n.via, ','),
+    events = string_to_array(n.events, ',')::uuid[], preferred = n.preferred, preferred_via = n.preferred_via,
+    received_at = n.received_at
+FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
+            %s::timestamptz[])
+    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at)
+WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
+"""
+
+
+def _contents(rows: Sequence[FactRow]) -> tuple[str, ...]:
+    """A fact's name and all that is not its identity, as arrays."""
+    return (
+        arrays.numbers([r.entity_id for r in rows]),
+        arrays.texts([r.fact_id.hex() for r in rows]),
+        arrays.texts([r.lines for r in rows]),
+        arrays.texts([None if r.detail is None else r.detail.hex() for r in rows]),
+        arrays.texts([",".join(r.via) for r in rows]),
+        arrays.texts([",".join([e.hex() for e in r.events]) for r in rows]),
+        arrays.texts([r.preferred.hex() for r in rows]),
+        arrays.texts([r.preferred_via for r in rows]),
+        arrays.texts([r.received_at.isoformat() for r in rows]),
+    )
+
+
+def update_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
+    """Facts of which another copy has come, or one was taken away."""
+    conn.execute(_UPDATE_FACTS, _contents(rows))
+
+
+def delete_facts(conn: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
+    """Facts that no event states any more, by (entity id, fact id)."""
+    conn.execute(
+        "DELETE FROM facts f USING unnest(%s::bigint[], %s::uuid[]) AS n (entity_id, fact_id) "
+        "WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id",
+        (arrays.numbers([e for e, _ in rows]), arrays.texts([f.hex() for _, f in rows])),
+    )
+
+
+_UPDATE_ENTITIES = """
+UPDATE entities e
+SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
+    review = n.review, last_at = to_timestamp(n.last_at)
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    AS n (id, state, since, moved_by, outcome, review, last_at)
+WHERE e.id = n.id
+"""
+
+
+def _states(rows: Sequence[EntityRow]) -> tuple[str, ...]:
+    return (
+        arrays.numbers([r.id for r in rows]),
+        arrays.texts([r.state for r in rows]),
+        arrays.numbers([r.since for r in rows]),
+        arrays.texts([r.moved_by for r in rows]),
+        arrays.texts([r.outcome for r in rows]),
+        arrays.texts([r.review for r in rows]),
+        arrays.numbers([r.last_at for r in rows]),
+    )
+
+
+def update_entities(conn: Connection, rows: Sequence[EntityRow]) -> None:
+    conn.execute(_UPDATE_ENTITIES, _states(rows))
+
+
+_OUTCOME_HEAD = copying.row_head(4)
+
+
+def add_outcomes(conn: Connection, rows: Sequence[OutcomeRow]) -> None:
+    """What events state that they were not known to state."""
+    packed = [
+        _OUTCOME_HEAD
+        + copying.number(row.seq)
+        + copying.number(row.entity_id)
+        + copying.uuid(row.fact_id)
+        + copying.text(row.callback_type)
+        for row in rows
+    ]
+    copying.copy(conn, "outcomes", "seq, entity_id, fact_id, callback_type", packed)
+
+
+# The same four writes in one statement: for a batch of a few events what counts is the number of round trips.
+_WRITE_FEW = """
+WITH stated AS (
+    INSERT INTO facts (entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via,
+                       events, preferred, preferred_via, received_at)
+    SELECT entity_id, fact_id, to_timestamp(occurred_at), signal, code, decode(discriminator, 'hex'), lines,
+           decode(detail, 'hex'), string_to_array(via, ','), string_to_array(events, ',')::uuid[], preferred,
+           preferred_via, received_at
+    FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[],
+                %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+        AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at,
+              occurred_at, signal, code, discriminator)
+), told AS (
+    INSERT INTO outcomes (seq, entity_id, fact_id, callback_type)
+    SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[])
+)
+UPDATE entities e
+SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
+    review = n.review, last_at = to_timestamp(n.last_at)
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+    AS n (id, state, since, moved_by, outcome, review, last_at)
+WHERE e.id = n.id
+"""
+
+
+def write_few(
+    conn: Connection, facts: Sequence[FactRow], outcomes: Sequence[OutcomeRow], changed: Sequence[EntityRow]
+) -> None:
+    """`insert_facts`, `add_outcomes` and `update_entities` in one statement, without COPY."""
+    identities = (
+        arrays.numbers([r.occurred_at for r in facts]),
+        arrays.texts([r.signal for r in facts]),
+        arrays.texts([r.code for r in facts]),
+        arrays.texts([r.discriminator.hex() for r in facts]),
+    )
+    told = (
+        arrays.numbers([r.seq for r in outcomes]),
+        arrays.numbers([r.entity_id for r in outcomes]),
+        arrays.texts([r.fact_id.hex() for r in outcomes]),
+        arrays.texts([r.callback_type for r in outcomes]),
+    )
+    conn.execute(_WRITE_FEW, (*_contents(facts), *identities, *told, *_states(changed)))

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from statemachine.kernel import Fact
 
-__all__ = ["Reading", "Reason", "Stated", "Unreadable"]
+__all__ = ["DOMAINS", "Link", "Reading", "Reason", "Stated", "Unreadable"]
 
 Reason = Literal[
     "not_json",  # not UTF-8, not JSON, NaN, or nested too deep
@@ -23,14 +23,50 @@ Reason = Literal[
     "bad_details",  # what is needed to read the state stands in details of the wrong shape
 ]
 
+DOMAINS = (
+    "request",
+    "prescription",
+    "patient",
+    "order",
+    "transfer",
+    "copay",
+    "insurance",
+    "coverage",
+    "consult",
+    "medication",
+    "document",
+    "rx_number",
+    "rx_link",
+    "metadata",
+    "order_number",
+)
+"""What a link's value may name. One value in two domains is two things."""
+
+
+class Link(NamedTuple):
+    """A name that a body carries. Two entities whose bodies carry the same one have to do with each other.
+
+    `domain` is one of DOMAINS. A `value` of the domains rx_number and metadata may be any text; of all others
+    it is 1 to 128 characters of [A-Za-z0-9_.-].
+    """
+
+    domain: str
+    value: str
+
 
 class Stated(NamedTuple):
-    """One fact about one entity. `detail` holds JSON-able texts worth showing later: the caller seals it."""
+    """One fact about one entity. `detail` holds JSON-able texts worth showing later: the caller seals it.
+
+    `links` are sorted and hold the entity's own key; `aliases` are other names of this very entity. A link
+    joins and never identifies: bodies share them across requests.
+    """
 
     kind: str
     key: str
     fact: Fact
     detail: dict[str, object]
+    links: tuple[Link, ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 class Reading(NamedTuple):

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from statemachine.clocks import deadline
+from statemachine.consult import CONSULT
+from statemachine.copay import COPAY
+from statemachine.coverage import COVERAGE
+from statemachine.direct_transfer import DIRECT_TRANSFER
 from statemachine.fill_request import FILL_REQUEST
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
+from statemachine.prescription import PRESCRIPTION
+from statemachine.prior_auth import PRIOR_AUTH
+from statemachine.rules import Clock
+from statemachine.transfer import TRANSFER
 
 __all__ = [
     "MACHINES",
+    "Clock",
     "Fact",
     "Line",
     "Machine",
@@ -18,6 +28,21 @@ __all__ = [
     "Summary",
     "Verdict",
     "current_lines",
+    "deadline",
 ]
 
-MACHINES: Mapping[str, Machine] = MappingProxyType({machine.kind: machine for machine in (FILL_REQUEST,)})
+MACHINES: Mapping[str, Machine] = MappingProxyType(
+    {
+        machine.kind: machine
+        for machine in (
+            FILL_REQUEST,
+            TRANSFER,
+            DIRECT_TRANSFER,
+            COPAY,
+            PRIOR_AUTH,
+            CONSULT,
+            COVERAGE,
+            PRESCRIPTION,
+        )
+    }
+)

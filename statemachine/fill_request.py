@@ -18,12 +18,15 @@ Signals, as `partners` picks them from callbacks and derived facts:
 Three rules give most of the table. Before completion everything moves, and a shipment proves the completion
 that was not heard of (`gap`). Completed can only be undone by R0, R4 and R5. Once the carrier has the parcel,
 the order's own news cannot undo it: only the carrier and R4 speak; other errors and a triage are conflicts.
+
+Dates: a triage for stock or a fill date carries the day it ends, a refill that came too early the day it may
+come again, and a scan on the way the carrier's estimate of the arrival.
 """
 
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE, OutcomeRule
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
 
 __all__ = ["FILL_REQUEST"]
 
@@ -238,11 +241,22 @@ TABLE = {
     },
 }
 
+# Only the wait for a payment has a length in the reference; where it has none, the reason is ours.
+CLOCKS = {
+    "pending": Clock(3 * DAY, "ours: orders are filled on workdays, so a weekend may pass without news"),
+    "triage": Clock(3 * DAY, "ours: a triage should be resolved soon; it may carry a date instead"),
+    "awaiting_payment": Clock(10 * DAY, "the claim stays open for 10 days, then it is reversed: R028"),
+    "completed": Clock(3 * DAY, "ours: a packed parcel is scanned within days; silence means a lost scan"),
+    "in_transit": Clock(10 * DAY, "ours, where the carrier gives no estimate: the slowest ground service"),
+    "delivery_failed": Clock(5 * DAY, "ours: by then the carrier has tried again or sends it back"),
+}
+
 FILL_REQUEST = Machine(
     kind="fill_request",
     initial="pending",
     table=TABLE,
     rank=RANK,
+    clocks=CLOCKS,
     outcome=OutcomeRule(
         source="order:success",
         done=frozenset({"filled"}),

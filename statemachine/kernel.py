@@ -15,7 +15,7 @@ from time import gmtime, strftime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from statemachine.rules import OutcomeRule, Rank, Rule, Table, Verdict, faults
+from statemachine.rules import Clocks, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
 
 __all__ = ["Fact", "Line", "Machine", "MachineError", "Step", "Summary", "Verdict", "current_lines"]
 
@@ -30,10 +30,11 @@ class Line(NamedTuple):
 
 
 class Fact(NamedTuple):
-    """What a partner stated about one entity. The first four fields are its identity, the lines are not.
+    """What a partner stated about one entity. The first four fields are its identity, the others are not.
 
     `occurred_at` is in whole seconds of Unix time; `discriminator` is b"" or 16 bytes and tells apart what
-    one second, signal and code may state twice. A `code` that starts with # is a hash of free text.
+    one second, signal and code may state twice. A `code` that starts with # is a hash of free text. `due` is
+    a date that the fact carries, in seconds of Unix time: when it will be time to look at the entity again.
     """
 
     occurred_at: int
@@ -41,13 +42,15 @@ class Fact(NamedTuple):
     code: str | None
     discriminator: bytes
     lines: tuple[Line, ...] = ()
+    due: int | None = None
 
 
 class Summary(NamedTuple):
     """Where the fold stands; stepping on from a stored one equals folding everything.
 
     `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
-    order (seconds of Unix time), `review` names the latest conflict.
+    order (seconds of Unix time), `review` names the latest conflict. `due` is the date that the last move
+    carried, or a confirmation since; what is late or a conflict does not say what to wait for now.
     """
 
     state: str
@@ -56,6 +59,7 @@ class Summary(NamedTuple):
     outcome: str | None
     review: str | None
     last_at: int | None
+    due: int | None = None
 
 
 class Step(NamedTuple):
@@ -87,11 +91,13 @@ _KEEP, _NONE, _OPEN, _LINES = "keep", "none", "open", "lines"
 class Machine:
     """An explicit, total table of one kind of entity.
 
-    `rank` orders the signals of one second and thereby lists every signal. Raises MachineError when the table
-    has a hole, names a state or signal that does not exist, or moves a state to itself.
+    `rank` orders the signals of one second and thereby lists every signal. `clocks` gives the states that
+    should not last their time; `lines_from` gives the signal that an entity's lines come from in a state,
+    beside what the outcome says of settled ones. Raises MachineError when the table has a hole, names a state
+    or signal that does not exist, or moves a state to itself.
     """
 
-    __slots__ = ("_cells", "initial", "kind", "outcome", "rank", "states", "table")
+    __slots__ = ("_cells", "clocks", "initial", "kind", "lines_from", "outcome", "rank", "states", "table")
 
     def __init__(
         self,
@@ -101,8 +107,10 @@ class Machine:
         table: Table,
         rank: Rank,
         outcome: OutcomeRule | None = None,
+        clocks: Clocks = MappingProxyType({}),
+        lines_from: LinesFrom = MappingProxyType({}),
     ) -> None:
-        found = faults(initial, table, rank, outcome)
+        found = faults(initial, table, rank, outcome, clocks, lines_from)
         if found:
             raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
         self.kind = kind
@@ -111,6 +119,9 @@ class Machine:
         self.table = MappingProxyType({state: MappingProxyType(dict(row)) for state, row in table.items()})
         self.rank = MappingProxyType(dict(rank))
         self.outcome = outcome
+        self.clocks = MappingProxyType(dict(clocks))
+        settled = dict.fromkeys(outcome.settled_in, outcome.source) if outcome is not None else {}
+        self.lines_from = MappingProxyType({**settled, **lines_from})
         self._cells = {
             state: {signal: _cell(state, signal, rule, outcome) for signal, rule in row.items()}
             for state, row in table.items()
@@ -127,34 +138,37 @@ class Machine:
 
     def step(self, summary: Summary, fact: Fact) -> tuple[Summary, Step]:
         """One fact that comes after all others in effective order. KeyError: a signal this machine lacks."""
-        state, since, by, outcome, review, _ = summary
-        occurred_at, signal, code, _, lines = fact
+        state, since, by, outcome, review, _, due = summary
+        occurred_at, signal, code, _, lines, brought = fact
         verdict, after, gap, effect = self._cells[state][signal]
         if verdict is _MOVED:
             since = occurred_at
             by = signal
+            due = brought
         elif verdict is _CONFLICT:
             review = _review(self.kind, state, since, by, signal, code, occurred_at)
+        elif brought is not None and verdict is _CONFIRMED:
+            due = brought
         if effect is not _KEEP:
             outcome = self._outcome(effect, lines)
         # tuple.__new__ skips the generated __new__ of a NamedTuple, which costs as much as the rest of this.
         return (
-            _new(Summary, (after, since, by, outcome, review, occurred_at)),
+            _new(Summary, (after, since, by, outcome, review, occurred_at, due)),
             _new(Step, (fact, verdict, state, after, gap)),
         )
 
     def fold(self, facts: Iterable[Fact]) -> tuple[Summary, list[Step]]:
         """All facts of one entity, in any order, to its state and history.
 
-        Copies with one identity count once. Callers choose the preferred copy; if copies with other lines
-        still come here, the choice among them must not depend on order either: the smallest lines win.
+        Copies with one identity count once. Callers choose the preferred copy; if copies with other content
+        still come here, the choice among them must not depend on order either: the smallest content wins.
         """
         known: dict[tuple[int, int, str, str, bytes], Fact] = {}
         for fact in facts:
             key = self.order(fact)
             other = known.setdefault(key, fact)
             if other is not fact and other != fact:
-                known[key] = min(other, fact, key=_by_lines)
+                known[key] = min(other, fact, key=_by_content)
         summary = self.start()
         steps = []
         for key in sorted(known):
@@ -175,25 +189,26 @@ class Machine:
 def current_lines(machine: Machine, steps: Sequence[Step]) -> tuple[Line, ...]:
     """The lines that an entity has now, by its history in effective order.
 
-    In a settled state they are those of the last source fact, so that a later return does not hide what was
-    filled; else those of the last fact that has any. A conflict gives no lines.
+    In a state of the machine's `lines_from` they are those of the last fact of that signal, so that a later
+    return does not hide what was filled; else those of the last fact that has any. A conflict gives no lines.
     """
     counted = [step.fact for step in reversed(steps) if step.verdict is not Verdict.CONFLICT]
-    rule = machine.outcome
-    if rule is not None and steps and steps[-1].after in rule.settled_in:
-        for fact in counted:
-            if fact.signal == rule.source:
-                return fact.lines
+    source = machine.lines_from.get(steps[-1].after) if steps else None
+    for fact in counted:
+        if fact.signal == source:
+            return fact.lines
     return next((fact.lines for fact in counted if fact.lines), ())
 
 
 _new = tuple.__new__
 _MOVED = Verdict.MOVED
+_CONFIRMED = Verdict.CONFIRMED
 _CONFLICT = Verdict.CONFLICT
 
 
-def _by_lines(fact: Fact) -> list[tuple[int, str, str, str]]:
-    return [(line.position, line.token or "", line.status, line.code or "") for line in fact.lines]
+def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str]], bool, int]:
+    lines = [(line.position, line.token or "", line.status, line.code or "") for line in fact.lines]
+    return lines, fact.due is None, fact.due or 0
 
 
 def _review(

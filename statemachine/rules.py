@@ -3,6 +3,8 @@
 MOVE("completed")                       the state becomes completed
 MOVE("delivered", gap=("in_transit",))  the same, over a state that the partner never reported
 CONFIRM  LATE  CONFLICT                 the state stays; a conflict also asks for a review
+
+Clock(3 * DAY, "why")                   how long a state may last without news
 """
 
 from __future__ import annotations
@@ -11,7 +13,24 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-__all__ = ["CONFIRM", "CONFLICT", "LATE", "MOVE", "OutcomeRule", "Rank", "Rule", "Table", "Verdict", "faults"]
+__all__ = [
+    "CONFIRM",
+    "CONFLICT",
+    "DAY",
+    "LATE",
+    "MOVE",
+    "Clock",
+    "Clocks",
+    "LinesFrom",
+    "OutcomeRule",
+    "Rank",
+    "Rule",
+    "Table",
+    "Verdict",
+    "faults",
+]
+
+DAY = 86_400  # seconds
 
 
 class Verdict(StrEnum):
@@ -57,11 +76,27 @@ class OutcomeRule(NamedTuple):
     settled_in: frozenset[str]
 
 
+class Clock(NamedTuple):
+    """How many seconds a state may last before somebody should ask, and why that many."""
+
+    seconds: int
+    why: str
+
+
 Table = Mapping[str, Mapping[str, Rule]]
 Rank = Mapping[str, int]
+Clocks = Mapping[str, Clock]
+LinesFrom = Mapping[str, str]
 
 
-def faults(initial: str, table: Table, rank: Rank, outcome: OutcomeRule | None) -> list[str]:
+def faults(
+    initial: str,
+    table: Table,
+    rank: Rank,
+    outcome: OutcomeRule | None,
+    clocks: Clocks,
+    lines_from: LinesFrom,
+) -> list[str]:
     """What keeps a table from being a machine, one text for each fault; empty when it is whole."""
     found = [] if initial in table else [f"the initial state {initial} has no row"]
     for state, row in table.items():
@@ -74,6 +109,14 @@ def faults(initial: str, table: Table, rank: Rank, outcome: OutcomeRule | None) 
         found += [f"the outcome names {state}, which has no row" for state in sorted(named - set(table))]
         if outcome.source not in rank:
             found.append(f"the outcome's source {outcome.source} has no rank")
+    for state, clock in clocks.items():
+        if state not in table:
+            found.append(f"a clock runs in {state}, which has no row")
+        if clock.seconds <= 0 or not clock.why:
+            found.append(f"the clock of {state} has no length or no reason")
+    for state, source in lines_from.items():
+        if state not in table or source not in rank:
+            found.append(f"the lines of {state} from {source}: there is no such state or signal")
     return found
 
 

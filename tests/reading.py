@@ -12,7 +12,7 @@ from partners.reading import Stated, Unreadable
 from partners.truepill.callbacks import read
 from tests.factories import body
 
-__all__ = ["keyed", "reason", "stated"]
+__all__ = ["keyed", "reason", "stated", "without_status"]
 
 
 def keyed(domain: str, value: str) -> bytes:
@@ -29,3 +29,8 @@ def reason(content: Mapping[str, object] | bytes) -> str:
     with pytest.raises(Unreadable) as raised:
         read(content if isinstance(content, bytes) else body(content), keyed)
     return raised.value.reason
+
+
+def without_status(content: Mapping[str, object]) -> dict[str, object]:
+    """A pulled copy, as far as its status goes."""
+    return {name: value for name, value in content.items() if name != "status"}

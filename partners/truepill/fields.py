@@ -8,16 +8,35 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
 
 import orjson
 
 from partners.reading import Unreadable
 
-__all__ = ["Hash", "Json", "amount", "clear_code", "first_text", "key_of", "label", "text", "token", "when"]
+__all__ = [
+    "EMPTY",
+    "Hash",
+    "Json",
+    "amount",
+    "clear_code",
+    "code_like",
+    "date",
+    "first_text",
+    "is_plain",
+    "key_of",
+    "label",
+    "name",
+    "text",
+    "texts",
+    "token",
+    "when",
+]
 
 Json = Mapping[str, object]
 Hash = Callable[[str, str], bytes]  # (domain, value) -> 16 bytes, keyed
 
+EMPTY: Json = {}
 TEXT_LIMIT = 1000  # characters of one text that outlive the body
 
 # The times that datetime and PostgreSQL can both hold, in seconds: years 1 to 9999.
@@ -26,7 +45,12 @@ MILLISECONDS_FROM = 100_000_000_000  # in seconds this is the year 5138, in mill
 
 _plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
 _plain_token = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
-_plain_key = re.compile(r"[A-Za-z0-9_.-]{1,128}").fullmatch
+_plain_name = re.compile(r"[A-Za-z0-9_.-]{1,128}").fullmatch
+_code_like = re.compile(r"[A-Z0-9][A-Z0-9_.-]{1,39}").fullmatch
+_iso_date = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
+    r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+).fullmatch
 _digits = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?").fullmatch
 _money = re.compile(r"(-?)\s*\$?\s*(-?[0-9][0-9,]{0,12}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})").fullmatch
 _separators = re.compile(r"[\s_-]+").sub
@@ -57,6 +81,16 @@ def first_text(fields: Json, names: Iterable[str]) -> str | None:
     return None
 
 
+def texts(fields: Json, names: Iterable[str]) -> dict[str, object]:
+    """The texts of these names that have any, for the sealed detail."""
+    found: dict[str, object] = {}
+    for name in names:
+        value = fields.get(name)
+        if value is not None and (shown := text(value)):
+            found[name] = shown
+    return found
+
+
 def label(value: object) -> str:
     """A name as compared: upper case, with nothing between the words. "" for what is no text."""
     return _separators("", value).upper() if isinstance(value, str) else ""
@@ -69,9 +103,26 @@ def token(value: object) -> str | None:
     return value if type(value) is str and _plain_token(value) else None
 
 
+def name(value: object) -> str | None:
+    """A name that may be an entity's key or a link, else None: a token, but up to 128 characters long."""
+    if type(value) is int:
+        value = str(value)
+    return value if type(value) is str and _plain_name(value) else None
+
+
+def code_like(stated: str | None) -> str | None:
+    """A text that can only be meant as a code, such as RX_EXPIRED or 79; None for words and for nothing."""
+    return stated if stated and _code_like(stated) else None
+
+
+def is_plain(code: str) -> bool:
+    """Whether a code or status may stand in the clear as it is."""
+    return _plain_code(code) is not None
+
+
 def clear_code(code: str, hash: Hash) -> str:
     """The code, when it may stand in the clear; else # and 16 hex digits that recognise the same text."""
-    return code if _plain_code(code) else "#" + hash("code", code).hex()[:16]
+    return code if is_plain(code) else "#" + hash("code", code).hex()[:16]
 
 
 def amount(value: object) -> float | None:
@@ -85,9 +136,20 @@ def amount(value: object) -> float | None:
     return -size if found[1] else size
 
 
+def date(value: object) -> int | None:
+    """A date or a date-time in ISO 8601 as seconds of Unix time, UTC where no zone is given; else None."""
+    if type(value) is not str or not _iso_date(value := value.strip()):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:  # 2020-02-30
+        return None
+    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+
+
 def key_of(value: object) -> str:
     """An entity's key. Raises Unreadable missing_key or bad_key."""
-    if type(value) is str and _plain_key(value):
+    if type(value) is str and _plain_name(value):
         return value
     raise Unreadable("missing_key" if value is None else "bad_key")
 

@@ -1,19 +1,19 @@
-"""The lines of an order and of an order claim: one per medication, in the order of the body."""
+"""What the lines of all types share: taking them out of a list, and naming one by token and position."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from partners.reading import Unreadable
-from partners.truepill.fields import Hash, Json, amount, clear_code, first_text, text, token
+from partners.truepill.fields import Hash, Json, clear_code, first_text, text, token
 from statemachine.kernel import Line
 
-__all__ = ["Lines", "claim_lines", "order_lines"]
+__all__ = ["NO_LINES", "REASONS", "Lines", "Made", "Shown", "entries", "gathered", "is_refused", "made"]
 
 MAX_LINES = 500  # far beyond any order; a longer list is refused before it costs anything
 
-# A rejected medication of a success says so in one of these; the names differ between callbacks.
+# A line that was rejected says so in one of these; the names differ between callbacks.
 REASONS = (
     "reject_reason",
     "rejection_reason",
@@ -24,15 +24,7 @@ REASONS = (
 )
 _signs_of_refusal = frozenset((*REASONS, "error_code", "status")).isdisjoint
 
-# What is worth showing of a line after the body is gone, and the names that it goes under.
-SHOWN = (
-    ("name", ("medication_name", "requested_medication_name")),
-    ("rx_number", ("rx_number",)),
-    ("copay_amount", ("copay_amount", "patient_copay_amount")),
-    ("cash_amount", ("patient_cash_amount",)),
-)
-AMOUNTS = ("copay_amount", "patient_copay_amount")
-REASONS_OF_A_CLAIM = ("error_message", *REASONS)
+Shown = Sequence[tuple[str, Sequence[str]]]  # what to show of a line, and the names that it goes under
 
 
 class Lines(NamedTuple):
@@ -43,39 +35,22 @@ class Lines(NamedTuple):
     told: list[tuple[str, str]]
 
 
-def order_lines(details: Json, status: str | None, hash: Hash) -> Lines:
-    """The medications of an ORDER. `status` is that of every line, or None: filled or rejected by each one.
-
-    Products sold over the counter are not lines. Raises Unreadable bad_details for more than MAX_LINES.
-    """
-    lines, detail, told = [], [], []
-    for position, item in _items(details.get("medications")):
-        line_status = status or ("rejected" if _refused(item) else "filled")
-        line, shown, raw = _line(position, item, line_status, REASONS, hash)
-        lines.append(line)
-        detail.append(shown)
-        told.append((raw, line_status))
-    told.sort()
-    return Lines(tuple(lines), detail, told)
+NO_LINES = Lines((), [], [])
 
 
-def claim_lines(details: Json, hash: Hash) -> Lines:
-    """What each medication of an order claim owes: owed, covered, rejected, or unclear.
+class Made(NamedTuple):
+    """One line, what is worth showing of it, and its token as told, be it fit for the clear or not."""
 
-    No printed sample of this callback exists. The amounts are described as standing per medication, in the
-    order of the request, so a list of claims beside an equally long list of medications is read in step.
+    line: Line
+    detail: dict[str, object]
+    raw: str
+
+
+def entries(value: object) -> Iterator[tuple[int, Json]]:
+    """The objects of a list with their positions; a bare token counts as one, anything else is skipped.
+
     Raises Unreadable bad_details for more than MAX_LINES.
     """
-    lines, detail = [], []
-    for position, item in _items(_claims(details)):
-        line, shown, _ = _line(position, item, _owes(item), REASONS_OF_A_CLAIM, hash)
-        lines.append(line)
-        detail.append(shown)
-    return Lines(tuple(lines), detail, [])
-
-
-def _items(value: object) -> Iterator[tuple[int, Json]]:
-    """The objects of a list with their positions; a bare token counts as one, anything else is skipped."""
     if not isinstance(value, list):
         return
     if len(value) > MAX_LINES:
@@ -87,54 +62,52 @@ def _items(value: object) -> Iterator[tuple[int, Json]]:
             yield position, {"prescription_token": item}
 
 
-def _line(
-    position: int, item: Json, status: str, reasons: Sequence[str], hash: Hash
-) -> tuple[Line, dict[str, object], str]:
-    """One line, what is worth showing of it, and its token as told, be it fit for the clear or not."""
-    shown: dict[str, object] = {}
-    for name, sources in SHOWN:
+def made(
+    position: int,
+    item: Json,
+    status: str,
+    hash: Hash,
+    *,
+    tokens: Sequence[str],
+    shown: Shown,
+    code: str | None = None,
+    reason: str | None = None,
+) -> Made:
+    """One line. The first of `tokens` that may stand in the clear names it; what may not is in the detail."""
+    detail: dict[str, object] = {}
+    for name, sources in shown:
         if found := first_text(item, sources):
-            shown[name] = found
-    told = item.get("prescription_token") or item.get("medication_token")
-    known = token(told) or token(item.get("medication_token"))
-    raw = known or text(told) or ""
+            detail[name] = found
+    known, told = None, None
+    for name in tokens:
+        value = item.get(name)
+        known = token(value)
+        if known:
+            break
+        told = told or text(value)
+    raw = known or told or ""
     if raw and known is None:
-        shown["token"] = raw
-    code = None
-    if status not in ("filled", "covered"):
-        if reason := first_text(item, reasons):
-            shown["reason"] = reason
-        if stated := text(item.get("error_code")):
-            code = clear_code(stated, hash)
-            if code != stated:
-                shown["code"] = stated
-    return Line(position, known, status, code), shown, raw
+        detail["token"] = raw
+    if reason:
+        detail["reason"] = reason
+    clear = clear_code(code, hash) if code else None
+    if clear != code:
+        detail["code"] = code
+    return Made(Line(position, known, status, clear), detail, raw)
 
 
-def _refused(item: Json) -> bool:
+def gathered(lines: Iterable[Made]) -> Lines:
+    """The lines in their order, and what they tell in an order of its own, so that shuffled copies agree."""
+    found = list(lines)
+    told = sorted([(one.raw, one.line.status) for one in found])
+    return Lines(tuple([one.line for one in found]), [one.detail for one in found], told)
+
+
+def is_refused(item: Json) -> bool:
+    """Whether a line says by any of the known names that it was rejected."""
     if _signs_of_refusal(item):
         return False
     if any(item.get(name) for name in REASONS) or item.get("error_code"):
         return True
     status = item.get("status")
     return type(status) is str and status.strip().lower().startswith("reject")
-
-
-def _claims(details: Json) -> object:
-    medications, claims = details.get("medications"), details.get("claims")
-    if not isinstance(claims, list) or not claims:
-        return medications
-    if not isinstance(medications, list) or len(medications) != len(claims):
-        return claims
-    pairs = zip(medications, claims, strict=True)
-    return [{**m, **c} if type(m) is dict and type(c) is dict else c for m, c in pairs]
-
-
-def _owes(item: Json) -> str:
-    """An amount that is owed counts even beside an error: waiting for a payment is what runs out."""
-    size = next((amount(item[name]) for name in AMOUNTS if item.get(name) is not None), None)
-    if size is not None and size > 0:
-        return "owed"
-    if item.get("error_code"):
-        return "rejected"
-    return "unclear" if size is None else "covered"

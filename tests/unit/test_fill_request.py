@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from statemachine import MACHINES, Fact, Line, Summary, Verdict, current_lines
+from statemachine import MACHINES, Fact, Line, Verdict, current_lines
 
 FILL = MACHINES["fill_request"]
 
@@ -194,60 +191,6 @@ def test_every_order_of_a_life_with_a_duplicate_gives_one_state_and_one_history(
     assert [step.fact for step in expected[1]] == facts
     told = [*facts, facts[len(facts) // 2]]
     assert all(FILL.fold(order) == expected for order in permutations(told))
-
-
-any_line = st.builds(
-    Line,
-    position=st.integers(0, 2),
-    token=st.sampled_from([None, "rx0", "rx1"]),
-    status=st.sampled_from(["filled", "rejected"]),
-    code=st.sampled_from([None, "79"]),
-)
-# Few seconds, codes and discriminators, so that ties, duplicates and copies with other lines are common.
-any_facts = st.lists(
-    st.builds(
-        Fact,
-        occurred_at=st.integers(1_590_800_000, 1_590_800_005),
-        signal=st.sampled_from(SIGNALS),
-        code=st.sampled_from([None, "T001", "#0123456789abcdef"]),
-        discriminator=st.sampled_from([b"", b"a" * 16, b"b" * 16]),
-        lines=st.lists(any_line, max_size=2).map(tuple),
-    ),
-    max_size=12,
-)
-steady = settings(deadline=None, derandomize=True, database=None, max_examples=300)
-
-
-@steady
-@given(facts=any_facts, data=st.data())
-def test_any_set_of_facts_folds_the_same_in_any_order_with_any_duplicates(
-    facts: list[Fact], data: st.DataObject
-) -> None:
-    copies = data.draw(st.lists(st.sampled_from(facts), max_size=4)) if facts else []
-    shuffled = data.draw(st.permutations(facts + copies))
-    assert FILL.fold(shuffled) == FILL.fold(facts)
-
-
-@steady
-@given(facts=any_facts)
-def test_stepping_from_stored_summaries_in_effective_order_equals_the_fold(facts: list[Fact]) -> None:
-    summary, steps = FILL.fold(facts)
-    stored, history = FILL.start(), []
-    for step in steps:
-        stored, again = FILL.step(Summary(*json.loads(json.dumps(stored))), step.fact)
-        history.append(again)
-    assert (stored, history) == (summary, steps)
-
-
-@steady
-@given(facts=any_facts)
-def test_a_history_is_unbroken_and_a_review_stands_exactly_after_a_conflict(facts: list[Fact]) -> None:
-    summary, steps = FILL.fold(facts)
-    states = [FILL.initial, *(step.after for step in steps)]
-    assert [step.before for step in steps] == states[:-1]
-    assert states[-1] == summary.state
-    assert (summary.review is not None) == any(step.verdict is Verdict.CONFLICT for step in steps)
-    assert all((step.before != step.after) == (step.verdict is Verdict.MOVED) for step in steps)
 
 
 @pytest.mark.parametrize(

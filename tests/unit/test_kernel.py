@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
-from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE, OutcomeRule, Rule
+from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE, Clock, OutcomeRule, Rule
 
 NOON = 1_590_840_000  # 2020-05-30T12:00:00Z
 
@@ -204,6 +204,14 @@ def test_lines_of_a_settled_state_are_those_of_the_last_source_fact() -> None:
     assert current_lines(LETTER, []) == ()
 
 
+def test_a_machine_may_name_where_the_lines_of_a_state_come_from() -> None:
+    machine = Machine(**{**parts(), "outcome": None}, lines_from={"read": "read"})
+    read, again = fact(1, "read", "good"), fact(2, "post", "sealed")
+    summary, steps = machine.fold([fact(0, "post", "sealed"), read, again])
+    assert (summary.outcome, current_lines(machine, steps)) == (None, read.lines)
+    assert current_lines(machine, steps[:1]) == fact(0, "post", "sealed").lines
+
+
 def test_a_later_source_fact_without_lines_leaves_none() -> None:
     _, steps = LETTER.fold([fact(0, "read", "good"), fact(1, "read")])
     assert current_lines(LETTER, steps) == ()
@@ -246,6 +254,11 @@ def row(**rules: Rule) -> dict[str, Rule]:
             {"outcome": parts()["outcome"]._replace(source="burn")},
             "letter: the outcome's source burn has no rank",
         ),
+        ({"clocks": {"lost": Clock(1, "why")}}, "letter: a clock runs in lost, which has no row"),
+        ({"clocks": {"written": Clock(0, "why")}}, "letter: the clock of written has no length or no reason"),
+        ({"clocks": {"written": Clock(1, "")}}, "letter: the clock of written has no length or no reason"),
+        ({"lines_from": {"lost": "post"}}, "letter: the lines of lost from post: there is no such state"),
+        ({"lines_from": {"written": "burn"}}, "letter: the lines of written from burn: there is no such"),
     ],
 )
 def test_a_table_that_is_not_whole_is_refused_when_it_is_made(change: dict[str, Any], fault: str) -> None:

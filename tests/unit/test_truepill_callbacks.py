@@ -1,112 +1,13 @@
-"""The printed callbacks by a hand-written table, and what their envelopes may look like."""
+"""What the envelope of a callback may look like, whatever its type."""
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from partners.reading import Unreadable
-from partners.truepill.callbacks import read
-from statemachine import MACHINES
 from tests.factories import OrderSuccess, body
-from tests.reading import keyed, reason, stated
+from tests.reading import reason, stated
 
-CALLBACKS = Path(__file__).parent.parent / "data" / "callbacks"
 AT = 1_590_800_072
-
-
-FIRST, SECOND, THIRD = (
-    "fill_request_2c069215483bb6676a9b",
-    "fill_request_991e90fa6b367cf72032",
-    "fill_request_0fbbde7492c8b024d800",
-)
-DISPENSED = "7cb7d8ea418d filled, e9549cca9639 filled"
-ONE_REFUSED = "z3q2jr filled, 3cs873 filled, 7ebc894e rejected"
-
-# file: key, seconds, signal, code, lines
-PRINTED = {
-    "order.error.1": (FIRST, 1585608018, "order:rejected", "NR", "z3q2jr rejected, 3cs873 rejected"),
-    "order.error.2": (FIRST, 1585608018, "order:rejected", "R009", "z3q2jr rejected, 3cs873 rejected"),
-    "order.error.3": (FIRST, 1585608018, "order:unpaid", "R028", "z3q2jr cancelled, 3cs873 cancelled"),
-    "order.error.4": (SECOND, 1591763649, "order:rejected", "#", ""),
-    "order.success.1": (SECOND, 1590800072, "order:success", None, DISPENSED),
-    "order.success.2": (THIRD, 1571251314, "order:success", None, ONE_REFUSED),
-    "order.success.3": (THIRD, 1571251314, "order:success", None, ONE_REFUSED),
-    "order.success.4": (SECOND, 1590800072, "order:success", None, DISPENSED),
-    "order.triage.1": (FIRST, 1585608018, "order:triage", "T001", "z3q2jr triage, 3cs873 triage"),
-    "order.triage.2": (FIRST, 1585608018, "order:triage", "T005", "z3q2jr triage, 3cs873 triage"),
-    "shipment.success.1": (SECOND, 1590800222, "shipment:delivered", None, ""),
-    "shipment.success.2": (SECOND, 1590800102, "shipment:transit", None, ""),
-    "shipment.success.3": (SECOND, 1590800162, "shipment:transit", None, ""),
-}
-# How many files of each type there are whose machine is not built yet.
-OTHERS = {
-    "CONSULT": 4,
-    "COPAY": 8,
-    "COVERAGE": 5,
-    "DIRECT_TRANSFER": 4,
-    "FILE": 1,
-    "NOTIFY_RX": 4,
-    "PRIOR_AUTH": 4,
-    "TRANSFER": 5,
-    "TRANSFER_CONTACT": 2,
-}
-
-
-@pytest.mark.parametrize("name", PRINTED)
-def test_a_printed_callback_states_what_it_says(name: str) -> None:
-    key, at, signal, code, lines = PRINTED[name]
-    reading = read((CALLBACKS / f"{name}.json").read_bytes(), keyed)
-    (one,) = reading.stated
-    assert reading.callback_type == name.partition(".")[0].upper()
-    assert (one.kind, one.key, one.fact.occurred_at, one.fact.signal) == ("fill_request", key, at, signal)
-    assert ", ".join(f"{line.token} {line.status}" for line in one.fact.lines) == lines
-    assert [line.position for line in one.fact.lines] == list(range(len(one.fact.lines)))
-    assert all(line.code is None for line in one.fact.lines)
-    if code == "#":
-        assert one.fact.code == "#" + keyed("code", "passing in error message").hex()[:16]
-        assert one.detail["code"] == "passing in error message"
-    else:
-        assert one.fact.code == code
-        assert "code" not in one.detail
-
-
-def test_printed_callbacks_without_a_machine_are_refused_by_name() -> None:
-    found: dict[str, int] = {}
-    for path in sorted(CALLBACKS.glob("*.json")):
-        if path.stem in PRINTED or path.stem.startswith("page."):
-            continue
-        with pytest.raises(Unreadable) as raised:
-            read(path.read_bytes(), keyed)
-        assert raised.value.reason == "no_machine"
-        name = raised.value.callback_type
-        assert name is not None
-        assert path.stem.startswith(name.lower() + ".")
-        found[name] = found.get(name, 0) + 1
-    assert found == OTHERS
-
-
-def test_pages_of_pulled_events_are_not_callbacks() -> None:
-    pages = sorted(CALLBACKS.glob("page.*.json"))
-    assert len(pages) == 2
-    assert [reason(page.read_bytes()) for page in pages] == ["page", "page"]
-
-
-def test_the_printed_fill_ends_delivered_in_full() -> None:
-    names = ["shipment.success.1", "order.success.1", "shipment.success.3", "shipment.success.2"]
-    facts = [read((CALLBACKS / f"{n}.json").read_bytes(), keyed).stated[0].fact for n in names]
-    summary, steps = MACHINES["fill_request"].fold(facts)
-    assert (summary.state, summary.outcome, summary.review) == ("delivered", "full", None)
-    assert len(steps) == 4
-
-
-def test_two_printed_successes_of_one_second_with_other_texts_are_one_fact() -> None:
-    # They differ in quantities and over-the-counter products, which are no lines.
-    second, third = (
-        read((CALLBACKS / f"order.success.{n}.json").read_bytes(), keyed).stated[0].fact for n in (2, 3)
-    )
-    assert second == third
 
 
 @pytest.mark.parametrize(
@@ -142,17 +43,30 @@ def test_a_list_or_a_scalar_is_refused(junk: bytes) -> None:
         ({"callback_type": ""}, "missing_type"),
         ({"results": []}, "page"),
         ({"results": [], "callback_type": None}, "page"),
-        ({"callback_type": "VISIT"}, "unknown_type"),
+        ({"callback_type": "WEATHER"}, "unknown_type"),
         ({"callback_type": "ORDERS"}, "unknown_type"),
         ({"callback_type": 7}, "unknown_type"),
         ({"callback_type": ["ORDER"]}, "unknown_type"),
-        ({"callback_type": "COPAY"}, "no_machine"),
-        ({"callback_type": "DIRECT_TRANSFER_V2"}, "no_machine"),
+        ({"callback_type": "CONSULT_TASK"}, "no_machine"),
+        ({"callback_type": "CONTACT"}, "no_machine"),
+        ({"callback_type": "TRANSFER_OUT"}, "no_machine"),
+        ({"callback_type": "VISIT"}, "no_machine"),
         ({"callback_type": "ORDER"}, "missing_key"),
         ({"callback_type": "ORDER", "request_id": "a"}, "missing_time"),
         ({"callback_type": "ORDER", "request_id": "a", "timestamp": AT}, "missing_status"),
         ({"callback_type": "SHIPMENT", "request_id": "a", "timestamp": AT}, "missing_status"),
         ({"callback_type": "ORDER_CLAIM", "request_id": "a", "timestamp": AT}, "bad_details"),
+        ({"callback_type": "TRANSFER", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "TRANSFER_CONTACT", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "DIRECT_TRANSFER_V2", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "COPAY", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "PRIOR_AUTH", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "COVERAGE", "request_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "CONSULT", "request_id": "a", "timestamp": AT}, "missing_key"),
+        ({"callback_type": "CONSULT", "consult_id": "a", "timestamp": AT}, "missing_status"),
+        ({"callback_type": "FILE", "request_id": "a", "timestamp": AT}, "missing_key"),
+        ({"callback_type": "FILE", "consult_id": "a"}, "missing_time"),
+        ({"callback_type": "NOTIFY_RX", "request_id": "a", "timestamp": AT}, "missing_key"),
     ],
 )
 def test_what_is_missing_is_named(content: dict[str, object], expected: str) -> None:

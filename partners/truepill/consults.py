@@ -1,0 +1,89 @@
+"""CONSULT and FILE: a provider's look at a patient's case, and the documents that the patient sends in."""
+
+from __future__ import annotations
+
+from partners.reading import Stated, Unreadable
+from partners.truepill.fields import EMPTY, Hash, Json, is_plain, label, text, texts
+from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, made
+from partners.truepill.stating import Copy, stated
+from statemachine.kernel import Line
+
+__all__ = ["consult", "file"]
+
+TEXTS = ("message", "description", "provider", "issue_reason", "metadata", "patient_token", *REASONS)
+FILE_TEXTS = ("message", "metadata", "patient_token")
+SHOWN = (("tags", ("tags",)),)
+
+MAX_STATES = 50  # there are seven
+
+CONSULTS = {
+    "UNASSIGNED": "consult:unassigned",
+    "ASSIGNED": "consult:assigned",
+    "REVIEW": "consult:review",
+    "ISSUE": "consult:issue",
+    "RESOLVE": "consult:resolved",
+    "RESOLVED": "consult:resolved",
+    "COMPLETED": "consult:completed",
+    "REJECTED": "consult:rejected",
+    "CANCELLED": "consult:cancelled",
+    "CANCELED": "consult:cancelled",
+}
+
+
+def consult(copy: Copy) -> tuple[Stated, ...]:
+    """The status is the state; completion states, which only a completed consult has, are its lines."""
+    known = copy.details if copy.details is not None else EMPTY
+    signal = CONSULTS.get(label(copy.content.get("status"))) or _inferred(known)
+    lines = _states(known.get("state")) if signal == "consult:completed" else gathered(())
+    return (stated("consult", copy, signal, lines=lines, detail=texts(known, TEXTS)),)
+
+
+def file(copy: Copy) -> tuple[Stated, ...]:
+    """Documents arrived for a consult. One time may bring several callbacks, told apart by what they list."""
+    known = copy.details if copy.details is not None else EMPTY
+    lines = _documents(known, copy.hash)
+    told = [lines.told] if lines.told else None
+    return (
+        stated("consult", copy, "file:received", told=told, lines=lines, detail=texts(known, FILE_TEXTS)),
+    )
+
+
+def _states(value: object) -> Lines:
+    """One line for each completion state: a list, or a bare one."""
+    states = value if type(value) is list else [value]
+    if len(states) > MAX_STATES:
+        raise Unreadable("bad_details")
+    return gathered(
+        _in_the_clear(position, found) for position, state in enumerate(states) if (found := text(state))
+    )
+
+
+def _in_the_clear(position: int, state: str) -> Made:
+    clear = _plain(state)
+    return Made(Line(position, None, clear, None), {} if clear == state else {"status": state}, "")
+
+
+def _documents(details: Json, hash: Hash) -> Lines:
+    """The documents with their statuses as printed."""
+    lines = []
+    for position, item in entries(details.get("documents")):
+        status = text(item.get("status")) or ""
+        clear = _plain(status)
+        line = made(position, item, clear, hash, tokens=("document_id",), shown=SHOWN)
+        if status and clear != status:
+            line.detail["status"] = status
+        lines.append(line)
+    return gathered(lines)
+
+
+def _plain(status: str) -> str:
+    """A status that may stand in the clear, else a word for one that may not."""
+    return status if is_plain(status) else "unclear"
+
+
+def _inferred(details: Json) -> str:
+    """completed or rejected, where a pulled copy, which has no status, leaves no doubt."""
+    completed, refused = bool(details.get("state")), bool(details.get("reject_reason"))
+    if completed == refused:
+        raise Unreadable("missing_status")
+    return "consult:completed" if completed else "consult:rejected"

@@ -1,0 +1,166 @@
+"""COPAY and PRIOR_AUTH: what a prescription costs the patient, and whether the payer covers it at all."""
+
+from __future__ import annotations
+
+import re
+
+from partners.reading import Stated, Unreadable
+from partners.truepill.fields import EMPTY, Hash, Json, code_like, date, first_text, label, text, texts
+from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, is_refused, made
+from partners.truepill.stating import Copy, deciding_code, named_status, stated
+
+__all__ = ["copay", "prior_auth"]
+
+CANCELLED = "CUSTOMER_CANCELLATION_REQUEST"
+DATED_TRIAGES = frozenset({"CT004"})  # CT009 is about a date too, but about one of birth
+
+TEXTS = ("message", "description", "additional_information", "metadata", "patient_token", *REASONS)
+PRIOR_AUTH_TEXTS = (
+    "message",
+    "description",
+    "prior_auth_type",
+    "prescriber_form",
+    "prescriber_phone",
+    "prescriber_fax",
+    "metadata",
+    "patient_token",
+    *REASONS,
+)
+
+TOKENS = ("prescription_token", "copay_request_prescription_token")
+SHOWN = (
+    ("copay_amount", ("copay_amount", "patient_copay_amount")),
+    ("next_fill_date", ("next_fill_date",)),
+    ("days_supply", ("days_supply",)),
+    ("quantity", ("quantity",)),
+    ("fill_number", ("fill_number",)),
+)
+# A line's error_code is documented as a description, and stands in code's place only where there is no other.
+REASONS_OF_A_LINE = ("error_code", *REASONS)
+
+PRIOR_AUTHS = {
+    "NEW": "pa:new",
+    "SUBMITTED": "pa:submitted",
+    "PENDING": "pa:pending",
+    "APPROVED": "pa:approved",
+    "DECLINED": "pa:declined",
+    "APPEALED": "pa:appealed",
+    "CANCELLED": "pa:cancelled",
+    "CANCELED": "pa:cancelled",
+}
+_triage_code = re.compile(r"CT[0-9]{1,4}").fullmatch
+
+
+def copay(copy: Copy) -> tuple[Stated, ...]:
+    """A success is an answer, whatever it says of each prescription; of an error the code decides."""
+    known = copy.details if copy.details is not None else EMPTY
+    status = named_status(copy, "success", "error", "triage") or _inferred(known)
+    detail = texts(known, TEXTS)
+    signal, code, due, unsaid = "copay:success", None, None, "unclear"
+    if status == "triage":
+        signal, unsaid = "copay:triage", "triage"
+        code = text(known.get("code")) or text(known.get("error_code"))
+        if code and code.upper() in DATED_TRIAGES:
+            due = date(detail.get("additional_information"))
+    elif status == "error":
+        code = deciding_code(copy.details)
+        cancelled = code is not None and code.upper() == CANCELLED
+        unsaid = "cancelled" if cancelled else "rejected"
+        signal = f"copay:{unsaid}"
+    lines = _lines(known, unsaid, copy.hash)
+    if status == "success":
+        due = _next_fill(lines)
+    return (
+        stated(
+            "copay",
+            copy,
+            signal,
+            code=code,
+            told=[lines.told] if lines.told else None,
+            lines=lines,
+            due=due,
+            aliases=(known.get("copay_token"), known.get("copay_request_token")),
+            detail=detail,
+        ),
+    )
+
+
+def prior_auth(copy: Copy) -> tuple[Stated, ...]:
+    """The status is the state. The three tokens that find its copay are links."""
+    signal = PRIOR_AUTHS.get(label(copy.content.get("status")))
+    if signal is None:
+        raise Unreadable("missing_status")
+    known = copy.details if copy.details is not None else EMPTY
+    code = text(known.get("error_code") or known.get("code"))
+    return (stated("prior_auth", copy, signal, code=code, detail=texts(known, PRIOR_AUTH_TEXTS)),)
+
+
+def _lines(details: Json, unsaid: str, hash: Hash) -> Lines:
+    """The prescriptions; `unsaid` is the status of one of which nothing is said."""
+    return gathered(
+        _line(position, item, _status(item) or unsaid, hash)
+        for position, item in entries(details.get("prescriptions"))
+    )
+
+
+def _line(position: int, item: Json, status: str, hash: Hash) -> Made:
+    """One prescription. The insurer's first reject code is its code, all of them are in the detail."""
+    if status == "completed":
+        return made(position, item, status, hash, tokens=TOKENS, shown=SHOWN)
+    refusals = _refusals(item)
+    reason = first_text(item, REASONS_OF_A_LINE)
+    code = refusals[0] if refusals else code_like(reason) or reason
+    line = made(position, item, status, hash, tokens=TOKENS, shown=SHOWN, code=code, reason=reason)
+    if refusals:
+        line.detail["reject_codes"] = refusals
+    return line
+
+
+def _status(item: Json) -> str | None:
+    """completed or rejected as stated, or as the rest of the line says; else None."""
+    stated = item.get("status")
+    known = stated.strip().lower() if type(stated) is str else ""
+    if known in ("completed", "rejected"):
+        return known
+    if is_refused(item) or item.get("claim_reject_codes"):
+        return "rejected"
+    priced = not known and item.get("copay_amount") is not None
+    return "completed" if priced else None
+
+
+def _refusals(item: Json) -> list[str]:
+    """The insurer's reject codes: objects with a code, or bare codes, of the line or else of its claims."""
+    claims = item.get("claims")
+    sources = [item, *(claim for claim in claims if type(claim) is dict)] if type(claims) is list else [item]
+    for source in sources:
+        listed = source.get("claim_reject_codes")
+        if type(listed) is list:
+            codes = [text(each.get("code") if type(each) is dict else each) for each in listed]
+            if found := [code for code in codes if code]:
+                return found
+    return []
+
+
+def _next_fill(lines: Lines) -> int | None:
+    """The first day on which a rejected prescription can be filled."""
+    dates = [
+        day
+        for line, detail in zip(lines.lines, lines.detail, strict=True)
+        if line.status == "rejected" and (day := date(detail.get("next_fill_date"))) is not None
+    ]
+    return min(dates, default=None)
+
+
+def _inferred(details: Json) -> str:
+    """success, error or triage, where a pulled copy, which has no status, leaves no doubt."""
+    found = []
+    if details.get("error_code"):
+        found.append("error")
+    code = text(details.get("code"))
+    if code and (_triage_code(code) or "triage" in (text(details.get("message")) or "").lower()):
+        found.append("triage")
+    if any(_status(item) for _, item in entries(details.get("prescriptions"))):
+        found.append("success")
+    if len(found) != 1:
+        raise Unreadable("missing_status")
+    return found[0]

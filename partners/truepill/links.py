@@ -1,0 +1,95 @@
+"""Every name in a body that joins its entity to others, found by the name of the field that it stands in.
+
+Field names decide wherever they stand, so that a token is found in a medication, in its claims and in a field
+that a later version moves it to. What a name joins is for the ledger to say: here nothing is resolved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from partners.reading import Link, Unreadable
+from partners.truepill.fields import Json, name, text
+
+__all__ = ["links_of"]
+
+FIELDS: Mapping[str, str] = {
+    "request_id": "request",
+    "replacement_order": "request",
+    "reference_order": "request",
+    "prescription_token": "prescription",
+    "prescription_tokens": "prescription",
+    "original_requested_prescription_token": "prescription",
+    "transfer_prescription_token": "prescription",
+    "patient_token": "patient",
+    "patient_token_duplicates": "patient",
+    "merged_patients": "patient",
+    "order_token": "order",
+    "transfer_token": "transfer",
+    "direct_transfer_token": "transfer",
+    "direct_transfer_id": "transfer",
+    "copay_token": "copay",
+    "copay_request_token": "copay",
+    "insurance_token": "insurance",
+    "insurance_tokens": "insurance",
+    "coverage_request_token": "coverage",
+    "consult_id": "consult",
+    # The tokens of single lines.
+    "medication_token": "medication",
+    "transfer_medication_token": "medication",
+    "transfer_medication_id": "medication",
+    "copay_request_prescription_token": "medication",
+    "document_id": "document",
+    "rx_number": "rx_number",
+    "rx_link": "rx_link",
+    "metadata": "metadata",
+}
+ANY_TEXT = frozenset({"rx_number", "metadata"})
+OWN = {"consult": "consult", "prescription": "prescription"}
+
+DEPTH = 6  # a claim's fields stand four deep
+MAX_LINKS = 5000  # ten for each line of the longest list: more is refused before it costs anything
+
+_new = tuple.__new__
+_domain_of = FIELDS.get
+Found = dict[str, set[str]]
+
+
+def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
+    """The links of an entity that a body tells, sorted and each once, its own key and `others` among them.
+
+    Raises Unreadable bad_details for more than MAX_LINKS.
+    """
+    found: Found = {OWN.get(kind, "request"): {key}}
+    for domain, value in others:
+        found.setdefault(domain, set()).add(value)
+    _walk(content, found, DEPTH)
+    links = [_new(Link, (domain, value)) for domain in sorted(found) for value in sorted(found[domain])]
+    if len(links) > MAX_LINKS:
+        raise Unreadable("bad_details")
+    return tuple(links)
+
+
+def _walk(fields: Json, found: Found, depth: int) -> None:
+    for field, value in fields.items():
+        domain = _domain_of(field)
+        if domain in ANY_TEXT:
+            # Compared as a whole, however long: cut, it would join what is not the same.
+            if shown := value.strip() if type(value) is str else text(value):
+                found.setdefault(domain, set()).add(shown)
+        elif type(value) is dict:
+            if depth:
+                _walk(value, found, depth - 1)
+        elif type(value) is list:
+            _walk_list(domain, value, found, depth)
+        elif domain is not None and (plain := name(value)):
+            found.setdefault(domain, set()).add(plain)
+
+
+def _walk_list(domain: str | None, values: list[object], found: Found, depth: int) -> None:
+    for item in values:
+        if type(item) is dict:
+            if depth:
+                _walk(item, found, depth - 1)
+        elif domain is not None and (plain := name(item)):
+            found.setdefault(domain, set()).add(plain)

@@ -1,0 +1,170 @@
+"""ORDER and SHIPMENT: what becomes of a fill request."""
+
+from __future__ import annotations
+
+import re
+
+from partners.reading import Link, Stated, Unreadable
+from partners.truepill.fields import EMPTY, Hash, Json, date, first_text, label, name, text, texts
+from partners.truepill.lines import REASONS, Lines, entries, gathered, is_refused, made
+from partners.truepill.stating import Copy, deciding_code, named_status, stated
+
+__all__ = ["SHOWN", "TOKENS", "order", "shipment"]
+
+FILL = "fill_request"
+
+# Errors that say more than "rejected", and what they make of each line. R004 and R005 are other codes than R4
+# and R5, so nothing is done about leading zeros.
+ERRORS = {
+    "R0": ("order:cancelled", "cancelled"),
+    "R028": ("order:unpaid", "cancelled"),
+    "R4": ("order:returned", "returned"),
+    "R5": ("order:transferred_out", "rejected"),
+}
+REJECTED = ("order:rejected", "rejected")
+DUPLICATE = "R1"  # its message is the order number of the other one
+
+# Codes that promise a date, and where: of stock, of a fill, of the next refill.
+DATED_TRIAGES = frozenset({"T005", "T009"})
+DATED_ERRORS = frozenset({"79"})
+
+SHIPMENTS = {
+    "UNKNOWN": "shipment:unknown",
+    "PRETRANSIT": "shipment:pre_transit",
+    "TRANSIT": "shipment:transit",
+    "DELIVERED": "shipment:delivered",
+    "RETURNED": "shipment:returned",
+    "FAILURE": "shipment:failure",
+}
+ON_THE_WAY = frozenset({"shipment:pre_transit", "shipment:transit"})  # here the estimate is still ahead
+
+ORDER_TEXTS = (
+    "message",
+    "description",
+    "additional_information",
+    "tracking_number",
+    "carrier",
+    "metadata",
+    "patient_token",
+)
+SHIPMENT_TEXTS = ("message", "description", "tracking_number", "carrier", "eta", "metadata", "patient_token")
+
+# What names a medication, and what is worth showing of it after the body is gone.
+TOKENS = ("prescription_token", "medication_token")
+SHOWN = (
+    ("name", ("medication_name", "requested_medication_name")),
+    ("rx_number", ("rx_number",)),
+    ("copay_amount", ("copay_amount", "patient_copay_amount")),
+    ("cash_amount", ("patient_cash_amount",)),
+)
+
+# What only a filled order has, on a medication and beside the medications.
+SIGNS_OF_A_FILL = ("dispensed_medication_name", "dispensed_ndc")
+SIGNS_OF_A_PARCEL = ("tracking_number", "tracking_url")
+_triage_code = re.compile(r"T[0-9]{1,4}").fullmatch
+
+
+def order(copy: Copy) -> tuple[Stated, ...]:
+    """Filled, triaged, or one of the errors; the code of an error decides which."""
+    known = copy.details if copy.details is not None else EMPTY
+    status = named_status(copy, "success", "error", "triage") or _inferred(known)
+    detail = texts(known, ORDER_TEXTS)
+    signal, code, line_status, extra, due = "order:success", None, None, None, None
+    links: tuple[Link, ...] = ()
+    if status == "triage":
+        signal, line_status, extra = "order:triage", "triage", detail.get("additional_information")
+        code = text(known.get("code")) or text(known.get("error_code"))
+        if code and code.upper() in DATED_TRIAGES:
+            due = date(extra)
+    elif status == "error":
+        code = deciding_code(copy.details)
+        named = code.upper() if code else ""
+        signal, line_status = ERRORS.get(named, REJECTED)
+        if named in DATED_ERRORS:
+            due = date(detail.get("message"))
+        if named == DUPLICATE and (number := name(detail.get("message"))):
+            links = (Link("order_number", number),)
+    lines = order_lines(known, line_status, copy.hash)
+    told = [lines.told, extra] if lines.told or extra else None
+    return (
+        stated(FILL, copy, signal, code=code, told=told, lines=lines, due=due, links=links, detail=detail),
+    )
+
+
+def shipment(copy: Copy) -> tuple[Stated, ...]:
+    """`details.status` says where the parcel is, whatever the top-level status: that one may be an error."""
+    details = copy.details
+    if details is None:
+        raise Unreadable("bad_details")
+    status = text(details.get("status"))
+    if status is None:
+        raise Unreadable("missing_status")
+    signal = SHIPMENTS.get(label(status))
+    detail = texts(details, SHIPMENT_TEXTS)
+    told = [detail.get("tracking_number"), detail.get("message")]
+    return (
+        stated(
+            FILL,
+            copy,
+            signal or "shipment:unknown",
+            code=status if signal is None else None,
+            told=told if any(told) else None,
+            due=_estimate(details, copy.at) if signal in ON_THE_WAY else None,
+            detail=detail,
+        ),
+    )
+
+
+def _estimate(details: Json, at: int) -> int | None:
+    """The carrier's estimate of the arrival. One that was over when it was given is left from before."""
+    eta = date(details.get("eta"))
+    return eta if eta is not None and eta > at else None
+
+
+def order_lines(details: Json, status: str | None, hash: Hash) -> Lines:
+    """The medications of an ORDER. `status` is that of every line, or None: filled or rejected by each one.
+
+    Products sold over the counter are not lines. Raises Unreadable bad_details for too many.
+    """
+    lines = []
+    for position, item in entries(details.get("medications")):
+        line_status = status or ("rejected" if is_refused(item) else "filled")
+        filled = line_status == "filled"
+        lines.append(
+            made(
+                position,
+                item,
+                line_status,
+                hash,
+                tokens=TOKENS,
+                shown=SHOWN,
+                code=None if filled else text(item.get("error_code")),
+                reason=None if filled else first_text(item, REASONS),
+            )
+        )
+    return gathered(lines)
+
+
+def _inferred(details: Json) -> str:
+    """success, error or triage, where a pulled copy, which has no status, leaves no doubt."""
+    found = []
+    if details.get("error_code"):
+        found.append("error")
+    code = text(details.get("code"))
+    if code and (_triage_code(code) or "triage" in (text(details.get("message")) or "").lower()):
+        found.append("triage")
+    if _is_filled(details):
+        found.append("success")
+    if len(found) != 1:
+        raise Unreadable("missing_status")
+    return found[0]
+
+
+def _is_filled(details: Json) -> bool:
+    medications = details.get("medications")
+    if not isinstance(medications, list):
+        return False
+    objects = [item for item in medications if type(item) is dict]
+    if any(item.get(name) for item in objects for name in SIGNS_OF_A_FILL):
+        return True
+    return bool(objects) and any(details.get(name) for name in SIGNS_OF_A_PARCEL)

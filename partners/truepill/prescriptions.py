@@ -1,0 +1,35 @@
+"""NOTIFY_RX: a prescription has arrived at the pharmacy, sometimes in the place of another one."""
+
+from __future__ import annotations
+
+from partners.reading import Stated
+from partners.truepill.fields import EMPTY, key_of, text, texts
+from partners.truepill.stating import Copy, stated
+
+__all__ = ["notify_rx"]
+
+TEXTS = ("medication_name", "prescriber", "location", "patient_token", "rx_link", "message", "metadata")
+MERGED = ("merged_patients", "patient_token_duplicates")
+
+
+def notify_rx(copy: Copy) -> tuple[Stated, ...]:
+    """Its arrival is the state. With a transfer_prescription_token it is two facts: the token that it was
+    known by is superseded, and the new one is received.
+
+    A plain arrival tells nothing apart by a discriminator, so that a pushed and a pulled copy, which differ
+    in nearly every text, are one fact. Raises Unreadable bad_key when the new token is no plain one.
+    """
+    details = copy.details or EMPTY
+    detail = texts(details, TEXTS)
+    for name in MERGED:
+        if (value := details.get(name)) and (shown := text(value)):
+            detail[name] = shown
+    successor = details.get("transfer_prescription_token")
+    if successor is None or successor in ("", copy.key):
+        return (stated("prescription", copy, "rx:received", detail=detail),)
+    new = copy._replace(key=key_of(successor))
+    told = [new.key]
+    return (
+        stated("prescription", copy, "rx:superseded", told=told, detail=detail),
+        stated("prescription", new, "rx:received", told=told, detail=dict(detail)),
+    )

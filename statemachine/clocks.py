@@ -1,0 +1,20 @@
+"""When news of an entity is overdue: the clocks of its machine's page, and the dates that its facts carry."""
+
+from __future__ import annotations
+
+from statemachine.kernel import Machine, Summary
+
+__all__ = ["deadline"]
+
+
+def deadline(machine: Machine, summary: Summary, registered_at: int | None) -> int | None:
+    """When news of an entity is overdue, in seconds of Unix time; None where no clock runs.
+
+    A date that the partner gave comes before the clock of the state. The clock runs since the last move, or
+    since `registered_at` where there was none; what only confirms does not wind it up again.
+    """
+    if summary.due is not None:
+        return summary.due
+    clock = machine.clocks.get(summary.state)
+    start = summary.since if summary.since is not None else registered_at
+    return None if clock is None or start is None else start + clock.seconds

@@ -1,0 +1,148 @@
+"""The machine of a consult: a licensed provider looks at a patient's case.
+
+Signals, as `partners` picks them from CONSULT by its status, and from FILE:
+
+    consult:unassigned  a provider gave it back after accepting it, and another one may take it
+    consult:assigned    a provider accepted it
+    consult:review      the provider has begun
+    consult:issue       the provider ran into a problem
+    consult:resolved    the care team solved it; also spelled `resolve`
+    consult:completed   done; the completion states are its lines
+    consult:rejected    a provider refused it
+    consult:cancelled   the customer or the care team called it off
+    file:received       FILE: documents of the patient arrived. Says nothing about where the consult stands
+
+The documented ways are assigned, review, completed, and assigned, issue, resolved, review, completed; a step
+of them that is behind the state is late. `unassigned` starts over from wherever a provider had it, and from a
+rejection too, since another provider may decide otherwise. What was completed or cancelled stays so.
+"""
+
+from __future__ import annotations
+
+from statemachine.kernel import Machine
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock
+
+__all__ = ["CONSULT"]
+
+# Within one second the steps are taken in the order of the documented ways, as the simulation runs through
+# them at once. `unassigned` is first: where a provider gives back and another accepts, the acceptance counts.
+# Of the ends the most common is first, so that it is the other one which has to be explained. Files move
+# nothing; they are sent in before anybody looks.
+RANK = {
+    "file:received": 0,
+    "consult:unassigned": 10,
+    "consult:assigned": 20,
+    "consult:issue": 30,
+    "consult:resolved": 40,
+    "consult:review": 50,
+    "consult:completed": 60,
+    "consult:rejected": 70,
+    "consult:cancelled": 80,
+}
+
+TABLE = {
+    "unassigned": {
+        "file:received": CONFIRM,
+        "consult:unassigned": CONFIRM,
+        "consult:assigned": MOVE("assigned"),
+        "consult:issue": MOVE("issue", gap=("assigned",)),
+        "consult:resolved": MOVE("resolved", gap=("assigned", "issue")),
+        "consult:review": MOVE("review", gap=("assigned",)),
+        "consult:completed": MOVE("completed", gap=("assigned", "review")),
+        "consult:rejected": MOVE("rejected"),  # no gap: who refuses need not have accepted before
+        "consult:cancelled": MOVE("cancelled"),
+    },
+    "assigned": {
+        "file:received": CONFIRM,
+        "consult:unassigned": MOVE("unassigned"),
+        "consult:assigned": CONFIRM,
+        "consult:issue": MOVE("issue"),
+        "consult:resolved": MOVE("resolved", gap=("issue",)),
+        "consult:review": MOVE("review"),
+        "consult:completed": MOVE("completed", gap=("review",)),
+        "consult:rejected": MOVE("rejected"),
+        "consult:cancelled": MOVE("cancelled"),
+    },
+    "review": {
+        "file:received": CONFIRM,
+        "consult:unassigned": MOVE("unassigned"),
+        "consult:assigned": LATE,
+        "consult:issue": MOVE("issue"),
+        "consult:resolved": MOVE("resolved", gap=("issue",)),
+        "consult:review": CONFIRM,
+        "consult:completed": MOVE("completed"),
+        "consult:rejected": MOVE("rejected"),
+        "consult:cancelled": MOVE("cancelled"),
+    },
+    "issue": {
+        "file:received": CONFIRM,
+        "consult:unassigned": MOVE("unassigned"),
+        "consult:assigned": LATE,
+        "consult:issue": CONFIRM,  # one more problem, or the same one again
+        "consult:resolved": MOVE("resolved"),
+        "consult:review": MOVE("review", gap=("resolved",)),
+        "consult:completed": MOVE("completed", gap=("resolved", "review")),
+        "consult:rejected": MOVE("rejected"),
+        "consult:cancelled": MOVE("cancelled"),
+    },
+    "resolved": {
+        "file:received": CONFIRM,
+        "consult:unassigned": MOVE("unassigned"),
+        "consult:assigned": LATE,
+        "consult:issue": MOVE("issue"),
+        "consult:resolved": CONFIRM,
+        "consult:review": MOVE("review"),
+        "consult:completed": MOVE("completed", gap=("review",)),
+        "consult:rejected": MOVE("rejected"),
+        "consult:cancelled": MOVE("cancelled"),
+    },
+    "completed": {
+        "file:received": CONFIRM,
+        "consult:unassigned": CONFLICT,  # who completed it did not give it back: is it treated twice?
+        "consult:assigned": LATE,
+        "consult:issue": LATE,
+        "consult:resolved": LATE,
+        "consult:review": LATE,
+        "consult:completed": CONFIRM,  # may bring other completion states
+        "consult:rejected": CONFLICT,
+        "consult:cancelled": CONFLICT,  # a prescription may have been written
+    },
+    "rejected": {
+        "file:received": CONFIRM,
+        "consult:unassigned": MOVE("unassigned"),  # offered to another provider
+        "consult:assigned": LATE,
+        "consult:issue": LATE,
+        "consult:resolved": LATE,
+        "consult:review": LATE,
+        "consult:completed": CONFLICT,
+        "consult:rejected": CONFIRM,
+        "consult:cancelled": MOVE("cancelled"),  # called off instead of being offered again
+    },
+    "cancelled": {
+        "file:received": CONFIRM,
+        "consult:unassigned": LATE,  # the provider is let go
+        "consult:assigned": LATE,
+        "consult:issue": LATE,
+        "consult:resolved": LATE,
+        "consult:review": LATE,
+        "consult:completed": CONFLICT,  # a prescription may have been written
+        "consult:rejected": LATE,
+        "consult:cancelled": CONFIRM,
+    },
+}
+
+CONSULT = Machine(
+    kind="consult",
+    initial="unassigned",
+    table=TABLE,
+    rank=RANK,
+    # The reference speaks of service levels without printing any.
+    clocks={
+        "unassigned": Clock(2 * DAY, "ours: a provider is found within a workday or two"),
+        "assigned": Clock(2 * DAY, "ours: who accepted it begins within a workday or two"),
+        "review": Clock(DAY, "ours: a consult that was begun is finished the same day"),
+        "issue": Clock(3 * DAY, "ours: the care team has to reach somebody"),
+        "resolved": Clock(DAY, "ours: the provider only has to resume"),
+    },
+    lines_from={"completed": "consult:completed"},  # files that come afterwards do not hide what came of it
+)

@@ -1,0 +1,84 @@
+"""The machine of a copay request: what will the patient pay for these prescriptions?
+
+Signals, as `partners` picks them from callbacks:
+
+    copay:triage     COPAY triage: blocked, expected to be resolved; comes again with each new reason
+    copay:success    COPAY success: answered. Each prescription has a price or a rejection of its own
+    copay:rejected   COPAY error with any code not named below, unknown ones included
+    copay:cancelled  COPAY error CUSTOMER_CANCELLATION_REQUEST
+
+Every success is completed, whatever its lines say: the lines, and the outcome made of them, tell how much was
+answered. Neither a rejection nor a success with rejected lines is the end: a prior authorization may be under
+way for it, and seconds after its approval the success comes, whatever the last news was. So a rejected copay
+may be triaged, answered, or called off, and a completed one may be taken up again. Only the customer's own
+cancellation ends it.
+"""
+
+from __future__ import annotations
+
+from statemachine.kernel import Machine
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
+
+__all__ = ["COPAY"]
+
+# Within one second the less final word is taken first: a triage may still be resolved, a rejection may be
+# overcome by an answer and never the other way round, and the customer may call off all of them.
+RANK = {
+    "copay:triage": 10,
+    "copay:rejected": 20,
+    "copay:success": 30,
+    "copay:cancelled": 40,
+}
+
+TABLE = {
+    "pending": {
+        "copay:triage": MOVE("triage"),
+        "copay:rejected": MOVE("rejected"),
+        "copay:success": MOVE("completed"),
+        "copay:cancelled": MOVE("cancelled"),
+    },
+    "triage": {
+        "copay:triage": CONFIRM,  # another reason for the same wait: `since` stays, the fact is kept
+        "copay:rejected": MOVE("rejected"),
+        "copay:success": MOVE("completed"),
+        "copay:cancelled": MOVE("cancelled"),
+    },
+    "completed": {
+        # A line that was rejected is worked on again, for instance until its prior authorization is there.
+        "copay:triage": MOVE("triage"),
+        "copay:rejected": CONFLICT,  # prices were given and are denied: what was the patient told?
+        "copay:success": CONFIRM,  # brings new lines, of which the outcome is made anew
+        "copay:cancelled": MOVE("cancelled"),
+    },
+    "rejected": {
+        "copay:triage": MOVE("triage"),
+        "copay:rejected": CONFIRM,  # also with another code
+        "copay:success": MOVE("completed"),
+        "copay:cancelled": MOVE("cancelled"),  # the customer does not wait for the authorization
+    },
+    "cancelled": {
+        "copay:triage": CONFLICT,  # somebody works on what was called off
+        "copay:rejected": LATE,  # what was asked before the cancellation came to nothing
+        "copay:success": CONFLICT,  # the insurer may hold a claim open that nobody wants
+        "copay:cancelled": CONFIRM,
+    },
+}
+
+COPAY = Machine(
+    kind="copay",
+    initial="pending",
+    table=TABLE,
+    rank=RANK,
+    # The reference times nothing but the answer after an approval, which is another entity's news.
+    clocks={
+        "pending": Clock(DAY, "ours: the insurer answers a claim at once, the pharmacy runs it the same day"),
+        "triage": Clock(3 * DAY, "ours: a triage should be resolved soon; it may carry a date instead"),
+    },
+    outcome=OutcomeRule(
+        source="copay:success",
+        done=frozenset({"completed"}),
+        none_in=frozenset({"rejected", "cancelled"}),
+        open_in=frozenset({"pending", "triage"}),
+        settled_in=frozenset({"completed"}),
+    ),
+)

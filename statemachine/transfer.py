@@ -1,0 +1,88 @@
+"""The machine of a transfer: another pharmacy, or a prescriber, is asked for a patient's prescriptions.
+
+Signals, as `partners` picks them from callbacks:
+
+    contact:success     TRANSFER_CONTACT success: the pharmacy or the prescriber was reached
+    contact:error       TRANSFER_CONTACT error: an attempt that came to nothing; not yet the transfer's end
+    transfer:success    TRANSFER success: prescriptions came over, though single medications may be rejected
+    transfer:cancelled  TRANSFER error PATIENT_CANCELLED_RX: the patient called it off
+    transfer:rejected   TRANSFER error with any other code, or, as all printed ones, with none
+
+The three ends exclude each other, and nothing in the reference leads out of them: a second, different end is
+a conflict. A contact that speaks after the end belongs to the way there.
+"""
+
+from __future__ import annotations
+
+from statemachine.kernel import Machine
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
+
+__all__ = ["TRANSFER"]
+
+# Within one second an attempt precedes what came of it, and the one that failed precedes the one that reached
+# somebody. A success is taken before an error: it names prescriptions that now exist, so that it is the error
+# which has to be explained. The two errors share a rank: no text says which comes first.
+RANK = {
+    "contact:error": 10,
+    "contact:success": 20,
+    "transfer:success": 30,
+    "transfer:cancelled": 40,
+    "transfer:rejected": 40,
+}
+
+TABLE = {
+    "pending": {
+        "contact:error": MOVE("contacting"),
+        "contact:success": MOVE("contacting"),
+        # Nobody hands over a prescription without being asked, and every attempt is reported.
+        "transfer:success": MOVE("completed", gap=("contacting",)),
+        # No gap: a duplicate is refused, and a patient calls it off, before anybody is asked.
+        "transfer:cancelled": MOVE("cancelled"),
+        "transfer:rejected": MOVE("rejected"),
+    },
+    "contacting": {
+        "contact:error": CONFIRM,  # every attempt is a fact; the days of silence count from the first one
+        "contact:success": CONFIRM,
+        "transfer:success": MOVE("completed"),
+        "transfer:cancelled": MOVE("cancelled"),
+        "transfer:rejected": MOVE("rejected"),
+    },
+    "completed": {
+        "contact:error": LATE,
+        "contact:success": LATE,
+        "transfer:success": CONFIRM,  # may bring other lines
+        "transfer:cancelled": CONFLICT,  # the prescription lies here: does the patient know?
+        "transfer:rejected": CONFLICT,
+    },
+    "rejected": {
+        "contact:error": LATE,
+        "contact:success": LATE,
+        "transfer:success": CONFLICT,
+        "transfer:cancelled": CONFLICT,
+        "transfer:rejected": CONFIRM,  # also with another code: it is as rejected as before
+    },
+    "cancelled": {
+        "contact:error": LATE,
+        "contact:success": LATE,
+        "transfer:success": CONFLICT,  # came over against the patient's word
+        "transfer:cancelled": CONFIRM,
+        "transfer:rejected": CONFLICT,
+    },
+}
+
+SILENCE = "silence of the pharmacy or the prescriber is a rejection after 6 days"
+
+TRANSFER = Machine(
+    kind="transfer",
+    initial="pending",
+    table=TABLE,
+    rank=RANK,
+    clocks={"pending": Clock(6 * DAY, SILENCE), "contacting": Clock(6 * DAY, SILENCE)},
+    outcome=OutcomeRule(
+        source="transfer:success",
+        done=frozenset({"transferred"}),
+        none_in=frozenset({"rejected", "cancelled"}),
+        open_in=frozenset({"pending", "contacting"}),
+        settled_in=frozenset({"completed"}),
+    ),
+)

@@ -23,7 +23,7 @@ __all__ = ["database"]
 OLDEST_VERSION = 140_000
 MONTHS_AHEAD = 2
 LAG_WARN, LAG_FAIL = 60.0, 600.0
-#: A swept hint gets 30 s, and the sweeper comes every 5 s: due for longer means that nobody sweeps.
+#: A swept hint gets 15 s, and the sweeper comes every 5 s: due for longer means that nobody sweeps.
 UNSWEPT = 60.0
 KEYS_OF_NEWEST = 500
 

@@ -53,6 +53,11 @@ REASONS: Mapping[str, Explained] = MappingProxyType(
             "Check RXLEDGER_SEAL_KEYS: a key id may stand for another secret; else the row is damaged.",
             "ours",
         ),
+        "no_body": Explained(
+            "Its body is no longer kept: retention, or a restored database without it.",
+            "Ask the partner for the event again.",
+            "look",
+        ),
         "defect": Explained(
             "Our reading of it failed; the detail names the place in our code.",
             "Report the detail; after the fix, `rxledger replay ID`.",

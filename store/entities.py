@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store import arrays
+from store.inbox import LEASE_SECONDS
 
 __all__ = [
     "EntityRow",
@@ -24,6 +25,7 @@ __all__ = [
     "delete_queued",
     "drop_outcomes",
     "facts_of",
+    "give_back",
     "lock_queued",
     "quarantine",
     "still_waiting",
@@ -38,14 +40,14 @@ Cursor = psycopg.Cursor[Any]
 
 
 class Taken(NamedTuple):
-    """One event to apply: `id` 16 bytes, `sealed` the body."""
+    """One event to apply: `id` 16 bytes, `sealed` the body, or None when there is none any more."""
 
     seq: int
     id: bytes
     partner: str
     via: str
     received_at: datetime
-    sealed: bytes
+    sealed: bytes | None
 
 
 class EntityRow(NamedTuple):
@@ -102,11 +104,16 @@ class Held(NamedTuple):
 # The lateral look-up with OFFSET 0 is not flattened: each queue row finds its body through the index of the
 # one month that can hold it, where a join could be planned as a scan of every partition.
 _TAKE_QUEUED = """
-SELECT q.seq, uuid_send(b.id), b.partner, b.via, b.received_at, b.sealed
-FROM (SELECT seq, received_at FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED) q
-CROSS JOIN LATERAL (
-    SELECT * FROM bodies WHERE bodies.seq = q.seq AND bodies.received_at = q.received_at LIMIT 1 OFFSET 0
-) b
+WITH taken AS (
+    DELETE FROM queue WHERE seq IN (
+        SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED
+    ) RETURNING seq, received_at
+)
+SELECT t.seq, uuid_send(b.id), b.partner, b.via, t.received_at, b.sealed
+FROM taken t
+LEFT JOIN LATERAL (
+    SELECT * FROM bodies WHERE bodies.seq = t.seq AND bodies.received_at = t.received_at LIMIT 1 OFFSET 0
+) b ON true
 """
 
 _TAKE_BODIES = """
@@ -119,7 +126,7 @@ CROSS JOIN LATERAL (
 
 
 def take_queued(conn: Connection, seqs: Iterable[int]) -> list[Taken]:
-    """The queued events among these that no other worker holds, locked until the transaction ends."""
+    """Take the events among these that no other worker holds out of the queue; a rollback puts them back."""
     rows = conn.execute(_TAKE_QUEUED, (arrays.numbers(seqs),), binary=True).fetchall()
     return [Taken._make(row) for row in rows]
 
@@ -179,6 +186,16 @@ def drop_outcomes(conn: Connection, seqs: Iterable[int]) -> list[OutcomeRow]:
 
 def delete_queued(conn: Connection, seqs: Iterable[int]) -> None:
     conn.execute("DELETE FROM queue WHERE seq = ANY(%s::bigint[])", (arrays.numbers(seqs),))
+
+
+def give_back(conn: Connection, seqs: Iterable[int]) -> None:
+    """Queue these again, for when their lease has passed, as if they had not been tried."""
+    conn.execute(
+        "INSERT INTO queue (seq, received_at, due_at, last_error) SELECT seq, received_at, "
+        f"now() + interval '{LEASE_SECONDS} seconds', 'its seal key is not in the ring' FROM events "
+        "WHERE seq = ANY(%s::bigint[])",
+        (arrays.numbers(seqs),),
+    )
 
 
 def quarantine(conn: Connection, rows: Sequence[Held]) -> None:

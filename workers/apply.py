@@ -73,9 +73,9 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
             _state(conn, read.statements)
         if read.held:
             entities.quarantine(conn, read.held)
-        locked = set(read.locked)
-        entities.delete_queued(conn, [copy.seq for copy in taken if copy.seq not in locked])
-    return Applied(len(taken) - len(read.held) - len(locked), len(read.held), tuple(read.locked))
+        if read.locked:
+            entities.give_back(conn, read.locked)
+    return Applied(len(taken) - len(read.held) - len(read.locked), len(read.held), tuple(read.locked))
 
 
 def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool) -> Replayed:

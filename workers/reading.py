@@ -51,6 +51,9 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     locked: list[int] = []
     now = int(tools.clock().timestamp())
     for copy in taken:
+        if copy.sealed is None:
+            held.append(Held(copy.seq, "no_body", None, None, None))
+            continue
         try:
             body = tools.sealer.unseal(copy.sealed, copy.id)
             reader = READERS.get(copy.partner)

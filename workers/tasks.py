@@ -67,8 +67,6 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
         return
     if done.locked:
         log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
-        if swept:
-            worker.run(partial(queue.refund, seqs=done.locked))
 
 
 def _alone(worker: Runtime, seq: int, *, counted: bool) -> None:

@@ -186,6 +186,13 @@ def test_what_cannot_be_read_is_kept_with_its_reason_and_the_rest_goes_on(ledger
     assert ledger.queued() == []
 
 
+def test_an_event_without_a_body_is_held_and_not_forgotten(ledger: Ledger) -> None:
+    seqs = ledger.admit(*life("f1"))
+    ledger.conn.execute("DELETE FROM bodies WHERE seq = %s", (seqs[1],))
+    done = apply_queued(ledger.conn, seqs, ledger.tools)
+    assert (done.applied, ledger.reasons(), ledger.queued()) == (4, ["no_body"], [])
+
+
 def test_a_future_time_is_judged_again_when_it_has_come(ledger: Ledger, clock: Clock) -> None:
     row = ledger.conn.execute("SELECT now()").fetchone()
     assert row is not None

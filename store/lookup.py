@@ -36,3 +36,7 @@ class Lookup:
         prefix = domain.encode()
         text = value.encode("utf-8", "surrogatepass")
         return hmac.digest(self._key, b"value%c" % len(prefix) + prefix + text, "sha256")[:_SIZE]
+
+    def link(self, domain: str, value: str) -> bytes:
+        """16 bytes under which entities whose bodies carry this name meet (`partners.reading.DOMAINS`)."""
+        return self.hash(f"link:{domain}", value)

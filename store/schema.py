@@ -6,6 +6,8 @@ What stands in the clear is listed in docs/decisions: ids, tokens, kinds, states
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     ARRAY,
     BigInteger,
@@ -25,7 +27,22 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-__all__ = ["audit", "bodies", "entities", "events", "facts", "metadata", "outcomes", "quarantine", "queue"]
+__all__ = [
+    "aliases",
+    "audit",
+    "bodies",
+    "changes",
+    "changes_unplaced",
+    "drift",
+    "entities",
+    "events",
+    "facts",
+    "metadata",
+    "outcomes",
+    "postings",
+    "quarantine",
+    "queue",
+]
 
 metadata = MetaData(
     naming_convention={
@@ -103,7 +120,12 @@ entities = Table(
     Column("review", Text),
     Column("last_at", Moment),
     Column("first_seen", Moment, nullable=False, server_default=text("now()")),
+    Column("due", Moment),
+    Column("deadline", Moment),
+    Column("registered_at", Moment),
     UniqueConstraint("kind", "key"),
+    Index("entities_deadline_idx", "deadline", postgresql_where=text("deadline IS NOT NULL")),
+    Index("entities_review_idx", "kind", postgresql_where=text("review IS NOT NULL")),
 )
 
 #: What the partners stated. A row is written once; only another copy of the same fact touches it again.
@@ -123,6 +145,7 @@ facts = Table(
     Column("preferred", Uuid, nullable=False),
     Column("preferred_via", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
+    Column("due", Moment),
     PrimaryKeyConstraint("entity_id", "fact_id"),
 )
 
@@ -147,4 +170,71 @@ audit = Table(
     Column("action", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("reason", Text),
+)
+
+#: Which entity's bodies carry a name, by the name's keyed hash. Entities that share a posting are linked; pairs
+#: are never stored, so a name that thousands share costs a row for each of them.
+postings = Table(
+    "postings",
+    metadata,
+    Column("hash", Uuid, nullable=False),
+    Column("entity_id", BigInteger, nullable=False),
+    Column("domain", Text, nullable=False),
+    PrimaryKeyConstraint("hash", "entity_id"),
+    Index(None, "entity_id"),
+)
+
+#: Other names of an entity. A name that two keys claim resolves to neither.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("kind", Key, nullable=False),
+    Column("alias", Key, nullable=False),
+    Column("key", Key, nullable=False),
+    PrimaryKeyConstraint("kind", "alias", "key"),
+)
+
+
+def _change_columns() -> tuple[Column[Any], ...]:
+    return (
+        Column("entity_id", BigInteger, nullable=False),
+        Column("from_state", Text),
+        Column("to_state", Text, nullable=False),
+        Column("outcome", Text),
+        Column("review", Text),
+        Column("since", Moment),
+    )
+
+
+#: Changes as they are committed, before they have a place in the feed.
+changes_unplaced = Table(
+    "changes_unplaced",
+    metadata,
+    Column("seq", BigInteger, Identity(always=True), primary_key=True),
+    *_change_columns(),
+    Column("changed_at", Moment, nullable=False, server_default=text("now()")),
+)
+
+#: The feed. A cursor is given when a change is visible to all, so none is ever skipped by a late COMMIT.
+changes = Table(
+    "changes",
+    metadata,
+    Column("cursor", BigInteger, Identity(always=True), primary_key=True),
+    *_change_columns(),
+    Column("changed_at", Moment, nullable=False),
+    Index(None, "entity_id"),
+)
+
+#: What the partner's contract does not say: types, fields and codes never seen before. Names, no values.
+drift = Table(
+    "drift",
+    metadata,
+    Column("partner", Text, nullable=False),
+    Column("what", Text, nullable=False),
+    Column("callback_type", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("count", BigInteger, nullable=False),
+    Column("first_at", Moment, nullable=False),
+    Column("last_at", Moment, nullable=False),
+    PrimaryKeyConstraint("partner", "what", "callback_type", "name"),
 )

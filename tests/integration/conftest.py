@@ -29,5 +29,5 @@ def cli(
     for console in (output.screen, output.notes):
         monkeypatch.setattr(console, "_width", 220)
     with connect(cli_url, "test") as conn:
-        conn.execute(f"TRUNCATE {TABLES}, audit")
+        conn.execute(f"TRUNCATE {TABLES}")
         yield Cli(cli_url, conn, tmp_path, monkeypatch, capsys)

@@ -62,6 +62,9 @@ class EntityRow(NamedTuple):
     outcome: str | None
     review: str | None
     last_at: int | None
+    due: int | None = None
+    deadline: int | None = None
+    registered_at: int | None = None
 
 
 class FactRow(NamedTuple):
@@ -80,6 +83,7 @@ class FactRow(NamedTuple):
     preferred: bytes
     preferred_via: str
     received_at: datetime
+    due: int | None = None
 
 
 class OutcomeRow(NamedTuple):
@@ -145,7 +149,8 @@ INSERT INTO entities (kind, key, state)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (kind, key) DO UPDATE SET state = entities.state
 RETURNING id, kind, key, state, extract(epoch FROM since)::bigint, moved_by, outcome, review,
-          extract(epoch FROM last_at)::bigint
+          extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint,
+          extract(epoch FROM deadline)::bigint, extract(epoch FROM registered_at)::bigint
 """
 
 
@@ -162,7 +167,7 @@ def claim_entities(conn: Connection, names: Sequence[tuple[str, str, str]]) -> l
 _FACTS = """
 SELECT entity_id, uuid_send(fact_id), extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
        lines::text, detail, via, ARRAY(SELECT uuid_send(e) FROM unnest(events) e), uuid_send(preferred),
-       preferred_via, received_at
+       preferred_via, received_at, extract(epoch FROM due)::bigint
 FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 

@@ -47,6 +47,9 @@ def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:
         row.outcome,
         row.review,
         _seconds(row.last_at),
+        _seconds(row.due),
+        _seconds(row.deadline),
+        _seconds(row.registered_at),
     )
 
 
@@ -87,6 +90,7 @@ def _fact(row: Any) -> FactRow:
         row.preferred.bytes,
         row.preferred_via,
         row.received_at,
+        _seconds(row.due),
     )
 
 

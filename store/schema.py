@@ -172,8 +172,8 @@ audit = Table(
     Column("reason", Text),
 )
 
-#: Which entity's bodies carry a name, by the name's keyed hash. Entities that share a posting are linked; pairs
-#: are never stored, so a name that thousands share costs a row for each of them.
+#: Which entity's bodies carry a name, by the name's keyed hash. Entities that share a posting are linked;
+#: pairs are never stored, so a name that thousands share costs a row for each of them.
 postings = Table(
     "postings",
     metadata,

@@ -7,22 +7,54 @@ one statement, since there the round trips are what takes time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
 from store import arrays, copying
 from store.entities import EntityRow, FactRow, OutcomeRow
 
-__all__ = ["add_outcomes", "delete_facts", "insert_facts", "update_entities", "update_facts", "write_few"]
+__all__ = [
+    "ChangeRow",
+    "PostingRow",
+    "add_aliases",
+    "add_changes",
+    "add_outcomes",
+    "add_postings",
+    "delete_facts",
+    "insert_facts",
+    "update_entities",
+    "update_facts",
+    "write_few",
+]
 
 Connection = psycopg.Connection[Any]
 
+
+class PostingRow(NamedTuple):
+    """An entity's bodies carry a name, given by its keyed hash (16 bytes)."""
+
+    hash: bytes
+    entity_id: int
+    domain: str
+
+
+class ChangeRow(NamedTuple):
+    """An entity stands elsewhere than before; `before` is None for one that was not known."""
+
+    entity_id: int
+    before: str | None
+    after: str
+    outcome: str | None
+    review: str | None
+    since: int | None
+
+
 _FACT_COLUMNS = (
     "entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred, "
-    "preferred_via, received_at"
+    "preferred_via, received_at, due"
 )
-_FACT_HEAD = copying.row_head(13)
+_FACT_HEAD = copying.row_head(14)
 
 
 def _packed(row: FactRow) -> bytes:
@@ -42,6 +74,7 @@ def _packed(row: FactRow) -> bytes:
             copying.uuid(row.preferred),
             copying.text(row.preferred_via),
             copying.moment(row.received_at),
+            copying.NULL if row.due is None else copying.second(row.due),
         )
     )
 
@@ -55,10 +88,10 @@ _UPDATE_FACTS = """
 UPDATE facts f
 SET lines = n.lines, detail = decode(n.detail, 'hex'), via = string_to_array(n.via, ','),
     events = string_to_array(n.events, ',')::uuid[], preferred = n.preferred, preferred_via = n.preferred_via,
-    received_at = n.received_at
+    received_at = n.received_at, due = to_timestamp(n.due)
 FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
-            %s::timestamptz[])
-    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at)
+            %s::timestamptz[], %s::bigint[])
+    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at, due)
 WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
 """
 
@@ -75,6 +108,7 @@ def _contents(rows: Sequence[FactRow]) -> tuple[str, ...]:
         arrays.texts([r.preferred.hex() for r in rows]),
         arrays.texts([r.preferred_via for r in rows]),
         arrays.texts([r.received_at.isoformat() for r in rows]),
+        arrays.numbers([r.due for r in rows]),
     )
 
 
@@ -95,9 +129,11 @@ def delete_facts(conn: Connection, rows: Sequence[tuple[int, bytes]]) -> None:
 _UPDATE_ENTITIES = """
 UPDATE entities e
 SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
-    review = n.review, last_at = to_timestamp(n.last_at)
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
-    AS n (id, state, since, moved_by, outcome, review, last_at)
+    review = n.review, last_at = to_timestamp(n.last_at), due = to_timestamp(n.due),
+    deadline = to_timestamp(n.deadline)
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+            %s::bigint[], %s::bigint[])
+    AS n (id, state, since, moved_by, outcome, review, last_at, due, deadline)
 WHERE e.id = n.id
 """
 
@@ -111,6 +147,8 @@ def _states(rows: Sequence[EntityRow]) -> tuple[str, ...]:
         arrays.texts([r.outcome for r in rows]),
         arrays.texts([r.review for r in rows]),
         arrays.numbers([r.last_at for r in rows]),
+        arrays.numbers([r.due for r in rows]),
+        arrays.numbers([r.deadline for r in rows]),
     )
 
 
@@ -138,31 +176,46 @@ def add_outcomes(conn: Connection, rows: Sequence[OutcomeRow]) -> None:
 _WRITE_FEW = """
 WITH stated AS (
     INSERT INTO facts (entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via,
-                       events, preferred, preferred_via, received_at)
+                       events, preferred, preferred_via, received_at, due)
     SELECT entity_id, fact_id, to_timestamp(occurred_at), signal, code, decode(discriminator, 'hex'), lines,
            decode(detail, 'hex'), string_to_array(via, ','), string_to_array(events, ',')::uuid[], preferred,
-           preferred_via, received_at
+           preferred_via, received_at, to_timestamp(due)
     FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-                %s::text[], %s::timestamptz[], %s::bigint[], %s::text[], %s::text[], %s::text[])
-        AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at,
+                %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+        AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at, due,
               occurred_at, signal, code, discriminator)
 ), told AS (
     INSERT INTO outcomes (seq, entity_id, fact_id, callback_type)
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[])
+), posted AS (
+    INSERT INTO postings (hash, entity_id, domain) SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[])
+    ON CONFLICT DO NOTHING
+), changed AS (
+    INSERT INTO changes_unplaced (entity_id, from_state, to_state, outcome, review, since)
+    SELECT entity_id, from_state, to_state, outcome, review, to_timestamp(since)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+        AS n (entity_id, from_state, to_state, outcome, review, since)
 )
 UPDATE entities e
 SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
-    review = n.review, last_at = to_timestamp(n.last_at)
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[])
-    AS n (id, state, since, moved_by, outcome, review, last_at)
+    review = n.review, last_at = to_timestamp(n.last_at), due = to_timestamp(n.due),
+    deadline = to_timestamp(n.deadline)
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+            %s::bigint[], %s::bigint[])
+    AS n (id, state, since, moved_by, outcome, review, last_at, due, deadline)
 WHERE e.id = n.id
 """
 
 
 def write_few(
-    conn: Connection, facts: Sequence[FactRow], outcomes: Sequence[OutcomeRow], changed: Sequence[EntityRow]
+    conn: Connection,
+    facts: Sequence[FactRow],
+    outcomes: Sequence[OutcomeRow],
+    links: Sequence[PostingRow],
+    news: Sequence[ChangeRow],
+    changed: Sequence[EntityRow],
 ) -> None:
-    """`insert_facts`, `add_outcomes` and `update_entities` in one statement, without COPY."""
+    """Everything that follows from a few events, in one statement and without COPY."""
     identities = (
         arrays.numbers([r.occurred_at for r in facts]),
         arrays.texts([r.signal for r in facts]),
@@ -175,4 +228,61 @@ def write_few(
         arrays.texts([r.fact_id.hex() for r in outcomes]),
         arrays.texts([r.callback_type for r in outcomes]),
     )
-    conn.execute(_WRITE_FEW, (*_contents(facts), *identities, *told, *_states(changed)))
+    parameters = (*_contents(facts), *identities, *told, *_posted(links), *_told(news), *_states(changed))
+    conn.execute(_WRITE_FEW, parameters)
+
+
+def add_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:
+    """The names that entities' bodies carry; one that is known already stays as it is."""
+    conn.execute(
+        "INSERT INTO postings (hash, entity_id, domain) "
+        "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) ON CONFLICT DO NOTHING",
+        _posted(rows),
+    )
+
+
+def _posted(rows: Sequence[PostingRow]) -> tuple[str, ...]:
+    return (
+        arrays.texts([r.hash.hex() for r in rows]),
+        arrays.numbers([r.entity_id for r in rows]),
+        arrays.texts([r.domain for r in rows]),
+    )
+
+
+_CHANGE_HEAD = copying.row_head(6)
+
+
+def add_changes(conn: Connection, rows: Sequence[ChangeRow]) -> None:
+    """News for the feed; each gets its place there once it is visible (`store.feed`)."""
+    packed = [
+        _CHANGE_HEAD
+        + copying.number(row.entity_id)
+        + copying.text(row.before)
+        + copying.text(row.after)
+        + copying.text(row.outcome)
+        + copying.text(row.review)
+        + (copying.NULL if row.since is None else copying.second(row.since))
+        for row in rows
+    ]
+    copying.copy(conn, "changes_unplaced", "entity_id, from_state, to_state, outcome, review, since", packed)
+
+
+def _told(rows: Sequence[ChangeRow]) -> tuple[str, ...]:
+    return (
+        arrays.numbers([r.entity_id for r in rows]),
+        arrays.texts([r.before for r in rows]),
+        arrays.texts([r.after for r in rows]),
+        arrays.texts([r.outcome for r in rows]),
+        arrays.texts([r.review for r in rows]),
+        arrays.numbers([r.since for r in rows]),
+    )
+
+
+def add_aliases(conn: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
+    """Other names of entities, as (kind, alias, key), sorted."""
+    kinds, names, keys = zip(*rows, strict=True)
+    conn.execute(
+        "INSERT INTO aliases (kind, alias, key) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) "
+        "ON CONFLICT DO NOTHING",
+        (arrays.texts(kinds), arrays.texts(names), arrays.texts(keys)),
+    )

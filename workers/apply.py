@@ -7,7 +7,7 @@ two batches which share busy entities still overlap in their unsealing, decoding
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -15,6 +15,7 @@ import psycopg
 from statemachine import MACHINES
 from store import entities, writes
 from store.entities import EntityRow, FactRow, OutcomeRow, Taken
+from store.writes import ChangeRow, PostingRow
 from workers.plan import Change, Statement, needs_facts, plan
 from workers.reading import Tools, understand
 
@@ -145,25 +146,54 @@ def _state(
     for row in rows:
         stated = statements.get((row.kind, row.key), ())
         change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id))
-        moved.append(Moved(row, change, row.last_at is not None))
+        moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
         outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in change.counted]
-    _write(conn, [m.change for m in moved], outcomes)
+    _write(conn, moved, outcomes)
     return moved
 
 
-def _write(conn: Connection, changes: Sequence[Change], outcomes: Sequence[OutcomeRow]) -> None:
+def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow]) -> None:
+    changes = [m.change for m in moved]
     inserted = [row for change in changes for row in change.inserted]
     changed = [change.entity for change in changes if change.changed]
+    links = sorted({posting for change in changes for posting in _postings(change)})
+    news = [row for m in moved if (row := _news(m)) is not None]
     if updated := [row for change in changes for row in change.updated]:
         writes.update_facts(conn, updated)
     if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
         writes.delete_facts(conn, deleted)
+    if aliases := sorted(
+        {(c.entity.kind, alias, c.entity.key) for c in changes for s in c.counted for alias in s.aliases}
+    ):
+        writes.add_aliases(conn, aliases)
     if len(inserted) <= FEW and len(outcomes) <= FEW:
-        writes.write_few(conn, inserted, outcomes, changed)
+        writes.write_few(conn, inserted, outcomes, links, news, changed)
         return
     if inserted:
         writes.insert_facts(conn, inserted)
     if outcomes:
         writes.add_outcomes(conn, outcomes)
+    if links:
+        writes.add_postings(conn, links)
+    if news:
+        writes.add_changes(conn, news)
     if changed:
         writes.update_entities(conn, changed)
+
+
+def _postings(change: Change) -> Iterator[PostingRow]:
+    for statement in change.counted:
+        for name, domain in statement.links:
+            yield PostingRow(name, change.entity.id, domain)
+
+
+def _news(moved: Moved) -> ChangeRow | None:
+    """What the feed tells: a new entity, or another state, outcome or review."""
+    before, after = moved.before, moved.change.entity
+    old = (before.state, before.outcome, before.review)
+    if moved.known and old == (after.state, after.outcome, after.review):
+        return None
+    if not moved.known and after.last_at is None:
+        return None
+    first = before.state if moved.known else None
+    return ChangeRow(after.id, first, after.state, after.outcome, after.review, after.since)

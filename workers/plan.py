@@ -14,6 +14,7 @@ from typing import NamedTuple
 import orjson
 
 from statemachine import Fact, Line, Machine, Summary
+from statemachine.clocks import deadline
 from store.entities import EntityRow, FactRow
 
 __all__ = ["Change", "Statement", "fact_id", "fact_of", "needs_facts", "plan", "summary_of"]
@@ -23,7 +24,10 @@ PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
 
 
 class Statement(NamedTuple):
-    """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`."""
+    """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
+
+    `links` are (keyed hash, domain) of the names in its body.
+    """
 
     seq: int
     event_id: bytes
@@ -34,6 +38,8 @@ class Statement(NamedTuple):
     fact_id: bytes
     lines: str | None
     detail: bytes | None
+    links: tuple[tuple[bytes, str], ...] = ()
+    aliases: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
@@ -59,11 +65,11 @@ def fact_id(fact: Fact) -> bytes:
 
 def fact_of(row: FactRow) -> Fact:
     lines = tuple(Line(*line) for line in orjson.loads(row.lines)) if row.lines else ()
-    return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines)
+    return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines, row.due)
 
 
 def summary_of(entity: EntityRow) -> Summary:
-    return Summary(entity.state, entity.since, entity.moved_by, entity.outcome, entity.review, entity.last_at)
+    return Summary(*entity[3:10])
 
 
 def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:
@@ -105,7 +111,8 @@ def plan(
         summary = _stepped(machine, summary_of(entity), facts)
     else:
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
-    after = EntityRow(entity.id, entity.kind, entity.key, *summary[:6])
+    ends_at = deadline(machine, summary, entity.registered_at)
+    after = EntityRow(entity.id, entity.kind, entity.key, *summary, ends_at, entity.registered_at)
     return Change(
         after,
         [row for name, row in rows.items() if name not in before],
@@ -144,6 +151,7 @@ def _first(entity_id: int, s: Statement) -> FactRow:
         s.event_id,
         s.via,
         s.received_at,
+        s.fact.due,
     )
 
 
@@ -156,7 +164,9 @@ def _merged(row: FactRow, s: Statement) -> FactRow:
     via = row.via if s.via in row.via else tuple(sorted((*row.via, s.via), key=PREFERENCE.__getitem__))
     row = row._replace(events=events, via=via, received_at=min(row.received_at, s.received_at))
     if better:
-        row = row._replace(lines=s.lines, detail=s.detail, preferred=s.event_id, preferred_via=s.via)
+        row = row._replace(
+            lines=s.lines, detail=s.detail, due=s.fact.due, preferred=s.event_id, preferred_via=s.via
+        )
     return row
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from partners.reading import Reading, Unreadable
+from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import callbacks
 from statemachine import Fact
 from store.entities import Held, Taken
@@ -49,6 +49,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     statements: dict[tuple[str, str], list[Statement]] = {}
     held: list[Held] = []
     locked: list[int] = []
+    hashes: dict[Link, bytes] = {}
     now = int(tools.clock().timestamp())
     for copy in taken:
         if copy.sealed is None:
@@ -65,10 +66,9 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
             if impossible is not None:
                 held.append(impossible)
                 continue
-            for kind, key, fact, detail, *_ in reading.stated:
-                statements.setdefault((kind, key), []).append(
-                    _statement(copy, reading.callback_type, fact, detail, tools.sealer)
-                )
+            for stated in reading.stated:
+                statement = _statement(copy, reading.callback_type, stated, hashes, tools)
+                statements.setdefault((stated.kind, stated.key), []).append(statement)
         except Unreadable as error:
             held.append(Held(copy.seq, error.reason, None, error.callback_type, None))
         except UnknownSealKey:
@@ -82,12 +82,29 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
 
 
 def _statement(
-    copy: Taken, callback_type: str, fact: Fact, detail: dict[str, object], sealer: Sealer
+    copy: Taken, callback_type: str, stated: Stated, hashes: dict[Link, bytes], tools: Tools
 ) -> Statement:
+    fact, detail = stated.fact, stated.detail
     name = fact_id(fact)
-    sealed = sealer.seal(orjson.dumps(detail), name) if detail else None
+    sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
+    links = []
+    for link in stated.links:
+        found = hashes.get(link)
+        if found is None:
+            found = hashes[link] = tools.lookup.link(*link)
+        links.append((found, link.domain))
     return Statement(
-        copy.seq, copy.id, copy.via, copy.received_at, callback_type, fact, name, _lines(fact), sealed
+        copy.seq,
+        copy.id,
+        copy.via,
+        copy.received_at,
+        callback_type,
+        fact,
+        name,
+        _lines(fact),
+        sealed,
+        tuple(links),
+        stated.aliases,
     )
 
 

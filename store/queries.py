@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from store.engine import engine
 from store.entities import EntityRow, FactRow
 from store.schema import entities, facts, outcomes
 
-__all__ = ["entity", "facts_of", "facts_stated_by", "snapshot"]
+__all__ = ["entities_of", "entity", "facts_of", "facts_of_all", "facts_stated_by", "snapshot"]
 
 #: A question from a terminal may not hold a server for longer than this.
 STATEMENT_TIMEOUT = "60s"
@@ -35,28 +35,27 @@ def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:
     """An entity as stored, not locked; None when there is none."""
     query = select(entities).where(entities.c.kind == kind, entities.c.key == key)
     row = conn.execute(query).one_or_none()
-    if row is None:
-        return None
-    return EntityRow(
-        row.id,
-        row.kind,
-        row.key,
-        row.state,
-        _seconds(row.since),
-        row.moved_by,
-        row.outcome,
-        row.review,
-        _seconds(row.last_at),
-        _seconds(row.due),
-        _seconds(row.deadline),
-        _seconds(row.registered_at),
-    )
+    return None if row is None else _entity(row)
+
+
+def entities_of(conn: Connection, entity_ids: Collection[int]) -> dict[int, EntityRow]:
+    """These entities by their id, not locked."""
+    rows = conn.execute(select(entities).where(entities.c.id.in_(entity_ids)))
+    return {row.id: _entity(row) for row in rows}
 
 
 def facts_of(conn: Connection, entity_id: int) -> list[FactRow]:
     """Every fact of an entity, in no order."""
     rows = conn.execute(select(*_FACT).where(facts.c.entity_id == entity_id))
     return [_fact(row) for row in rows]
+
+
+def facts_of_all(conn: Connection, entity_ids: Collection[int]) -> dict[int, list[FactRow]]:
+    """Every fact of these entities by the entity's id, in no order."""
+    found: dict[int, list[FactRow]] = {entity_id: [] for entity_id in entity_ids}
+    for row in conn.execute(select(*_FACT).where(facts.c.entity_id.in_(entity_ids))):
+        found[row.entity_id].append(_fact(row))
+    return found
 
 
 def facts_stated_by(conn: Connection, seq: int) -> list[tuple[str, str, FactRow]]:
@@ -73,6 +72,23 @@ def facts_stated_by(conn: Connection, seq: int) -> list[tuple[str, str, FactRow]
 
 
 _FACT = (*(c for c in facts.c if c.name != "lines"), cast(facts.c.lines, Text).label("lines_text"))
+
+
+def _entity(row: Any) -> EntityRow:
+    return EntityRow(
+        row.id,
+        row.kind,
+        row.key,
+        row.state,
+        _seconds(row.since),
+        row.moved_by,
+        row.outcome,
+        row.review,
+        _seconds(row.last_at),
+        _seconds(row.due),
+        _seconds(row.deadline),
+        _seconds(row.registered_at),
+    )
 
 
 def _fact(row: Any) -> FactRow:

@@ -124,7 +124,9 @@ entities = Table(
     Column("deadline", Moment),
     Column("registered_at", Moment),
     UniqueConstraint("kind", "key"),
-    Index("entities_deadline_idx", "deadline", postgresql_where=text("deadline IS NOT NULL")),
+    Index(
+        "entities_deadline_idx", "deadline", postgresql_using="brin", postgresql_with={"pages_per_range": 32}
+    ),
     Index("entities_review_idx", "kind", postgresql_where=text("review IS NOT NULL")),
 )
 

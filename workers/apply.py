@@ -156,7 +156,7 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
     changes = [m.change for m in moved]
     inserted = [row for change in changes for row in change.inserted]
     changed = [change.entity for change in changes if change.changed]
-    links = sorted({posting for change in changes for posting in _postings(change)})
+    links = sorted({posting for m in moved for posting in _postings(m)})
     news = [row for m in moved if (row := _news(m)) is not None]
     if updated := [row for change in changes for row in change.updated]:
         writes.update_facts(conn, updated)
@@ -181,10 +181,11 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
         writes.update_entities(conn, changed)
 
 
-def _postings(change: Change) -> Iterator[PostingRow]:
-    for statement in change.counted:
+def _postings(moved: Moved) -> Iterator[PostingRow]:
+    entity_id = moved.before.id
+    for statement in moved.change.counted:
         for name, domain in statement.links:
-            yield PostingRow(name, change.entity.id, domain)
+            yield PostingRow(name, entity_id, domain)
 
 
 def _news(moved: Moved) -> ChangeRow | None:

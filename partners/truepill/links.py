@@ -73,7 +73,13 @@ def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) ->
 def _walk(fields: Json, found: Found, depth: int) -> None:
     for field, value in fields.items():
         domain = _domain_of(field)
-        if domain in ANY_TEXT:
+        if domain is None:  # most fields, so it comes first
+            if type(value) is dict:
+                if depth:
+                    _walk(value, found, depth - 1)
+            elif type(value) is list:
+                _walk_list(None, value, found, depth)
+        elif domain in ANY_TEXT:
             # Compared as a whole, however long: cut, it would join what is not the same.
             if shown := value.strip() if type(value) is str else text(value):
                 found.setdefault(domain, set()).add(shown)
@@ -82,7 +88,7 @@ def _walk(fields: Json, found: Found, depth: int) -> None:
                 _walk(value, found, depth - 1)
         elif type(value) is list:
             _walk_list(domain, value, found, depth)
-        elif domain is not None and (plain := name(value)):
+        elif plain := name(value):
             found.setdefault(domain, set()).add(plain)
 
 

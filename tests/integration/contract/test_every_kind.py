@@ -1,0 +1,173 @@
+"""The life of every kind, in any order, split and mix of push and pull, in PostgreSQL as in memory."""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from statemachine import MACHINES, Fact, Step
+from statemachine.clocks import deadline
+from store.entities import Taken
+from tests.factories import (
+    Consult,
+    CopayError,
+    CopaySuccess,
+    CopayTriage,
+    CoverageError,
+    CoverageFound,
+    DirectTransfer,
+    File,
+    NotifyRx,
+    OrderClaim,
+    OrderError,
+    OrderSuccess,
+    OrderTriage,
+    PriorAuth,
+    Shipment,
+    Transfer,
+    TransferContact,
+    TransferError,
+)
+from tests.integration.contract.test_apply import LIFE, RETURN, T0
+from tests.ledger import Ledger
+from workers.apply import apply_queued
+from workers.reading import Tools, understand
+
+#: One life a kind, told by the callbacks that the partner documents; the last two share a second.
+LIVES: dict[str, list[dict[str, Any]]] = {
+    "fill_request": [
+        dict(OrderClaim(timestamp=T0 - 60)),
+        *[dict(event) for event in LIFE if isinstance(event, dict)],
+        RETURN,
+    ],
+    "transfer": [
+        dict(TransferContact(timestamp=T0)),
+        dict(TransferContact(timestamp=T0 + 60, status="error")),
+        dict(TransferError(timestamp=T0 + 120)),
+        dict(Transfer(timestamp=T0 + 120)),
+    ],
+    "direct_transfer": [
+        dict(DirectTransfer(timestamp=T0, status="error")),
+        dict(DirectTransfer(timestamp=T0)),
+    ],
+    "copay": [
+        dict(CopayTriage(timestamp=T0)),
+        dict(CopayError(timestamp=T0 + 60)),
+        dict(CopaySuccess(timestamp=T0 + 120)),
+        dict(CopaySuccess(timestamp=T0 + 120)),
+    ],
+    "prior_auth": [
+        dict(PriorAuth(timestamp=T0 + 10 * n, status=status))
+        for n, status in enumerate(("new", "pending", "submitted", "declined", "appealed", "approved"))
+    ],
+    "consult": [
+        *[
+            dict(Consult(timestamp=T0 + 10 * n, status=status))
+            for n, status in enumerate(("assigned", "unassigned", "assigned", "review", "completed"))
+        ],
+        dict(File(timestamp=T0 + 40)),
+    ],
+    "coverage": [dict(CoverageError(timestamp=T0)), dict(CoverageFound(timestamp=T0 + 60))],
+    "prescription": [dict(NotifyRx(timestamp=T0)), dict(NotifyRx(timestamp=T0 + 60))],
+}
+KEYS = (f"kind-{n}" for n in count())
+
+
+def about(kind: str, key: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The same news of another entity of its kind."""
+    if kind == "consult":
+        return {**body, "consult_id": key}
+    if kind == "prescription":
+        return {**body, "details": {**body["details"], "prescription_token": key}}
+    if kind == "coverage":
+        return {**body, "request_id": key, "details": {**body["details"], "coverage_request_token": key}}
+    return {**body, "request_id": key}
+
+
+def in_memory(ledger: Ledger, tools: Tools, kind: str, key: str, bodies: list[dict[str, Any]]) -> Any:
+    """The fold of what these bodies state, without a database."""
+    taken = []
+    for n, body in enumerate(bodies):
+        arrival = ledger.arrival(body)
+        taken.append(Taken(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
+    read = understand(taken, tools)
+    assert read.held == []
+    facts: list[Fact] = [statement.fact for statement in read.statements[kind, key]]
+    return MACHINES[kind].fold(facts)
+
+
+@pytest.mark.parametrize("kind", sorted(LIVES))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_arrival_of_a_life_gives_the_state_and_history_that_memory_folds(
+    ledger: Ledger, tools: Tools, kind: str, data: st.DataObject
+) -> None:
+    key = next(KEYS)
+    life = [about(kind, key, body) for body in LIVES[kind]]
+    expected, steps = in_memory(ledger, tools, kind, key, life)
+    arrivals = data.draw(st.permutations([*life, data.draw(st.sampled_from(life))]))
+    while arrivals:
+        size = data.draw(st.integers(1, len(arrivals)))
+        batch, arrivals = arrivals[:size], arrivals[size:]
+        seqs = [
+            seq
+            for body in batch
+            for seq in ledger.admit(body, via=data.draw(st.sampled_from(["push", "pull"])))
+        ]
+        apply_queued(ledger.conn, seqs, ledger.tools)
+    story = ledger.story(key, kind)
+    assert story.stored == story.folded == expected
+    assert [_told(step) for step in story.steps] == [_told(step) for step in steps]
+    row = ledger.conn.execute(
+        "SELECT extract(epoch FROM deadline)::bigint FROM entities WHERE (kind, key) = (%s, %s)", (kind, key)
+    ).fetchone()
+    assert row == (deadline(MACHINES[kind], expected, None),)
+
+
+def _told(step: Step) -> tuple[object, ...]:
+    return (step.fact, step.verdict, step.before, step.after, step.gap)
+
+
+def test_a_body_of_two_hundred_medications_and_a_thousand_facts_of_one_consult_are_applied(
+    ledger: Ledger,
+) -> None:
+    many = dict(OrderSuccess(timestamp=T0))
+    many["details"] = {**many["details"], "medications": many["details"]["medications"] * 100}
+    consult = [
+        about("consult", "busy", dict(Consult(timestamp=T0 + n, status="review"))) for n in range(1000)
+    ]
+    assert ledger.apply(many, *reversed(consult)).applied == 1001
+    assert ledger.state(many["request_id"]) == "completed"
+    assert len(ledger.story("busy", "consult").steps) == 1000
+
+
+def test_a_new_token_supersedes_the_old_one_from_one_callback(ledger: Ledger) -> None:
+    news = dict(NotifyRx(timestamp=T0))
+    news["details"] = {**news["details"], "prescription_token": "old", "transfer_prescription_token": "new"}
+    ledger.apply(news)
+    assert ledger.story("old", "prescription").stored.state == "superseded"
+    assert ledger.story("new", "prescription").stored.state == "received"
+
+
+def test_each_change_of_state_is_told_once_whatever_came_twice(ledger: Ledger) -> None:
+    triage, success = (
+        dict(f(request_id="f1", timestamp=T0 + n)) for n, f in enumerate((OrderTriage, OrderSuccess))
+    )
+    ledger.apply(triage)
+    ledger.apply({**triage, "note": "again"}, Shipment(request_id="f2", timestamp=T0))
+    ledger.apply(success)
+    ledger.apply(OrderError(request_id="f1", timestamp=T0 - 60))
+    told = ledger.conn.execute(
+        "SELECT e.key, from_state, to_state, c.review IS NOT NULL FROM changes_unplaced c "
+        "JOIN entities e ON e.id = c.entity_id ORDER BY c.seq"
+    ).fetchall()
+    assert told == [
+        ("f1", None, "triage", False),
+        ("f2", None, "in_transit", False),
+        ("f1", "triage", "completed", False),
+        ("f1", "completed", "rejected", True),
+    ]

@@ -13,11 +13,11 @@ from ops.output import Refused
 from ops.tables import seconds
 from settings import SealKey
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
-from store import queries
-from store.entities import FactRow
+from store import links, queries
+from store.entities import EntityRow, FactRow
 from workers.plan import fact_of, summary_of
 
-__all__ = ["History", "history"]
+__all__ = ["History", "crowd_notes", "history"]
 
 
 class History(NamedTuple):
@@ -35,33 +35,45 @@ def history(url: str, keys: Sequence[SealKey], kind: str, key: str, *, details: 
         if entity is None:
             raise Refused(f"there is no {kind} {key}")
         rows = queries.facts_of(conn, entity.id)
+        linked = links.linked_to(conn, entity.id)
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
     sealed = Details(keys)
     facts = [_fact(step, known[machine.order(step.fact)], sealed, details) for step in steps]
     lines = _lines(machine, steps, known, sealed, details)
-    notes = list(sealed.problems)
+    notes = [*sealed.problems, *crowd_notes(linked.crowded)]
     if summary != summary_of(entity):
         notes.append(
             f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
             f"rxledger replay --entity {kind} {key} puts it right"
         )
-    return History(_document(kind, key, summary, facts, lines), notes)
+    return History(_document(entity, summary, facts, lines, linked), notes)
 
 
-def _document(kind: str, key: str, summary: Summary, facts: list[Any], lines: list[Any]) -> dict[str, Any]:
-    return {
-        "kind": kind,
-        "key": key,
+def crowd_notes(domains: Sequence[str]) -> list[str]:
+    """What to say of names that were not followed."""
+    return [
+        f"more than {links.CROWD} entities carry the same name of domain {domain}: it is not followed"
+        for domain in domains
+    ]
+
+
+def _document(
+    entity: EntityRow, summary: Summary, facts: list[Any], lines: list[Any], linked: links.Near
+) -> dict[str, Any]:
+    document = {
+        "kind": entity.kind,
+        "key": entity.key,
         "state": summary.state,
         "since": None if summary.since is None else seconds(summary.since),
         "outcome": summary.outcome,
         "review": summary.review,
-        "deadline": None,
+        "deadline": None if entity.deadline is None else seconds(entity.deadline),
         "facts": facts,
         "lines": lines,
-        "links": [],
+        "links": [link._asdict() for link in linked.links],
     }
+    return document | ({"links_left_off": linked.left_off} if linked.left_off else {})
 
 
 def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str, Any]:

@@ -70,10 +70,15 @@ class Stated(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """What one copy of a callback states, in the order of its body."""
+    """What one copy of a callback states, in the order of its body.
+
+    `unseen` are (type | field | code, callback type, name) that the partner's contract does not say: names,
+    never values.
+    """
 
     callback_type: str
     stated: tuple[Stated, ...]
+    unseen: tuple[tuple[str, str, str], ...] = ()
 
 
 class Unreadable(Exception):
@@ -87,3 +92,4 @@ class Unreadable(Exception):
         super().__init__(reason)
         self.reason: Reason = reason
         self.callback_type = callback_type
+        self.unseen: tuple[tuple[str, str, str], ...] = ()

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from statemachine import MACHINES
-from store import entities, writes
+from store import drift, entities, writes
 from store.entities import EntityRow, FactRow, OutcomeRow, Taken
 from store.writes import ChangeRow, PostingRow
 from workers.plan import Change, Statement, needs_facts, plan
@@ -74,6 +74,8 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
             _state(conn, read.statements)
         if read.held:
             entities.quarantine(conn, read.held)
+        for partner, counts in sorted(read.drifted.items()):
+            drift.note(conn, partner, counts, tools.clock())
         if read.locked:
             entities.give_back(conn, read.locked)
     return Applied(len(taken) - len(read.held) - len(read.locked), len(read.held), tuple(read.locked))

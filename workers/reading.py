@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
@@ -37,11 +38,15 @@ class Tools(NamedTuple):
 
 
 class Understood(NamedTuple):
-    """A batch, read: statements by (kind, key), what is quarantined, and what cannot be unsealed yet."""
+    """A batch, read: statements by (kind, key), what is quarantined, and what cannot be unsealed yet.
+
+    `drifted` counts, by partner, what its contract does not say.
+    """
 
     statements: dict[tuple[str, str], list[Statement]]
     held: list[Held]
     locked: list[int]
+    drifted: dict[str, Counter[tuple[str, str, str]]]
 
 
 def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
@@ -49,6 +54,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     statements: dict[tuple[str, str], list[Statement]] = {}
     held: list[Held] = []
     locked: list[int] = []
+    drifted: dict[str, Counter[tuple[str, str, str]]] = {}
     hashes: dict[Link, bytes] = {}
     now = int(tools.clock().timestamp())
     for copy in taken:
@@ -62,6 +68,8 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 held.append(Held(copy.seq, "no_reader", None, None, None))
                 continue
             reading = reader(body, tools.lookup.hash)
+            if reading.unseen:
+                drifted.setdefault(copy.partner, Counter()).update(reading.unseen)
             impossible = _impossible(copy, reading, now)
             if impossible is not None:
                 held.append(impossible)
@@ -70,6 +78,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 statement = _statement(copy, reading.callback_type, stated, hashes, tools)
                 statements.setdefault((stated.kind, stated.key), []).append(statement)
         except Unreadable as error:
+            drifted.setdefault(copy.partner, Counter()).update(error.unseen)
             held.append(Held(copy.seq, error.reason, None, error.callback_type, None))
         except UnknownSealKey:
             locked.append(copy.seq)
@@ -78,7 +87,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
         except Exception as error:
             # Ours, and certain to come again with this body: kept, with the place to look at.
             held.append(Held(copy.seq, "defect", describe(error), None, None))
-    return Understood(statements, held, locked)
+    return Understood(statements, held, locked, {name: found for name, found in drifted.items() if found})
 
 
 def _statement(

@@ -6,7 +6,22 @@ from collections.abc import Callable
 
 import typer
 
-from ops.commands import demo, doctor, events, quarantine, replay, run, show, stats
+from ops.commands import (
+    changes,
+    demo,
+    diagram,
+    doctor,
+    drift,
+    events,
+    quarantine,
+    replay,
+    run,
+    show,
+    stats,
+    trace,
+    track,
+    worklists,
+)
 
 __all__ = ["REGISTERED"]
 
@@ -14,9 +29,15 @@ REGISTERED: tuple[Callable[[typer.Typer], None], ...] = (
     run.register,
     demo.register,
     show.register,
+    trace.register,
+    track.register,
+    worklists.register,
+    changes.register,
     events.register,
     quarantine.register,
     replay.register,
+    drift.register,
     stats.register,
     doctor.register,
+    diagram.register,
 )

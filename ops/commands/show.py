@@ -1,4 +1,4 @@
-"""`show`: one entity, its history, its lines."""
+"""`show`: one entity, its history, its lines, what it is linked to."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def show(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Show an entity: state, history, outcome lines."""
+    """Show an entity: state, history, outcome lines, links, deadline."""
     check_kind(kind)
     settings = load(data).require("database")
     if details:
@@ -60,13 +60,15 @@ def show(
 
 
 def print_history(document: dict[str, Any]) -> None:
-    """The human form: a header, the facts in effective order, the lines."""
+    """The human form: a header, the deadline, the facts in effective order, lines, links."""
     from ops.tables import cell, moment, plain, print_fields, print_table
 
     name = f"{document['kind']} {plain(document['key'])}: "
     screen.print(Text.assemble((name, "bold"), _headline(document)), soft_wrap=True)
     if document["review"]:
         screen.print(cell(f"under review: {document['review']}", "bold red"), soft_wrap=True)
+    if document["deadline"]:
+        screen.print(cell(f"news is due by {moment(document['deadline'])}", ""), soft_wrap=True)
     facts = document["facts"]
     rows = [
         (
@@ -85,6 +87,7 @@ def print_history(document: dict[str, Any]) -> None:
         columns = ("position", "token", "status", "code")
         lines = [[line[name] for name in columns] for line in document["lines"]]
         print_table(("line", *columns[1:]), lines, fold=("token", "code"))
+    _print_links(document)
     for fact in facts:
         if "detail" in fact:
             texts = {name: value for name, value in fact["detail"].items() if name != "lines"}
@@ -93,6 +96,20 @@ def print_history(document: dict[str, Any]) -> None:
     for line in document["lines"]:
         if line.get("detail"):
             print_fields(f"line {line['position']} {line['token'] or ''}", line["detail"])
+
+
+def _print_links(document: dict[str, Any]) -> None:
+    """A line for each linked entity, with all that it is linked by."""
+    from ops.tables import note, print_table
+
+    domains: dict[tuple[str, str], list[str]] = {}
+    for link in document["links"]:
+        domains.setdefault((link["kind"], link["key"]), []).append(link["by"])
+    if domains:
+        rows = [(kind, key, by) for (kind, key), by in domains.items()]
+        print_table(("linked to", "key", "by"), rows, fold=("key", "by"))
+    if left_off := document.get("links_left_off"):
+        note(f"{left_off} more links are not shown")
 
 
 def _headline(document: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ import orjson
 
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
+from partners.truepill.drift import unseen
 from partners.truepill.fields import EMPTY, Hash, Json, key_of, label, when
 from partners.truepill.stating import Copy, details_of
 
@@ -34,7 +35,9 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         raise Unreadable("page" if "results" in content else "missing_type")
     callback_type = _TYPES.get(label(stated_type))
     if callback_type is None:
-        raise Unreadable("unknown_type")
+        unknown = Unreadable("unknown_type")
+        unknown.unseen = unseen(None, content)
+        raise unknown
     reader = _READERS.get(callback_type)
     if reader is None:
         raise Unreadable("no_machine", callback_type)
@@ -42,7 +45,7 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         details = details_of(content)
         key = key_of(reader.key(content, details or EMPTY, url_id))
         copy = Copy(content, details, key, when(content.get("timestamp")), hash)
-        return Reading(callback_type, reader.read(copy))
+        return Reading(callback_type, reader.read(copy), unseen(callback_type, content))
     except Unreadable as error:
         error.callback_type = callback_type
         raise

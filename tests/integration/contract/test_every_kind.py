@@ -171,3 +171,10 @@ def test_each_change_of_state_is_told_once_whatever_came_twice(ledger: Ledger) -
         ("f1", "triage", "completed", False),
         ("f1", "completed", "rejected", True),
     ]
+
+
+def test_what_the_contract_does_not_say_is_counted_by_name_and_never_by_value(ledger: Ledger) -> None:
+    odd = {**OrderTriage(timestamp=T0), "surprise": "Jane Canary"}
+    ledger.apply(odd, {**odd, "request_id": "f9"}, {"callback_type": "WEATHER", "timestamp": T0})
+    rows = ledger.conn.execute("SELECT what, callback_type, name, count FROM drift ORDER BY 1, 2").fetchall()
+    assert rows == [("field", "ORDER", "surprise", 2), ("type", "WEATHER", "WEATHER", 1)]

@@ -1,0 +1,72 @@
+"""`changes`: the feed of state changes, each read once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.output import DataOption, JsonOption, load, screen, write_json
+
+if TYPE_CHECKING:
+    from store.feed import Change
+
+__all__ = ["register"]
+
+_LAST = 2**63 - 1
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(changes)
+
+
+def changes(
+    after: Annotated[
+        int, typer.Option(min=0, max=_LAST, metavar="CURSOR", help="Where the last reading ended; 0: start.")
+    ] = 0,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")] = 1000,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Print changes of state behind a cursor, the oldest first; go on after the cursor that this prints."""
+    settings = load(data).require("database")
+    from store import feed
+    from store.database import connect
+
+    with connect(str(settings.database_url), "ops") as conn:
+        feed.place(conn)
+        found = feed.read(conn, after, limit)
+    cursor = found[-1].cursor if found else after
+    if as_json:
+        write_json({"changes": [_document(change) for change in found], "cursor": cursor})
+    else:
+        _print(found, cursor)
+
+
+def _document(change: Change) -> dict[str, Any]:
+    return {
+        "cursor": change.cursor,
+        "kind": change.kind,
+        "key": change.key,
+        "from": change.before,
+        "to": change.after,
+        "outcome": change.outcome,
+        "review": change.review,
+        "since": change.since,
+        "changed_at": change.changed_at,
+    }
+
+
+def _print(found: list[Change], cursor: int) -> None:
+    from ops.tables import note, print_table
+
+    if not found:
+        screen.print("no changes")
+    else:
+        rows = [
+            (c.cursor, c.changed_at, c.kind, c.key, f"{c.before or '(new)'} → {c.after}", c.outcome, c.review)
+            for c in found
+        ]
+        headers = ("cursor", "changed", "kind", "key", "state", "outcome", "review")
+        print_table(headers, rows, fold=("key", "state", "review"))
+    note(f"go on with --after {cursor}")

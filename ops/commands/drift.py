@@ -1,0 +1,50 @@
+"""`drift`: what the partners send that their contract does not say."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from ops.output import DataOption, JsonOption, load, screen, write_json
+
+if TYPE_CHECKING:
+    from store.drift import Drifted
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(drift)
+
+
+def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """List types, fields and codes that no contract of a partner names, the latest first; never values."""
+    settings = load(data).require("database")
+    from store.database import connect
+    from store.drift import report
+
+    with connect(str(settings.database_url), "ops") as conn:
+        found = report(conn)
+    if as_json:
+        write_json({"drift": [_document(row) for row in found]})
+        return
+    if not found:
+        screen.print("nothing that the partners' contracts do not name")
+        return
+    from ops.tables import print_table
+
+    headers = ("partner", "what", "type", "name", "count", "first", "last")
+    print_table(headers, found, fold=("name",))
+
+
+def _document(row: Drifted) -> dict[str, Any]:
+    return {
+        "partner": row.partner,
+        "what": row.what,
+        "type": row.callback_type,
+        "name": row.name,
+        "count": row.seen,
+        "first_at": row.first_at,
+        "last_at": row.last_at,
+    }

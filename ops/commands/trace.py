@@ -1,0 +1,93 @@
+"""`trace`: everything that a name touches, as one story in time."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops.output import DataOption, JsonOption, Refused, load, write_json
+
+__all__ = ["register"]
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(trace)
+
+
+def trace(
+    token: Annotated[
+        str, typer.Argument(metavar="TOKEN", help="A token, request id, rx number or metadata value.")
+    ],
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the story as one page.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell the story of a name: every entity that it touches, directly or by links."""
+    settings = load(data).require("database", "sealing")
+    from ops.tables import note
+    from ops.trace_page import page
+    from ops.tracing import trace as story_of
+    from store.lookup import Lookup
+
+    lookup = Lookup(settings.lookup_key or b"")
+    found = story_of(str(settings.database_url), settings.seal_keys, lookup, token)
+    for text in found.notes:
+        note(text)
+    if html is not None:
+        _write(html, page(found.document, found.notes))
+    if as_json:
+        write_json(found.document)
+    elif html is None:
+        _print(found.document)
+    else:
+        note(f"the page is written: {html}")
+
+
+def _write(file: Path, text: str) -> None:
+    """Write for our own eyes alone, whole or not at all. Raises Refused."""
+    try:
+        number, name = tempfile.mkstemp(dir=file.parent, prefix=".trace-")  # 0600 from the start
+        try:
+            with os.fdopen(number, "w", encoding="utf-8") as stream:
+                stream.write(text)
+            os.replace(name, file)
+        except BaseException:
+            os.unlink(name)
+            raise
+    except OSError as error:
+        raise Refused(f"the page cannot be written: {error.strerror}") from None
+
+
+def _print(document: dict[str, Any]) -> None:
+    from ops.tables import moment, print_table
+
+    entities = [
+        (one["kind"], one["key"], one["state"], moment(one["since"]), moment(one["deadline"]), one["by"])
+        for one in document["entities"]
+    ]
+    columns = ("entity", "key", "state", "since", "news due by", "found by")
+    print_table(columns, entities, fold=("key", "state", "found by"))
+    reviewed = [one for one in document["entities"] if one["review"]]
+    if reviewed:
+        rows = [(f"{one['kind']} {one['key']}", one["review"]) for one in reviewed]
+        print_table(("under review", "why"), rows, fold=("why",))
+    story = [
+        (
+            moment(entry["at"]),
+            entry["kind"],
+            entry["key"],
+            " ".join(filter(None, (entry["signal"], entry["code"]))),
+            entry["verdict"],
+            entry["to"] if entry["from"] == entry["to"] else f"{entry['from']} → {entry['to']}",
+            [event[:8] for event in entry["events"]],
+        )
+        for entry in document["story"]
+    ]
+    headers = ("occurred", "entity", "key", "signal", "verdict", "state", "events")
+    print_table(headers, story, fold=("key", "signal", "state", "events"))

@@ -1,0 +1,104 @@
+"""`track`: register a request that the partner accepted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ops.commands.show import KeyArgument, KindArgument, check_kind
+from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
+
+__all__ = ["register"]
+
+ANSWER_LIMIT = 1 << 20  # bytes, as for a callback
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(track)
+
+
+def track(
+    kind: KindArgument,
+    key: KeyArgument,
+    metadata: Annotated[str | None, typer.Option(help="Your own key, as the request gave it.")] = None,
+    alias: Annotated[
+        list[str] | None, typer.Option(help="Another name of it, such as a transfer_token; repeatable.")
+    ] = None,
+    answer: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The partner's answer, as JSON: its tokens are kept.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Register a request that the partner accepted, so that its clock runs before any news of it."""
+    check_kind(kind)
+    from partners.truepill.fields import name
+
+    for given, hint in ((key, "KEY"), *((one, "--alias") for one in alias or ())):
+        if name(given) is None:
+            raise typer.BadParameter("wants 1 to 128 characters of [A-Za-z0-9_.-]", param_hint=hint)
+    settings = load(data).require("database", "sealing")
+    from datetime import UTC, datetime
+
+    from ops.tables import seconds
+    from ops.tracking import NotAccepted
+    from ops.tracking import track as register_request
+    from partners.reading import Unreadable
+    from store.database import connect
+    from store.lookup import Lookup
+
+    content = _read(answer) if answer is not None else None
+    with connect(str(settings.database_url), "ops") as conn:
+        try:
+            done = register_request(
+                conn,
+                Lookup(settings.lookup_key or b""),
+                kind,
+                key,
+                metadata=metadata,
+                aliases=alias or (),
+                answer=content,
+                now=datetime.now(UTC),
+            )
+        except NotAccepted as error:
+            raise Refused(str(error)) from None
+        except Unreadable:
+            raise Refused("the answer holds more names than one request can have") from None
+    document = {**done._asdict(), "deadline": None if done.deadline is None else seconds(done.deadline)}
+    if as_json:
+        write_json(document)
+    else:
+        _print(document)
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """The answer. Raises Refused, whose text holds nothing of it."""
+    import orjson
+
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(ANSWER_LIMIT + 1)
+    except OSError as error:
+        raise Refused(f"the answer cannot be read: {error.strerror}") from None
+    if len(raw) > ANSWER_LIMIT:
+        raise Refused("the answer is larger than 1 MiB")
+    try:
+        found = orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        raise Refused("the answer is not JSON") from None
+    if not isinstance(found, dict):
+        raise Refused("the answer is not a JSON object")
+    return found
+
+
+def _print(document: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    from ops.tables import moment
+
+    said = "registered" if document["registered"] else "was registered before"
+    until = f", news is due by {moment(document['deadline'])}" if document["deadline"] else ""
+    name = f"{document['kind']} {document['key']}: "
+    screen.print(Text.assemble((name, "bold"), f"{document['state']}, {said}{until}"), soft_wrap=True)

@@ -1,0 +1,170 @@
+"""`stuck` and `worklist`: what is past its deadline, and what needs a person."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.commands.show import check_kind
+from ops.moments import parse_moment
+from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from sqlalchemy import Connection
+
+    from store.worklists import Held, Waiting
+
+__all__ = ["register"]
+
+KindOption = Annotated[str | None, typer.Option("--kind", metavar="KIND", help="Only this kind.")]
+LimitOption = Annotated[int, typer.Option(min=1, max=100_000, help="At most so many.")]
+AtOption = typer.Option(
+    parser=parse_moment,
+    metavar="WHEN",
+    help="As of this time (ISO 8601, or 2h ago) instead of the database's now.",
+)
+
+_DATE = "the date that the partner gave has come"
+_NO_CLOCK = "its deadline has passed"
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(stuck)
+    app.command()(worklist)
+
+
+def stuck(
+    kind: KindOption = None,
+    limit: LimitOption = 100,
+    at: Annotated[Any, AtOption] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what is past its deadline, the oldest deadline first."""
+    from store import worklists
+
+    with _reading(data, kind, at) as (conn, now):
+        found = worklists.past_deadline(conn, now, kind, limit + 1)
+    shown = [_stuck(each) for each in _cut(found, limit)]
+    columns = ("deadline", "kind", "key", "state", "since", "why")
+    _give("stuck", shown, columns, as_json, "nothing is past its deadline")
+
+
+def worklist(
+    kind: KindOption = None,
+    limit: LimitOption = 100,
+    at: Annotated[Any, AtOption] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """List what needs a person, by date: conflicts, deadlines, dates that have come, events we failed on."""
+    from store import worklists
+
+    with _reading(data, kind, at) as (conn, now):
+        found = [_item("review", each) for each in worklists.under_review(conn, kind, limit + 1)]
+        late = worklists.past_deadline(conn, now, kind, limit + 1, dated=False)
+        found += [_item("deadline", each) for each in late]
+        found += [_item("due", each) for each in worklists.due_today(conn, now, kind, limit + 1)]
+        if kind is None:
+            found += [_held(each) for each in worklists.held(conn, _ours())]
+    found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
+    columns = ("at", "what", "kind", "key", "state", "why")
+    _give("worklist", _cut(found, limit), columns, as_json, "nothing needs a person")
+
+
+@contextmanager
+def _reading(
+    data: Path | None, kind: str | None, at: datetime | None
+) -> Iterator[tuple[Connection, datetime]]:
+    """One snapshot, and the time that counts as now."""
+    if kind is not None:
+        check_kind(kind)
+    settings = load(data).require("database")
+    from store import figures, queries
+
+    with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
+        yield conn, at or figures.clock(conn)
+
+
+def _cut(found: list[Any], limit: int) -> list[Any]:
+    """What was asked for; a list that is cut says so."""
+    if len(found) > limit:
+        from ops.tables import note
+
+        note(f"only the first {limit} are shown; --limit shows more")
+    return found[:limit]
+
+
+def _why(waiting: Waiting) -> str:
+    """Why a deadline is one: the reason on the machine's page, or the partner's own date."""
+    from statemachine import MACHINES
+
+    if waiting.on_date:
+        return _DATE
+    machine = MACHINES.get(waiting.kind)
+    clock = machine.clocks.get(waiting.state) if machine is not None else None
+    return _NO_CLOCK if clock is None else clock.why
+
+
+def _stuck(waiting: Waiting) -> dict[str, Any]:
+    return {
+        "kind": waiting.kind,
+        "key": waiting.key,
+        "state": waiting.state,
+        "since": waiting.since,
+        "deadline": waiting.at,
+        "why": _why(waiting),
+    }
+
+
+_REASON: dict[str, Callable[[Waiting], str | None]] = {
+    "review": lambda waiting: waiting.review,
+    "deadline": _why,
+    "due": lambda waiting: _DATE,
+}
+
+
+def _item(what: str, waiting: Waiting) -> dict[str, Any]:
+    return {
+        "what": what,
+        "kind": waiting.kind,
+        "key": waiting.key,
+        "state": waiting.state,
+        "at": waiting.at,
+        "why": _REASON[what](waiting),
+    }
+
+
+def _ours() -> list[str]:
+    """The reasons of the quarantine that are ours to mend."""
+    from ops.reasons import REASONS
+
+    return [reason for reason, told in REASONS.items() if told.care == "ours"]
+
+
+def _held(held: Held) -> dict[str, Any]:
+    from ops.reasons import explain
+
+    told = explain(held.reason)
+    counted = f"{held.events} {'event' if held.events == 1 else 'events'}"
+    why = f"{held.reason}, {counted}: {told.meaning} {told.todo}"
+    return {"what": "quarantine", "kind": None, "key": None, "state": None, "at": held.since, "why": why}
+
+
+def _give(
+    name: str, items: list[dict[str, Any]], columns: tuple[str, ...], as_json: bool, empty: str
+) -> None:
+    if as_json:
+        write_json({name: items})
+    elif not items:
+        screen.print(empty)
+    else:
+        from ops.tables import print_table
+
+        print_table(columns, [[item[column] for column in columns] for item in items], fold=("key", "why"))

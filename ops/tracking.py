@@ -1,0 +1,50 @@
+"""Registering a request from Python, as `rxledger track` does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from partners.truepill.answers import is_refusal, names_of
+from partners.truepill.fields import name
+from statemachine import MACHINES
+from store.lookup import Lookup
+from store.registration import Registered, register
+
+__all__ = ["NotAccepted", "track"]
+
+
+class NotAccepted(Exception):
+    """The partner's answer says that it refused the request: there is nothing to wait for."""
+
+
+def track(
+    conn: psycopg.Connection[Any],
+    lookup: Lookup,
+    kind: str,
+    key: str,
+    *,
+    metadata: str | None = None,
+    aliases: Iterable[str] = (),
+    answer: Mapping[str, object] | None = None,
+    now: datetime,
+) -> Registered:
+    """Register a request that the partner accepted; one transaction, which may stand in one of the caller's.
+
+    `answer` is what the partner answered, decoded; the names in it lead to the entity, and the tokens that
+    name the request itself become its aliases. `now` is aware. Raises ValueError for an unknown kind, and for
+    a key or alias that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted; Unreadable for an answer
+    that holds thousands of names; psycopg.Error. None of their texts repeats what was given.
+    """
+    aliases = tuple(aliases)
+    if kind not in MACHINES:
+        raise ValueError("the kind has no machine")
+    if any(name(given) is None for given in (key, *aliases)):
+        raise ValueError("a key or alias wants 1 to 128 characters of [A-Za-z0-9_.-]")
+    if answer is not None and is_refusal(answer):
+        raise NotAccepted("by its answer the partner did not accept the request")
+    links, names = names_of(kind, key, answer or {}, metadata, aliases)
+    return register(conn, lookup, kind, key, links=links, aliases=names, now=now)

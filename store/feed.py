@@ -1,0 +1,78 @@
+"""The feed of changes: each change gets its cursor once it is visible, so that no cursor is ever skipped.
+
+Applying writes changes into `changes_unplaced` in its own transaction. Whoever reads the feed first moves
+what is visible by then into `changes`, one reader at a time. docs/decisions/0011 says why.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+
+__all__ = ["Change", "place", "read"]
+
+Connection = psycopg.Connection[Any]
+
+#: "rxfeed" as a number: the advisory lock under which changes are placed.
+LOCK = 0x727866656564
+
+#: So many at a time, each in a transaction of its own: a feed that nobody read for months is placed too.
+BATCH = 20_000
+
+
+class Change(NamedTuple):
+    """One change of an entity. `before` is None for a new one; `outcome`, `review`, `since`: afterwards."""
+
+    cursor: int
+    kind: str
+    key: str
+    before: str | None
+    after: str
+    outcome: str | None
+    review: str | None
+    since: datetime | None
+    changed_at: datetime
+
+
+# The identity of `changes` is drawn after the sort, so cursors follow seq.
+_PLACE = """
+WITH visible AS (
+    DELETE FROM changes_unplaced WHERE seq IN (SELECT seq FROM changes_unplaced ORDER BY seq LIMIT %s)
+    RETURNING *
+)
+INSERT INTO changes (entity_id, from_state, to_state, outcome, review, since, changed_at)
+SELECT entity_id, from_state, to_state, outcome, review, since, changed_at FROM visible ORDER BY seq
+"""
+
+
+def place(conn: Connection) -> int:
+    """Give every change that is committed by now its place in the feed; returns how many got one.
+
+    `conn` is in autocommit, or in a transaction at READ COMMITTED that is over soon: other readers wait for
+    it. Raises psycopg.errors.LockNotAvailable when another reader holds the feed for too long.
+    """
+    placed = 0
+    while True:
+        with conn.transaction():
+            # A reader keeps a cursor for good, so a crash of the server must not take one back.
+            conn.execute("SET LOCAL synchronous_commit = on")
+            # In a statement of its own: the next one then sees all that the last holder placed.
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            moved = conn.execute(_PLACE, (BATCH,)).rowcount
+        placed += moved
+        if moved < BATCH:
+            return placed
+
+
+_READ = """
+SELECT c.cursor, e.kind, e.key, c.from_state, c.to_state, c.outcome, c.review, c.since, c.changed_at
+FROM changes c JOIN entities e ON e.id = c.entity_id
+WHERE c.cursor > %s ORDER BY c.cursor LIMIT %s
+"""
+
+
+def read(conn: Connection, after: int, limit: int) -> list[Change]:
+    """The placed changes behind a cursor, in the order of the feed; 0 is before the first."""
+    return [Change._make(row) for row in conn.execute(_READ, (after, limit))]

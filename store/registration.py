@@ -1,0 +1,72 @@
+"""Registering a request that the partner accepted, so that its clock runs before the first news of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import psycopg
+
+from statemachine import MACHINES, Summary, deadline
+from store import entities, writes
+from store.lookup import Lookup
+
+__all__ = ["Registered", "register"]
+
+Connection = psycopg.Connection[Any]
+
+
+class Registered(NamedTuple):
+    """Where the entity stands; `deadline` is in Unix seconds.
+
+    `registered` says that this call did it, `known` that the entity was there before, by whatever means.
+    """
+
+    kind: str
+    key: str
+    state: str
+    registered: bool
+    known: bool
+    deadline: int | None
+
+
+# The earliest registration starts the clock, whichever of two was committed first.
+_REGISTER = """
+UPDATE entities SET registered_at = to_timestamp(%s), deadline = to_timestamp(%s) WHERE id = %s
+"""
+
+
+def register(
+    conn: Connection,
+    lookup: Lookup,
+    kind: str,
+    key: str,
+    *,
+    links: Iterable[tuple[str, str]] = (),
+    aliases: Iterable[str] = (),
+    now: datetime,
+) -> Registered:
+    """Make the entity in its machine's first state, or add to what is known of it; one transaction.
+
+    `links` are (domain, value) of every name that is known of it, its own key among them; `aliases` are its
+    other names; both have been checked by whoever calls. `now` is aware. Again with the same changes nothing.
+    Raises KeyError for a kind without a machine, and psycopg.Error, after which nothing has happened.
+    """
+    machine = MACHINES[kind]
+    with conn.transaction():
+        (row,) = entities.claim_entities(conn, [(kind, key, machine.initial)])
+        known = row.last_at is not None or row.registered_at is not None
+        at = int(now.timestamp())
+        start = at if row.registered_at is None else min(at, row.registered_at)
+        summary = Summary(row.state, row.since, row.moved_by, row.outcome, row.review, row.last_at, row.due)
+        due = deadline(machine, summary, start)
+        if (start, due) != (row.registered_at, row.deadline):
+            conn.execute(_REGISTER, (start, due, row.id))
+        if postings := sorted({(lookup.link(*link), row.id, link[0]) for link in links}):
+            writes.add_postings(conn, [writes.PostingRow._make(posting) for posting in postings])
+        if names := sorted({(kind, alias, key) for alias in aliases if alias != key}):
+            writes.add_aliases(conn, names)
+        if not known:
+            writes.add_changes(conn, [writes.ChangeRow(row.id, None, row.state, None, None, None)])
+    return Registered(kind, key, row.state, row.registered_at is None, known, due)

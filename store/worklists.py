@@ -1,0 +1,92 @@
+"""What needs a person, and what is past its deadline. Read only, by SQLAlchemy Core over `store.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime, time, timedelta
+from typing import Any, NamedTuple
+
+from sqlalchemy import Connection, Select, and_, func, select
+
+from store.schema import entities, quarantine
+
+__all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "under_review"]
+
+
+class Waiting(NamedTuple):
+    """One entity. `at` is what it is listed by: its deadline, its date, or its last news under review.
+
+    `on_date` says that it waits for a date that the partner gave, and not for its state's clock.
+    """
+
+    kind: str
+    key: str
+    state: str
+    since: datetime | None
+    at: datetime
+    review: str | None
+    on_date: bool
+
+
+class Held(NamedTuple):
+    """One reason of the quarantine: how many events, and since when the oldest is there."""
+
+    reason: str
+    events: int
+    since: datetime
+
+
+def past_deadline(
+    conn: Connection, now: datetime, kind: str | None, limit: int, *, dated: bool = True
+) -> list[Waiting]:
+    """Entities whose deadline has passed, the oldest deadline first. Without `dated`: those on a clock."""
+    query = _by(entities.c.deadline, kind, limit).where(entities.c.deadline <= now)
+    if not dated:
+        query = query.where(entities.c.due.is_(None))
+    return _read(conn, query)
+
+
+def due_today(conn: Connection, now: datetime, kind: str | None, limit: int) -> list[Waiting]:
+    """Entities whose date is today, in UTC, or earlier; the oldest date first."""
+    tomorrow = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    # A date is a deadline too, and that one has an index.
+    dated = and_(entities.c.deadline < tomorrow, entities.c.due < tomorrow)
+    return _read(conn, _by(entities.c.due, kind, limit).where(dated))
+
+
+def under_review(conn: Connection, kind: str | None, limit: int) -> list[Waiting]:
+    """Entities with a conflict that nobody has decided on, the oldest news first."""
+    last_news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
+    return _read(conn, _by(last_news, kind, limit).where(entities.c.review.is_not(None)))
+
+
+def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
+    on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline)
+    query = select(
+        entities.c.kind,
+        entities.c.key,
+        entities.c.state,
+        entities.c.since,
+        at.label("at"),
+        entities.c.review,
+        func.coalesce(on_date, False).label("on_date"),
+    )
+    if kind is not None:
+        query = query.where(entities.c.kind == kind)
+    return query.order_by(at, entities.c.kind, entities.c.key).limit(limit)
+
+
+def _read(conn: Connection, query: Select[Any]) -> list[Waiting]:
+    return [Waiting._make(row) for row in conn.execute(query)]
+
+
+def held(conn: Connection, reasons: Collection[str]) -> list[Held]:
+    """The events in quarantine for these reasons, one row a reason, the oldest first."""
+    since = func.min(quarantine.c.since).label("since")
+    query = (
+        select(quarantine.c.reason, func.count(), since)
+        .where(quarantine.c.reason.in_(reasons))
+        .group_by(quarantine.c.reason)
+        .order_by(since, quarantine.c.reason)
+    )
+    return [Held._make(row) for row in conn.execute(query)]

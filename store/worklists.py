@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, and_, func, select
@@ -48,9 +48,9 @@ def past_deadline(
 
 def due_today(conn: Connection, now: datetime, kind: str | None, limit: int) -> list[Waiting]:
     """Entities whose date is today, in UTC, or earlier; the oldest date first."""
-    tomorrow = datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(), UTC)
+    midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
     # A date is a deadline too, and that one has an index.
-    dated = and_(entities.c.deadline < tomorrow, entities.c.due < tomorrow)
+    dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight)
     return _read(conn, _by(entities.c.due, kind, limit).where(dated))
 
 

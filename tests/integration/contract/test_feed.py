@@ -78,9 +78,8 @@ def test_an_open_transaction_does_not_hold_others_back(conn: Connection, other: 
 
 
 def test_a_change_that_is_rolled_back_is_never_told(conn: Connection, other: Connection) -> None:
-    with pytest.raises(psycopg.errors.DivisionByZero), conn.transaction():
+    with conn.transaction(force_rollback=True):
         change(conn, "a", "completed")
-        conn.execute("SELECT 1 / 0")
 
     assert feed.place(other) == 0
     assert told(other) == []
@@ -130,7 +129,8 @@ def test_the_changes_of_an_entity_keep_their_order(conn: Connection, contract_ur
 
 def test_concurrent_readers_place_each_change_once(conn: Connection, contract_url: str) -> None:
     conn.execute(
-        "INSERT INTO changes_unplaced (entity_id, to_state) SELECT %s, n::text FROM generate_series(1, 500) n",
+        "INSERT INTO changes_unplaced (entity_id, to_state) "
+        "SELECT %s, n::text FROM generate_series(1, 500) n",
         (entity(conn, "a"),),
     )
     together = threading.Barrier(4)

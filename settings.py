@@ -260,7 +260,7 @@ def _broker_url(value: str) -> str:
         "valkey",
     ):
         raise ValueError("wants redis://…, rediss://…, redis+socket://… or amqp://…")
-    return value
+    return value.replace("valkey://", "redis://", 1)  # one protocol, and kombu knows it by the older name
 
 
 def _http_url(value: str) -> str:

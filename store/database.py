@@ -6,9 +6,12 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["ENVIRONMENTAL", "connect", "connect_async", "connect_unhurried", "is_environmental"]
+__all__ = ["connect", "connect_async", "connect_unhurried", "is_environmental", "is_one_rows"]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
+
+#: How long a statement waits for a lock, in milliseconds: a batch holds its locks for tens of them.
+LOCK_MS = 3_000
 
 
 def _arguments(application: str, statement_ms: int, lock_ms: int) -> dict[str, Any]:
@@ -26,7 +29,7 @@ def _arguments(application: str, statement_ms: int, lock_ms: int) -> dict[str, A
 
 def connect(url: str, application: str = "worker", *, statement_ms: int = 60_000) -> psycopg.Connection:
     """An autocommit connection, UTC, with timeouts in milliseconds. Raises psycopg.OperationalError."""
-    return psycopg.connect(url, **_arguments(application, statement_ms, 10_000))
+    return psycopg.connect(url, **_arguments(application, statement_ms, LOCK_MS))
 
 
 def connect_unhurried(url: str, application: str = "worker") -> psycopg.Connection:
@@ -47,8 +50,9 @@ async def connect_async(
     return await psycopg.AsyncConnection.connect(url, **_arguments(application, statement_ms, statement_ms))
 
 
-# Deadlock, serialization failure, lock not available, statement cancelled by a timeout, resources, shutdown.
-ENVIRONMENTAL = ("40", "53", "55", "57", "08")
+# Data exceptions, violated constraints, limits exceeded, and what a trigger raises: a row's fault. Everything
+# else (connections, locks, timeouts, disks, a schema that is behind, missing grants) would hit any row.
+BLAMES_A_ROW = ("21", "22", "23", "54", "P0")
 
 
 def is_environmental(error: BaseException) -> bool:
@@ -57,4 +61,9 @@ def is_environmental(error: BaseException) -> bool:
         return False
     if error.sqlstate is None:
         return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return error.sqlstate.startswith(ENVIRONMENTAL)
+    return not error.sqlstate.startswith(BLAMES_A_ROW)
+
+
+def is_one_rows(error: BaseException) -> bool:
+    """Whether a lock or a time limit stopped it: what shares no row with the one that waits need not wait."""
+    return isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)

@@ -24,6 +24,7 @@ __all__ = [
     "claim_entities",
     "delete_queued",
     "drop_outcomes",
+    "events_of",
     "facts_of",
     "give_back",
     "lock_queued",
@@ -241,6 +242,16 @@ def touched_by(conn: Connection, seqs: Iterable[int]) -> dict[tuple[str, str], i
         (arrays.numbers(seqs),),
     )
     return {(kind, key): entity_id for kind, key, entity_id in rows}
+
+
+def events_of(conn: Connection, entity_ids: Iterable[int]) -> list[int]:
+    """Every event that states a fact of these entities, as inbox ids."""
+    rows = conn.execute(
+        "SELECT DISTINCT e.seq FROM facts f CROSS JOIN unnest(f.events) AS stating (id) "
+        "JOIN events e ON e.id = stating.id WHERE f.entity_id = ANY(%s::bigint[])",
+        (arrays.numbers(entity_ids),),
+    )
+    return [seq for (seq,) in rows]
 
 
 def still_waiting(conn: Connection, seqs: Iterable[int]) -> list[int]:

@@ -24,24 +24,37 @@ def ensure(conn: psycopg.Connection[Any], months_ahead: int = MONTHS_AHEAD) -> l
     """Make last month's, this month's and the next months' partitions; the names of those that were missing.
 
     Last month's is for what waited in a spool over midnight of the first. Raises psycopg.Error, as when the
-    default partition already holds rows of that month.
+    default partition already holds rows of that month: the other months are made all the same.
     """
+    made: list[str] = []
+    stray: psycopg.errors.CheckViolation | None = None
+    for month in range(-1, months_ahead + 1):
+        try:
+            made += _make(conn, month)
+        except psycopg.errors.CheckViolation as error:
+            stray = error
+    if stray is not None:
+        raise stray
+    return made
+
+
+def _make(conn: psycopg.Connection[Any], offset: int) -> list[str]:
+    """One month's partition, in a transaction of its own; its name when it was missing."""
     with conn.transaction():
         # Two makers at once would both find a month missing.
         conn.execute("SELECT pg_advisory_xact_lock(hashtext('rxledger.partitions'))")
-        today = _today(conn)
-        have = set(existing(conn))
-        wanted = {f"bodies_{m:%Y_%m}": m for m in (_month(today, n) for n in range(-1, months_ahead + 1))}
-        missing = [name for name in wanted if name not in have]
-        for name in missing:
-            conn.execute(
-                sql.SQL("CREATE TABLE {} PARTITION OF bodies FOR VALUES FROM ({}) TO ({})").format(
-                    sql.Identifier(name),
-                    sql.Literal(f"{wanted[name]} 00:00:00+00"),
-                    sql.Literal(f"{_month(wanted[name], 1)} 00:00:00+00"),
-                )
+        first = _month(_today(conn), offset)
+        name = f"bodies_{first:%Y_%m}"
+        if name in existing(conn):
+            return []
+        conn.execute(
+            sql.SQL("CREATE TABLE {} PARTITION OF bodies FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(name),
+                sql.Literal(f"{first} 00:00:00+00"),
+                sql.Literal(f"{_month(first, 1)} 00:00:00+00"),
             )
-    return missing
+        )
+    return [name]
 
 
 def existing(conn: psycopg.Connection[Any]) -> list[str]:

@@ -55,14 +55,18 @@ def sweep(conn: Connection, limit: int) -> list[Due]:
     return [Due._make(row) for row in conn.execute(_SWEEP, (limit,))]
 
 
-def count_attempts(conn: Connection, seqs: Iterable[int]) -> None:
-    """Attempt + 1, committed before the attempt: what kills the worker is counted all the same."""
-    conn.execute(
+def count_attempts(conn: Connection, seqs: Iterable[int]) -> list[int]:
+    """Attempt + 1, committed before the attempt: what kills the worker is counted all the same.
+
+    Returns those that were counted: what another worker holds, or what is gone, is not.
+    """
+    rows = conn.execute(
         "UPDATE queue q SET attempts = attempts + 1 FROM ("
         "SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED) d "
-        "WHERE q.seq = d.seq",
+        "WHERE q.seq = d.seq RETURNING q.seq",
         (arrays.numbers(seqs),),
     )
+    return [seq for (seq,) in rows]
 
 
 def refund(conn: Connection, seqs: Iterable[int]) -> None:

@@ -74,10 +74,11 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
             _state(conn, read.statements)
         if read.held:
             entities.quarantine(conn, read.held)
-        for partner, counts in sorted(read.drifted.items()):
-            drift.note(conn, partner, counts, tools.clock())
         if read.locked:
             entities.give_back(conn, read.locked)
+        # Last, since all workers share these rows.
+        for partner, counts in sorted(read.drifted.items()):
+            drift.note(conn, partner, counts, tools.clock())
     return Applied(len(taken) - len(read.held) - len(read.locked), len(read.held), tuple(read.locked))
 
 
@@ -100,17 +101,20 @@ def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool
 
 def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     entities.lock_queued(conn, seqs)
+    selected, touched = seqs, entities.touched_by(conn, seqs)
+    # With every event of the entities that these touch: what a fact's other copies say must be at hand when
+    # one is read differently, and how a selection is cut into batches must not matter.
+    seqs = sorted({*seqs, *entities.events_of(conn, touched.values())})
     taken = entities.take_bodies(conn, seqs)
     read = understand(taken, tools)
     readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}
-    touched = entities.touched_by(conn, seqs)
     past = entities.drop_outcomes(conn, readable)
     moved = _state(conn, read.statements, _withdrawn(past, readable), anew=touched)
     entities.unquarantine(conn, readable)
     if read.held:
         entities.quarantine(conn, read.held)
     entities.delete_queued(conn, readable)
-    unread = [seq for seq in seqs if seq not in readable]
+    unread = [seq for seq in selected if seq not in readable]
     return Replayed(moved, len(read.held), tuple(entities.still_waiting(conn, unread)))
 
 

@@ -21,6 +21,7 @@ __all__ = ["Change", "Statement", "fact_id", "fact_of", "needs_facts", "plan", "
 
 #: Where copies of one fact differ, the first of these gives its content, then the smallest id (D4).
 PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
+_WORST, _NOBODY = "derived", b"\xff" * 16
 
 
 class Statement(NamedTuple):
@@ -105,7 +106,7 @@ def plan(
             counted.append(s)
         rows[s.fact_id] = _first(entity.id, s) if row is None else _merged(row, s)
         if s.fact_id not in before:
-            fresh[s.fact_id] = s.fact
+            fresh.setdefault(s.fact_id, s.fact)
     if known is None:
         facts = [_content(rows[name], fact) for name, fact in fresh.items()]
         summary = _stepped(machine, summary_of(entity), facts)
@@ -113,6 +114,10 @@ def plan(
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
     ends_at = deadline(machine, summary, entity.registered_at)
     after = EntityRow(entity.id, entity.kind, entity.key, *summary, ends_at, entity.registered_at)
+    for name in withdrawn or ():
+        if name in rows and rows[name].preferred == _NOBODY:
+            # Who is left gave no other content, so what was kept of the fact stands under its name.
+            rows[name] = rows[name]._replace(preferred=rows[name].events[0])
     return Change(
         after,
         [row for name, row in rows.items() if name not in before],
@@ -171,6 +176,13 @@ def _merged(row: FactRow, s: Statement) -> FactRow:
 
 
 def _without(row: FactRow, events: set[bytes]) -> FactRow | None:
-    """The row less some of its events; None when none is left."""
+    """The row less some of its events; None when none is left.
+
+    When the preferred copy is among them, any that states the fact anew is better.
+    """
     left = tuple(event for event in row.events if event not in events)
-    return row._replace(events=left) if left else None
+    if not left:
+        return None
+    if row.preferred in events:
+        return row._replace(events=left, preferred=_NOBODY, preferred_via=_WORST)
+    return row._replace(events=left)

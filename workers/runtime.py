@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 import psycopg
 
 from settings import Settings
-from store.database import connect_unhurried, is_environmental
+from store import queue
+from store.database import connect_unhurried
 from store.lookup import Lookup
 from store.sealing import Sealer
 from workers.reading import Tools
@@ -20,6 +22,7 @@ __all__ = ["Runtime", "runtime", "tools"]
 T = TypeVar("T")
 #: A deadlock's victim is tried again at once; what persists is left to the sweeper.
 _TRIES = 3
+_AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 
 
 def tools(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Tools:
@@ -36,8 +39,7 @@ class Runtime:
         self._url = settings.database_url or ""
         self._conn: psycopg.Connection[Any] | None = None
         self.tools = tools(settings)
-        #: Events whose counted attempt failed through no fault of theirs (D9), to be taken back.
-        self.refunds: list[int] = []
+        self._refunds: list[int] = []
 
     def conn(self) -> psycopg.Connection[Any]:
         """The open connection. Raises psycopg.OperationalError."""
@@ -46,17 +48,34 @@ class Runtime:
         return self._conn
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
-        """`work` on the connection, again after a deadlock. Raises what the last try raised."""
+        """`work` on the connection: again after a deadlock, and on a new one when it broke.
+
+        Raises what the last try raised.
+        """
         for left in range(_TRIES - 1, -1, -1):
             try:
                 return work(self.conn())
             except psycopg.Error as error:
-                if not (left and is_environmental(error)):
+                broken = self._conn is None or self._conn.broken
+                again = isinstance(error, _AGAIN)
+                if broken or not again:
                     self.drop()
+                if not (left and (broken or again)):
                     raise
-                if self._conn is None or self._conn.broken:
-                    self.drop()
         raise AssertionError("the last try returns or raises")
+
+    def refund(self, seqs: Iterable[int]) -> None:
+        """Take back these counted attempts: they failed through no fault of the events (D9)."""
+        self._refunds += seqs
+        self.drop()
+        with suppress(psycopg.Error):  # kept until a later attempt, or until the process ends
+            self.settle()
+
+    def settle(self) -> None:
+        """Take back what could not be taken back before. Raises psycopg.Error."""
+        if self._refunds:
+            self.run(partial(queue.refund, seqs=self._refunds))
+            self._refunds = []
 
     def drop(self) -> None:
         """Close the connection, whatever state it is in."""

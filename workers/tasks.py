@@ -7,11 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
-import psycopg
-
 from store import partitions as partition_store
 from store import queue
-from store.database import is_environmental
+from store.database import is_environmental, is_one_rows
 from workers.app import app
 from workers.apply import apply_queued
 from workers.hints import HINT_IDS, send
@@ -48,37 +46,39 @@ def apply(ids: Sequence[int], swept: bool = False) -> None:
 
 
 def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
-    """Apply a batch; when that fails, each event by itself, so that one holds back no other."""
-    if worker.refunds:
-        worker.run(partial(queue.refund, seqs=worker.refunds))
-        worker.refunds = []
-    if swept:
-        worker.run(partial(queue.count_attempts, seqs=ids))
+    """Apply a batch; when that fails, each event by itself, so that one holds back no other.
+
+    What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
+    """
+    worker.settle()
+    counted = worker.run(partial(queue.count_attempts, seqs=ids)) if swept else []
     try:
         done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
     except Exception as error:
-        if isinstance(error, psycopg.Error) and is_environmental(error):
-            worker.refunds += ids if swept else []
+        if is_environmental(error) and not is_one_rows(error):
+            worker.refund(counted)
             raise
         log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
-        worker.drop()
-        for seq in ids:
-            _alone(worker, seq, counted=swept)
+        _one_by_one(worker, ids, set(counted))
         return
     if done.locked:
         log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
 
 
-def _alone(worker: Runtime, seq: int, *, counted: bool) -> None:
-    try:
-        worker.run(partial(apply_queued, seqs=[seq], tools=worker.tools))
-    except Exception as error:
-        if isinstance(error, psycopg.Error) and is_environmental(error):
-            worker.refunds += [seq] if counted else []
-            raise
-        log.error("event %d could not be applied: %s", seq, describe(error))
-        worker.drop()
-        worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
+def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
+    for position, seq in enumerate(ids):
+        try:
+            worker.run(partial(apply_queued, seqs=[seq], tools=worker.tools))
+        except Exception as error:
+            log.error("event %d could not be applied: %s", seq, describe(error))
+            if not is_environmental(error):
+                worker.drop()
+                worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
+            elif is_one_rows(error):
+                worker.refund(counted & {seq})
+            else:
+                worker.refund(counted & set(ids[position:]))
+                raise
 
 
 @app.task(name="rxledger.sweep")

@@ -48,6 +48,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         return Reading(callback_type, reader.read(copy), unseen(callback_type, content))
     except Unreadable as error:
         error.callback_type = callback_type
+        # A renamed field matters most where it keeps us from reading.
+        error.unseen = unseen(callback_type, content)
         raise
 
 

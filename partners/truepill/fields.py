@@ -41,6 +41,8 @@ TEXT_LIMIT = 1000  # characters of one text that outlive the body
 
 # The times that datetime and PostgreSQL can both hold, in seconds: years 1 to 9999.
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
+#: Dates that a callback may carry as something to act on: the years 2015 to 2199.
+SOONEST, FURTHEST = 1_420_070_400, 7_258_118_399
 MILLISECONDS_FROM = 100_000_000_000  # in seconds this is the year 5138, in milliseconds 1973
 
 _plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
@@ -137,14 +139,19 @@ def amount(value: object) -> float | None:
 
 
 def date(value: object) -> int | None:
-    """A date or a date-time in ISO 8601 as seconds of Unix time, UTC where no zone is given; else None."""
+    """A date or a date-time in ISO 8601 as seconds of Unix time, UTC where no zone is given; else None.
+
+    None too for a date before 2015 or after 2199.
+    """
     if type(value) is not str or not _iso_date(value := value.strip()):
         return None
     try:
         found = datetime.fromisoformat(value)
     except ValueError:  # 2020-02-30
         return None
-    return int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+    seconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+    # A year such as 1 or 9999 stands for "none", and with its zone it leaves what a ledger can hold.
+    return seconds if SOONEST <= seconds <= FURTHEST else None
 
 
 def key_of(value: object) -> str:

@@ -348,6 +348,22 @@ def test_a_replay_withdraws_what_an_event_no_longer_states(
     assert history(ledger, "f1") == HISTORY
 
 
+def test_a_replay_of_one_copy_reads_the_facts_other_copies_too(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two copies of one success, first read as refused: whichever is replayed, both are read anew."""
+    bodies = [about("f1", {**LIFE[1], "note": note}) for note in ("a", "b")]
+    for chosen in (0, 1):
+        ledger.conn.execute("TRUNCATE events, bodies, facts, entities, outcomes")
+        seqs = ledger.admit(*bodies)
+        apply_queued(ledger.conn, seqs, ledger.tools)
+        ledger.conn.execute("UPDATE facts SET lines = '[]'")
+        ledger.conn.execute("UPDATE entities SET outcome = NULL")
+        replay(ledger.conn, [seqs[chosen]], ledger.tools, dry_run=False)
+        assert ledger.story("f1").stored.outcome == "partial"
+        assert ledger.story("f1").stored == ledger.story("f1").folded
+
+
 def test_a_replay_keeps_the_facts_of_events_whose_bodies_are_gone(ledger: Ledger) -> None:
     seqs = ledger.admit(*life("f1"))
     apply_queued(ledger.conn, seqs, ledger.tools)

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg
+import pytest
 
 from store import partitions
 from store.database import connect
@@ -112,3 +113,17 @@ def test_a_body_is_found_in_the_month_it_came_in(ledger: Ledger, clock: Clock) -
     clock.now += timedelta(days=40)
     next_month = ledger.admit(b"not JSON either")
     assert apply_queued(ledger.conn, this_month + next_month, ledger.tools).quarantined == 2
+
+
+def test_a_stray_body_keeps_only_its_own_month_from_being_made(ledger: Ledger) -> None:
+    row = ledger.conn.execute("SELECT date_trunc('month', now()) + interval '6 months 5 days'").fetchone()
+    assert row is not None
+    before = set(partitions.existing(ledger.conn))
+    admit_now(ledger.conn, [ledger.arrival(b"from a wrong clock", received_at=row[0])])
+    with pytest.raises(psycopg.errors.CheckViolation):
+        partitions.ensure(ledger.conn, months_ahead=8)
+    made = set(partitions.existing(ledger.conn)) - before
+    assert {f"bodies_{row[0]:%Y_%m}"} & made == set()
+    assert len(made) >= 3
+    for name in made:
+        ledger.conn.execute(f"DROP TABLE {name}")

@@ -1,12 +1,14 @@
 """Keyed hashes: how a copy is recognised and how what is sealed can still be found.
 
-Everything is HMAC-SHA256 under `RXLEDGER_LOOKUP_KEY`, cut to 128 bits. Fields are joined with their
-lengths in front, so that no two different lists of fields give one input.
+Everything is 128 bits under `RXLEDGER_LOOKUP_KEY`: events are named by HMAC-SHA256; values, of which an event
+may carry a dozen, by keyed BLAKE2b, which takes half the time. Fields are joined with their lengths in front,
+so that no two different lists of fields give one input.
 """
 
 from __future__ import annotations
 
 import hmac
+from hashlib import blake2b
 from struct import Struct
 
 __all__ = ["Lookup"]
@@ -20,6 +22,8 @@ class Lookup:
 
     def __init__(self, key: bytes) -> None:
         self._key = key
+        # BLAKE2b takes keys of up to 64 bytes; this one is made for it alone.
+        self._values = blake2b(key=hmac.digest(key, b"values", "sha256"), digest_size=_SIZE)
 
     def event_id(self, partner: str, via: str, url_id: str, body: bytes) -> bytes:
         """The 16 bytes that name one copy: of (partner, push | pull | snapshot, id in the URL, body).
@@ -35,7 +39,9 @@ class Lookup:
         """16 bytes that stand for a value of one domain (a patient token, a discriminator)."""
         prefix = domain.encode()
         text = value.encode("utf-8", "surrogatepass")
-        return hmac.digest(self._key, b"value%c" % len(prefix) + prefix + text, "sha256")[:_SIZE]
+        digest = self._values.copy()
+        digest.update(b"%c" % len(prefix) + prefix + text)
+        return digest.digest()
 
     def link(self, domain: str, value: str) -> bytes:
         """16 bytes under which entities whose bodies carry this name meet (`partners.reading.DOMAINS`)."""

@@ -188,8 +188,11 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
 
 
 def _postings(moved: Moved) -> Iterator[PostingRow]:
+    """Every name in the bodies; its own key only with the first of them, since every body carries it."""
     entity_id = moved.before.id
     for statement in moved.change.counted:
+        if statement.own is not None and not moved.known:
+            yield PostingRow(statement.own[0], entity_id, statement.own[1])
         for name, domain in statement.links:
             yield PostingRow(name, entity_id, domain)
 

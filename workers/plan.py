@@ -27,7 +27,7 @@ _WORST, _NOBODY = "derived", b"\xff" * 16
 class Statement(NamedTuple):
     """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
 
-    `links` are (keyed hash, domain) of the names in its body.
+    `links` are (keyed hash, domain) of the names in its body, `own` is that of the entity's own key.
     """
 
     seq: int
@@ -40,6 +40,7 @@ class Statement(NamedTuple):
     lines: str | None
     detail: bytes | None
     links: tuple[tuple[bytes, str], ...] = ()
+    own: tuple[bytes, str] | None = None
     aliases: tuple[str, ...] = ()
 
 

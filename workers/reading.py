@@ -21,6 +21,8 @@ from workers.trouble import describe
 __all__ = ["Tools", "Understood", "understand"]
 
 Hash = Callable[[str, str], bytes]
+#: The domains that entities' own keys belong to.
+_OWN = frozenset({"request", "consult", "prescription"})
 READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": callbacks.read}
 
 #: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
@@ -96,12 +98,15 @@ def _statement(
     fact, detail = stated.fact, stated.detail
     name = fact_id(fact)
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
-    links = []
+    links, own = [], None
     for link in stated.links:
         found = hashes.get(link)
         if found is None:
             found = hashes[link] = tools.lookup.link(*link)
-        links.append((found, link.domain))
+        if link.value == stated.key and link.domain in _OWN:
+            own = (found, link.domain)
+        else:
+            links.append((found, link.domain))
     return Statement(
         copy.seq,
         copy.id,
@@ -113,6 +118,7 @@ def _statement(
         _lines(fact),
         sealed,
         tuple(links),
+        own,
         stated.aliases,
     )
 

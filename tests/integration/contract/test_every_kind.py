@@ -132,17 +132,23 @@ def _told(step: Step) -> tuple[object, ...]:
     return (step.fact, step.verdict, step.before, step.after, step.gap)
 
 
-def test_a_body_of_two_hundred_medications_and_a_thousand_facts_of_one_consult_are_applied(
-    ledger: Ledger,
-) -> None:
+def test_a_body_of_two_hundred_medications_is_one_fact(ledger: Ledger) -> None:
     many = dict(OrderSuccess(timestamp=T0))
     many["details"] = {**many["details"], "medications": many["details"]["medications"] * 100}
-    consult = [
-        about("consult", "busy", dict(Consult(timestamp=T0 + n, status="review"))) for n in range(1000)
-    ]
-    assert ledger.apply(many, *reversed(consult)).applied == 1001
-    assert ledger.state(many["request_id"]) == "completed"
-    assert len(ledger.story("busy", "consult").steps) == 1000
+    assert ledger.apply(many).applied == 1
+    (step,) = ledger.story(many["request_id"]).steps
+    assert len(step.fact.lines) == 200
+
+
+def test_ten_thousand_facts_of_one_consult_in_reverse_are_one_history(ledger: Ledger) -> None:
+    """Every batch comes before all that is known, so each one folds the whole history anew."""
+    template = dict(Consult(status="review"))
+    for start in range(9_500, -1, -500):
+        batch = [{**template, "consult_id": "busy", "timestamp": T0 + start + n} for n in range(500)]
+        assert ledger.apply(*batch).applied == 500
+    story = ledger.story("busy", "consult")
+    assert story.stored == story.folded
+    assert [step.fact.occurred_at for step in story.steps] == list(range(T0, T0 + 10_000))
 
 
 def test_a_new_token_supersedes_the_old_one_from_one_callback(ledger: Ledger) -> None:

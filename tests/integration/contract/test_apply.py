@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ops import fill_life
 from partners.truepill import orders
 from store import queue
 from store.database import connect
@@ -110,6 +111,24 @@ def test_every_order_of_arrival_with_a_copy_gives_one_state_and_one_history(ledg
     for n in range(len(orders)):
         assert history(ledger, f"f{n}") == HISTORY
         assert ledger.story(f"f{n}").stored.outcome == "partial"
+
+
+def test_every_order_of_the_demos_callbacks_gives_one_state_and_one_history(ledger: Ledger) -> None:
+    """All 720 orders of the six callbacks, the one that is sent twice included, each on a fill of its own."""
+    orders = list(permutations(range(6)))
+    lives = [[callback.body for callback in fill_life.life(f"demo{n}", T0)] for n in range(len(orders))]
+    for turn in range(6):
+        ledger.apply(*[lives[n][order[turn]] for n, order in enumerate(orders)])
+    told = [
+        ("order:triage", "moved", "pending", "triage"),
+        ("order:success", "moved", "triage", "completed"),
+        ("shipment:pre_transit", "confirmed", "completed", "completed"),
+        ("shipment:transit", "moved", "completed", "in_transit"),
+        ("shipment:delivered", "moved", "in_transit", "delivered"),
+    ]
+    for n in range(len(orders)):
+        assert history(ledger, f"demo{n}") == told
+        assert ledger.story(f"demo{n}").stored.outcome == "partial"
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

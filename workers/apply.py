@@ -101,10 +101,11 @@ def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool
 
 def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     entities.lock_queued(conn, seqs)
-    selected, touched = seqs, entities.touched_by(conn, seqs)
+    selected = seqs
     # With every event of the entities that these touch: what a fact's other copies say must be at hand when
     # one is read differently, and how a selection is cut into batches must not matter.
-    seqs = sorted({*seqs, *entities.events_of(conn, touched.values())})
+    seqs = sorted({*seqs, *entities.events_of(conn, entities.touched_by(conn, seqs).values())})
+    touched = entities.touched_by(conn, seqs)
     taken = entities.take_bodies(conn, seqs)
     read = understand(taken, tools)
     readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}

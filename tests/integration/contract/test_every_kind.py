@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from partners.truepill import callbacks
 from statemachine import MACHINES, Fact, Step
 from statemachine.clocks import deadline
 from store.entities import Taken
@@ -34,7 +35,7 @@ from tests.factories import (
 )
 from tests.integration.contract.test_apply import LIFE, RETURN, T0
 from tests.ledger import Ledger
-from workers.apply import apply_queued
+from workers.apply import apply_queued, replay
 from workers.reading import Tools, understand
 
 #: One life a kind, told by the callbacks that the partner documents; the last two share a second.
@@ -184,3 +185,24 @@ def test_what_the_contract_does_not_say_is_counted_by_name_and_never_by_value(le
     ledger.apply(odd, {**odd, "request_id": "f9"}, {"callback_type": "WEATHER", "timestamp": T0})
     rows = ledger.conn.execute("SELECT what, callback_type, name, count FROM drift ORDER BY 1, 2").fetchall()
     assert rows == [("field", "ORDER", "surprise", 2), ("type", "WEATHER", "WEATHER", 1)]
+
+
+def test_a_replay_takes_back_what_an_event_it_reads_along_no_longer_states(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One callback speaks of two prescriptions; read anew because of the first, it drops the second."""
+    moved = dict(NotifyRx(timestamp=T0 + 60))
+    moved["details"] = {**moved["details"], "prescription_token": "old", "transfer_prescription_token": "new"}
+    plain = about("prescription", "old", dict(NotifyRx(timestamp=T0)))
+    (first,) = ledger.admit(plain)
+    apply_queued(ledger.conn, [first, *ledger.admit(moved)], ledger.tools)
+    assert ledger.story("new", "prescription").stored.state == "received"
+
+    def of_the_old_one_alone(body: bytes, hash: Any) -> Any:
+        reading = callbacks.read(body, hash)
+        return reading._replace(stated=tuple(s for s in reading.stated if s.key == "old"))
+
+    monkeypatch.setattr("workers.reading.READERS", {"truepill": of_the_old_one_alone})
+    replay(ledger.conn, [first], ledger.tools, dry_run=False)
+    assert ledger.story("old", "prescription").stored.state == "superseded"
+    assert ledger.story("new", "prescription").steps == []

@@ -33,7 +33,7 @@ WORKERS = {
     ),
 }
 STALLED = 120.0
-POLL_SECONDS = 0.003
+POLL_SECONDS = 0.01
 
 
 class Sizes(NamedTuple):

@@ -52,7 +52,7 @@ class Taken(NamedTuple):
 
 
 class EntityRow(NamedTuple):
-    """A locked entity with its folded state; times are Unix seconds."""
+    """A locked entity with its folded state; times are Unix seconds. `made` in this very transaction."""
 
     id: int
     kind: str
@@ -66,6 +66,7 @@ class EntityRow(NamedTuple):
     due: int | None = None
     deadline: int | None = None
     registered_at: int | None = None
+    made: bool = False
 
 
 class FactRow(NamedTuple):
@@ -144,14 +145,14 @@ def take_bodies(conn: Connection, seqs: Iterable[int]) -> list[Taken]:
 
 # An update that changes nothing locks the row and returns it as it is now, in the one statement that also
 # makes what is missing: a third less time than an INSERT and a SELECT FOR UPDATE. Rows are locked in the
-# order in which they are given.
+# order in which they are given. A row that is new here has no xmax; one that was locked so has ours.
 _CLAIM = """
 INSERT INTO entities (kind, key, state)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[])
 ON CONFLICT (kind, key) DO UPDATE SET state = entities.state
 RETURNING id, kind, key, state, extract(epoch FROM since)::bigint, moved_by, outcome, review,
           extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint,
-          extract(epoch FROM deadline)::bigint, extract(epoch FROM registered_at)::bigint
+          extract(epoch FROM deadline)::bigint, extract(epoch FROM registered_at)::bigint, xmax = 0
 """
 
 

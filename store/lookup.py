@@ -24,6 +24,9 @@ class Lookup:
         self._key = key
         # BLAKE2b takes keys of up to 64 bytes; this one is made for it alone.
         self._values = blake2b(key=hmac.digest(key, b"values", "sha256"), digest_size=_SIZE)
+        # With the domain's name already in: one body carries a dozen names, and this is half of a hash.
+        self._facts: dict[str, blake2b] = {}
+        self._links: dict[str, blake2b] = {}
 
     def event_id(self, partner: str, via: str, url_id: str, body: bytes) -> bytes:
         """The 16 bytes that name one copy: of (partner, push | pull | snapshot, id in the URL, body).
@@ -36,13 +39,27 @@ class Lookup:
         return hmac.digest(self._key, b"event" + lengths + b"".join(head) + body, "sha256")[:_SIZE]
 
     def hash(self, domain: str, value: str) -> bytes:
-        """16 bytes that stand for a value of one domain (a patient token, a discriminator)."""
-        prefix = domain.encode()
-        text = value.encode("utf-8", "surrogatepass")
-        digest = self._values.copy()
-        digest.update(b"%c" % len(prefix) + prefix + text)
-        return digest.digest()
+        """16 bytes that stand for a value of one domain (a discriminator). Domains are few and our own."""
+        begun = self._facts.get(domain)
+        if begun is None:
+            begun = self._facts[domain] = self._begin(domain)
+        return _ended(begun, value)
 
     def link(self, domain: str, value: str) -> bytes:
         """16 bytes under which entities whose bodies carry this name meet (`partners.reading.DOMAINS`)."""
-        return self.hash(f"link:{domain}", value)
+        begun = self._links.get(domain)
+        if begun is None:
+            begun = self._links[domain] = self._begin(f"link:{domain}")
+        return _ended(begun, value)
+
+    def _begin(self, domain: str) -> blake2b:
+        prefix = domain.encode()
+        digest = self._values.copy()
+        digest.update(b"%c" % len(prefix) + prefix)
+        return digest
+
+
+def _ended(begun: blake2b, value: str) -> bytes:
+    digest = begun.copy()
+    digest.update(value.encode("utf-8", "surrogatepass"))
+    return digest.digest()

@@ -22,6 +22,7 @@ __all__ = [
     "add_outcomes",
     "add_postings",
     "delete_facts",
+    "first_postings",
     "insert_facts",
     "update_entities",
     "update_facts",
@@ -230,6 +231,18 @@ def write_few(
     )
     parameters = (*_contents(facts), *identities, *told, *_posted(links), *_told(news), *_states(changed))
     conn.execute(_WRITE_FEW, parameters)
+
+
+_POSTING_HEAD = copying.row_head(3)
+
+
+def first_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:
+    """The names that the bodies of new entities carry, each once: nobody can have written them before."""
+    packed = [
+        _POSTING_HEAD + copying.uuid(name) + copying.number(entity_id) + copying.text(domain)
+        for name, entity_id, domain in rows
+    ]
+    copying.copy(conn, "postings", "hash, entity_id, domain", packed)
 
 
 def add_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:

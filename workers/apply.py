@@ -7,7 +7,7 @@ two batches which share busy entities still overlap in their unsealing, decoding
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -51,6 +51,8 @@ class Replayed(NamedTuple):
     quarantined: int
     pending: tuple[int, ...]
 
+
+_new = tuple.__new__
 
 #: Up to so many events the time goes into round trips, beyond into rows.
 FEW = 16
@@ -163,7 +165,7 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
     changes = [m.change for m in moved]
     inserted = [row for change in changes for row in change.inserted]
     changed = [change.entity for change in changes if change.changed]
-    links = sorted({posting for m in moved for posting in _postings(m)})
+    first, links = _postings(moved)
     news = [row for m in moved if (row := _news(m)) is not None]
     if updated := [row for change in changes for row in change.updated]:
         writes.update_facts(conn, updated)
@@ -174,12 +176,14 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
     ):
         writes.add_aliases(conn, aliases)
     if len(inserted) <= FEW and len(outcomes) <= FEW:
-        writes.write_few(conn, inserted, outcomes, links, news, changed)
+        writes.write_few(conn, inserted, outcomes, [*first, *links], news, changed)
         return
     if inserted:
         writes.insert_facts(conn, inserted)
     if outcomes:
         writes.add_outcomes(conn, outcomes)
+    if first:
+        writes.first_postings(conn, first)
     if links:
         writes.add_postings(conn, links)
     if news:
@@ -188,14 +192,21 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
         writes.update_entities(conn, changed)
 
 
-def _postings(moved: Moved) -> Iterator[PostingRow]:
-    """Every name in the bodies; its own key only with the first of them, since every body carries it."""
-    entity_id = moved.before.id
-    for statement in moved.change.counted:
-        if statement.own is not None and not moved.known:
-            yield PostingRow(statement.own[0], entity_id, statement.own[1])
-        for name, domain in statement.links:
-            yield PostingRow(name, entity_id, domain)
+def _postings(moved: Iterable[Moved]) -> tuple[list[PostingRow], list[PostingRow]]:
+    """Every name in the bodies, for entities made here and for those that may have it already; both sorted.
+
+    An entity's own key comes with the first of its bodies, since every body carries it.
+    """
+    first: set[PostingRow] = set()
+    others: set[PostingRow] = set()
+    for before, change, known in moved:
+        into = first if before.made else others
+        for statement in change.counted:
+            if statement.own is not None and not known:
+                into.add(PostingRow(statement.own[0], before.id, statement.own[1]))
+            for name, domain in statement.links:
+                into.add(_new(PostingRow, (name, before.id, domain)))
+    return sorted(first), sorted(others)
 
 
 def _news(moved: Moved) -> ChangeRow | None:

@@ -114,7 +114,8 @@ def plan(
     else:
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
     ends_at = deadline(machine, summary, entity.registered_at)
-    after = EntityRow(entity.id, entity.kind, entity.key, *summary, ends_at, entity.registered_at)
+    registered_at, made = entity.registered_at, entity.made
+    after = EntityRow(entity.id, entity.kind, entity.key, *summary, ends_at, registered_at, made)
     for name in withdrawn or ():
         if name in rows and rows[name].preferred == _NOBODY:
             # Who is left gave no other content, so what was kept of the fact stands under its name.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import orjson
 
@@ -95,7 +96,12 @@ def texts(fields: Json, names: Iterable[str]) -> dict[str, object]:
 
 def label(value: object) -> str:
     """A name as compared: upper case, with nothing between the words. "" for what is no text."""
-    return _separators("", value).upper() if isinstance(value, str) else ""
+    return _label(value) if isinstance(value, str) else ""
+
+
+@lru_cache(maxsize=512)  # of a handful of words, most of which come with every event
+def _label(value: str) -> str:
+    return _separators("", value).upper()
 
 
 def token(value: object) -> str | None:
@@ -143,7 +149,12 @@ def date(value: object) -> int | None:
 
     None too for a date before 2015 or after 2199.
     """
-    if type(value) is not str or not _iso_date(value := value.strip()):
+    return _date(value.strip()) if type(value) is str else None
+
+
+@lru_cache(maxsize=512)  # every scan of a parcel repeats its date
+def _date(value: str) -> int | None:
+    if not _iso_date(value):
         return None
     try:
         found = datetime.fromisoformat(value)

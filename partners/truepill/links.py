@@ -52,7 +52,7 @@ MAX_LINKS = 5000  # ten for each line of the longest list: more is refused befor
 
 _new = tuple.__new__
 _domain_of = FIELDS.get
-Found = dict[str, set[str]]
+Found = dict[tuple[str, str], None]  # (domain, value), each once
 
 
 def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
@@ -60,36 +60,33 @@ def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) ->
 
     Raises Unreadable bad_details for more than MAX_LINKS.
     """
-    found: Found = {OWN.get(kind, "request"): {key}}
-    for domain, value in others:
-        found.setdefault(domain, set()).add(value)
+    found: Found = {(OWN.get(kind, "request"), key): None}
+    found.update(dict.fromkeys(others))
     _walk(content, found, DEPTH)
-    links = [_new(Link, (domain, value)) for domain in sorted(found) for value in sorted(found[domain])]
-    if len(links) > MAX_LINKS:
+    if len(found) > MAX_LINKS:
         raise Unreadable("bad_details")
-    return tuple(links)
+    return tuple([_new(Link, link) for link in sorted(found)])
 
 
 def _walk(fields: Json, found: Found, depth: int) -> None:
     for field, value in fields.items():
         domain = _domain_of(field)
-        if domain is None:  # most fields, so it comes first
-            if type(value) is dict:
-                if depth:
-                    _walk(value, found, depth - 1)
-            elif type(value) is list:
-                _walk_list(None, value, found, depth)
-        elif domain in ANY_TEXT:
-            # Compared as a whole, however long: cut, it would join what is not the same.
-            if shown := value.strip() if type(value) is str else text(value):
-                found.setdefault(domain, set()).add(shown)
-        elif type(value) is dict:
-            if depth:
+        if type(value) is dict:
+            # Text of any kind is one name, whatever its shape.
+            if domain in ANY_TEXT:
+                _add_text(domain, value, found)
+            elif depth:
                 _walk(value, found, depth - 1)
         elif type(value) is list:
-            _walk_list(domain, value, found, depth)
-        elif plain := name(value):
-            found.setdefault(domain, set()).add(plain)
+            if domain in ANY_TEXT:
+                _add_text(domain, value, found)
+            else:
+                _walk_list(domain, value, found, depth)
+        elif domain is not None:
+            if domain in ANY_TEXT:
+                _add_text(domain, value, found)
+            elif plain := name(value):
+                found[domain, plain] = None
 
 
 def _walk_list(domain: str | None, values: list[object], found: Found, depth: int) -> None:
@@ -98,4 +95,10 @@ def _walk_list(domain: str | None, values: list[object], found: Found, depth: in
             if depth:
                 _walk(item, found, depth - 1)
         elif domain is not None and (plain := name(item)):
-            found.setdefault(domain, set()).add(plain)
+            found[domain, plain] = None
+
+
+def _add_text(domain: str, value: object, found: Found) -> None:
+    # Compared as a whole, however long: cut, it would join what is not the same.
+    if shown := value.strip() if type(value) is str else text(value):
+        found[domain, shown] = None

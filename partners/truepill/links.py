@@ -55,12 +55,12 @@ _domain_of = FIELDS.get
 Found = dict[str, set[str]]
 
 
-def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
-    """The links of an entity that a body tells, sorted and each once, its own key and `others` among them.
+def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
+    """The links of an entity that a body tells, sorted and each once, its own key (if given) and `others` too.
 
     Raises Unreadable bad_details for more than MAX_LINKS.
     """
-    found: Found = {OWN.get(kind, "request"): {key}}
+    found: Found = {} if key is None else {OWN.get(kind, "request"): {key}}
     for domain, value in others:
         found.setdefault(domain, set()).add(value)
     _walk(content, found, DEPTH)

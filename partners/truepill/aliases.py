@@ -23,7 +23,7 @@ DOMAIN_OF_ALIAS: Mapping[str, str] = {"transfer": "transfer", "direct_transfer":
 
 
 def aliases_of(kind: str, content: Json) -> set[str]:
-    """The other names that a body or an answer, or its details, give a request; those that look like names."""
+    """The other names of a request that a body or an answer, or its details, give: what looks like a name."""
     fields = ALIASES.get(kind)
     if fields is None:  # most kinds
         return set()

@@ -56,7 +56,7 @@ Found = dict[str, set[str]]
 
 
 def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
-    """The links of an entity that a body tells, sorted and each once, its own key (if given) and `others` too.
+    """The links of an entity that a body tells, sorted and each once, its own key and `others` among them.
 
     Raises Unreadable bad_details for more than MAX_LINKS.
     """

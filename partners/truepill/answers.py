@@ -13,9 +13,16 @@ __all__ = ["is_refusal", "names_of"]
 
 
 def names_of(
-    kind: str, key: str, answer: Json, metadata: str | None = None, aliases: Iterable[str] = ()
+    kind: str,
+    key: str,
+    answer: Json,
+    request: Json,
+    metadata: str | None = None,
+    aliases: Iterable[str] = (),
 ) -> tuple[tuple[Link, ...], tuple[str, ...]]:
-    """The links and the aliases of a request: those that its answer tells, and those given beside it.
+    """The links and the aliases of a request: those that it and its answer tell, and those given beside them.
+
+    Only a request says which earlier one it replaces or refers to (replacement_order, reference_order).
 
     The links hold its own key. Empty metadata are none. Raises Unreadable bad_details for too many names.
     """
@@ -23,7 +30,7 @@ def names_of(
     others = [Link(DOMAIN_OF_ALIAS[kind], alias) for alias in found if kind in DOMAIN_OF_ALIAS]
     if metadata and metadata.strip():
         others.append(Link("metadata", metadata.strip()))
-    return links_of(kind, key, answer, others), tuple(sorted(found))
+    return links_of(kind, key, {"answer": answer, "sent": request}, others), tuple(sorted(found))
 
 
 def is_refusal(answer: Json) -> bool:

@@ -25,6 +25,7 @@ FIELDS: Mapping[str, str] = {
     "patient_token_duplicates": "patient",
     "merged_patients": "patient",
     "order_token": "order",
+    "order_number": "order_number",
     "transfer_token": "transfer",
     "direct_transfer_token": "transfer",
     "direct_transfer_id": "transfer",

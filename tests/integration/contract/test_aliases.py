@@ -197,15 +197,19 @@ def test_doubtful_news_whose_body_is_gone_stays_where_it_was(ledger: Ledger) -> 
     assert state(ledger, "t1") == "completed"
 
 
-def test_the_sweeper_reads_doubtful_news_anew(
-    contract_url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("DATABASE_URL", contract_url)
-    monkeypatch.setenv("RXLEDGER_SEAL_KEYS", "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=")
-    monkeypatch.setenv("RXLEDGER_LOOKUP_KEY", "a look-up key of the tests")
+def test_the_sweeper_reads_doubtful_news_anew(contract_url: str, ledger: Ledger) -> None:
+    worker = Runtime(
+        Settings.load(
+            {
+                "DATABASE_URL": contract_url,
+                "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
+                "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+                "RXLEDGER_DATA": "/nonexistent",
+            }
+        )
+    )
     ledger.apply(contact("t1", "tok1"), done(None, "tok1"))
     ledger.apply(contact("t2", "tok1"))
-    worker = Runtime(Settings.load())
     try:
         reconsider(worker)
     finally:
@@ -357,6 +361,7 @@ ARRIVALS: dict[str, Callable[[str, str], tuple[str, Body]]] = {
         "push",
         {**contact(None, tok, after=30), "url_token": f"{tok}-x"},
     ),
+    "first is registered": lambda key, tok: ("track", {"request_id": f"{key}-1", "alias": tok}),
     "late by the other token": lambda key, tok: ("push", contact(None, f"{tok}-x", after=200)),
 }
 
@@ -372,11 +377,14 @@ def told(rows: list[FactRow]) -> list[tuple[object, ...]]:
 def in_memory(ledger: Ledger, copies: list[tuple[str, Body]], key: str) -> tuple[Any, list[Any], int]:
     """What one request comes to when everything is known at once, and how many copies are nobody's."""
     taken = []
+    claims: dict[str, set[str]] = {}
     for n, (via, body) in enumerate(copies):
+        if via == "track":
+            claims.setdefault(body["alias"], set()).add(body["request_id"])
+            continue
         one = ledger.arrival(body, via=via)
         taken.append(Taken(n, one.id, "truepill", via, one.received_at, one.sealed))
     read = understand(taken, ledger.tools)
-    claims: dict[str, set[str]] = {}
     for (_, claimant), stated in read.statements.items():
         for statement in stated:
             for alias in statement.aliases:
@@ -408,7 +416,11 @@ def test_state_is_a_function_of_what_came_and_never_of_when_a_name_was_learned(
     while left:
         size = data.draw(st.integers(1, len(left))) if data else 1
         batch, left = left[:size], left[size:]
-        seqs = [seq for via, body in batch for seq in ledger.admit(body, via=via)]
+        for via, body in batch:
+            if via == "track":
+                lookup, request, alias = ledger.tools.lookup, body["request_id"], body["alias"]
+                track(ledger.conn, lookup, "transfer", request, aliases=[alias], now=NOW)
+        seqs = [seq for via, body in batch if via != "track" for seq in ledger.admit(body, via=via)]
         apply_queued(ledger.conn, seqs, ledger.tools)
         if data and data.draw(st.booleans()):
             settle(ledger)

@@ -9,12 +9,15 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ops.details import Details, code_of, is_hashed, line_codes, line_details
+from ops.naming import own_key
 from ops.output import Refused
+from ops.pointers import unresolved
 from ops.tables import seconds
-from settings import SealKey
+from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
 from store import links, queries
 from store.entities import EntityRow, FactRow
+from store.lookup import Lookup
 from workers.plan import fact_of, summary_of
 
 __all__ = ["History", "crowd_notes", "history"]
@@ -27,18 +30,21 @@ class History(NamedTuple):
     notes: list[str]
 
 
-def history(url: str, keys: Sequence[SealKey], kind: str, key: str, *, details: bool = False) -> History:
-    """Read and fold one entity. Raises Refused when there is none."""
+def history(settings: Settings, kind: str, name: str, *, details: bool = False) -> History:
+    """Read and fold the entity whose key or other name this is. Raises Refused when there is none."""
     machine = MACHINES[kind]
-    with queries.snapshot(url) as conn:
+    sealed = Details(settings.seal_keys)
+    with queries.snapshot(str(settings.database_url)) as conn:
+        key = own_key(conn, kind, name)
         entity = queries.entity(conn, kind, key)
         if entity is None:
             raise Refused(f"there is no {kind} {key}")
         rows = queries.facts_of(conn, entity.id)
         linked = links.linked_to(conn, entity.id)
+        lookup = Lookup(settings.lookup_key or b"")
+        pointers = unresolved(conn, lookup, entity.id, rows, sealed) if settings.lookup_key else []
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
-    sealed = Details(keys)
     facts = [_fact(step, known[machine.order(step.fact)], sealed, details) for step in steps]
     lines = _lines(machine, steps, known, sealed, details)
     notes = [*sealed.problems, *crowd_notes(linked.crowded)]
@@ -47,7 +53,7 @@ def history(url: str, keys: Sequence[SealKey], kind: str, key: str, *, details: 
             f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
             f"rxledger replay --entity {kind} {key} puts it right"
         )
-    return History(_document(entity, summary, facts, lines, linked), notes)
+    return History(_document(entity, summary, facts, lines, linked, pointers), notes)
 
 
 def crowd_notes(domains: Sequence[str]) -> list[str]:
@@ -59,7 +65,12 @@ def crowd_notes(domains: Sequence[str]) -> list[str]:
 
 
 def _document(
-    entity: EntityRow, summary: Summary, facts: list[Any], lines: list[Any], linked: links.Near
+    entity: EntityRow,
+    summary: Summary,
+    facts: list[Any],
+    lines: list[Any],
+    linked: links.Near,
+    pointers: list[dict[str, Any]],
 ) -> dict[str, Any]:
     document = {
         "kind": entity.kind,
@@ -71,7 +82,7 @@ def _document(
         "deadline": None if entity.deadline is None else seconds(entity.deadline),
         "facts": facts,
         "lines": lines,
-        "links": [link._asdict() for link in linked.links],
+        "links": [*(link._asdict() for link in linked.links), *pointers],
     }
     return document | ({"links_left_off": linked.left_off} if linked.left_off else {})
 

@@ -47,6 +47,12 @@ REASONS: Mapping[str, Explained] = MappingProxyType(
             "look",
         ),
         "past_time": Explained("It is dated before 2015.", _ASK, "look"),
+        "unmatched": Explained(
+            "It names its request only by a token that no request goes by yet, or that several do.",
+            "It is applied by itself once a callback says whose the token is; to say so yourself, run "
+            "`rxledger track KIND KEY --alias TOKEN`.",
+            "look",
+        ),
         "no_reader": Explained("This version cannot read any callback of this partner.", _UPGRADE, "wait"),
         "broken_seal": Explained(
             "The stored body is not what was sealed.",

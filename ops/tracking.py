@@ -30,14 +30,16 @@ def track(
     metadata: str | None = None,
     aliases: Iterable[str] = (),
     answer: Mapping[str, object] | None = None,
+    request: Mapping[str, object] | None = None,
     now: datetime,
 ) -> Registered:
     """Register a request that the partner accepted; one transaction, which may stand in one of the caller's.
 
     `answer` is what the partner answered, decoded; the names in it lead to the entity, and the tokens that
-    name the request itself become its aliases. `now` is aware. Raises ValueError for an unknown kind, and for
-    a key or alias that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted; Unreadable for an answer
-    that holds thousands of names; psycopg.Error. None of their texts repeats what was given.
+    name the request itself become its aliases. `request` is what was sent, decoded: it alone says which order
+    it replaces or refers to. `now` is aware. Raises ValueError for an unknown kind, and for a key or alias
+    that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted; Unreadable when request and answer hold
+    thousands of names; psycopg.Error. None of their texts repeats what was given.
     """
     aliases = tuple(aliases)
     if kind not in MACHINES:
@@ -46,5 +48,5 @@ def track(
         raise ValueError("a key or alias wants 1 to 128 characters of [A-Za-z0-9_.-]")
     if answer is not None and is_refusal(answer):
         raise NotAccepted("by its answer the partner did not accept the request")
-    links, names = names_of(kind, key, answer or {}, metadata, aliases)
+    links, names = names_of(kind, key, answer or {}, request or {}, metadata, aliases)
     return register(conn, lookup, kind, key, links=links, aliases=names, now=now)

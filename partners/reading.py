@@ -58,11 +58,12 @@ class Stated(NamedTuple):
     """One fact about one entity. `detail` holds JSON-able texts worth showing later: the caller seals it.
 
     `links` are sorted and hold the entity's own key; `aliases` are other names of this very entity. A link
-    joins and never identifies: bodies share them across requests.
+    joins and never identifies: bodies share them across requests. `key` is None where the copy names the
+    entity by its aliases alone: then there is at least one, and which entity it is, is for the ledger to say.
     """
 
     kind: str
-    key: str
+    key: str | None
     fact: Fact
     detail: dict[str, object]
     links: tuple[Link, ...] = ()

@@ -14,7 +14,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-__all__ = ["CROWD", "Found", "Linked", "Meeting", "Near", "linked_to", "named", "near", "sharing"]
+__all__ = ["CROWD", "Found", "Linked", "Meeting", "Near", "carried", "linked_to", "named", "near", "sharing"]
 
 CROWD = 500
 
@@ -90,6 +90,20 @@ def sharing(conn: Connection, hashes: Iterable[bytes], cap: int) -> Meeting:
     found = [Found._make(row) for row in rows]
     total = conn.execute(text(_COUNT), {"hashes": names}).scalar_one()
     return Meeting(found, total - len(found), [])
+
+
+_CARRIED = """
+SELECT EXISTS (
+    SELECT FROM postings p WHERE p.hash = CAST(:hash AS uuid) AND p.entity_id <> :id
+    AND NOT EXISTS (SELECT FROM facts f WHERE f.entity_id = p.entity_id AND upper(f.code) = :code)
+)
+"""
+
+
+def carried(conn: Connection, name: bytes, entity_id: int, *, but_with: str) -> bool:
+    """Whether another entity carries this name; one that has a fact of the code `but_with` does not count."""
+    values = {"hash": UUID(bytes=name), "id": entity_id, "code": but_with}
+    return bool(conn.execute(text(_CARRIED), values).scalar_one())
 
 
 # One look into the index for each name, which reads no more rows than it takes to see that it is crowded.

@@ -9,7 +9,9 @@ from typing import Any, NamedTuple
 import psycopg
 
 from statemachine import MACHINES, Summary, deadline
+from store import aliases as alias_store
 from store import entities, writes
+from store.aliases import Claim
 from store.lookup import Lookup
 
 __all__ = ["Registered", "register"]
@@ -55,6 +57,8 @@ def register(
     """
     machine = MACHINES[kind]
     with conn.transaction():
+        if names := [Claim(kind, alias, key) for alias in set(aliases) - {key}]:
+            alias_store.add(conn, names)  # what waited for it is due at once: the sweeper sends the hint
         (row,) = entities.claim_entities(conn, [(kind, key, machine.initial)])
         known = row.last_at is not None or row.registered_at is not None
         at = int(now.timestamp())
@@ -65,8 +69,6 @@ def register(
             conn.execute(_REGISTER, (start, due, row.id))
         if postings := sorted({(lookup.link(*link), row.id, link[0]) for link in links}):
             writes.add_postings(conn, [writes.PostingRow._make(posting) for posting in postings])
-        if names := sorted({(kind, alias, key) for alias in aliases if alias != key}):
-            writes.add_aliases(conn, names)
         if not known:
             writes.add_changes(conn, [writes.ChangeRow(row.id, None, row.state, None, None, None)])
     return Registered(kind, key, row.state, row.registered_at is None, known, due)

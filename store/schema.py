@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    Boolean,
     Column,
     DateTime,
     Identity,
@@ -28,6 +29,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 
 __all__ = [
+    "alias_names",
+    "alias_news",
     "aliases",
     "audit",
     "bodies",
@@ -194,6 +197,32 @@ aliases = Table(
     Column("alias", Key, nullable=False),
     Column("key", Key, nullable=False),
     PrimaryKeyConstraint("kind", "alias", "key"),
+)
+
+#: One row for each alias that was learned or asked for, written by both sides: it is their lock. `asked` says
+#: that there is news under it.
+alias_names = Table(
+    "alias_names",
+    metadata,
+    Column("kind", Key, nullable=False),
+    Column("alias", Key, nullable=False),
+    Column("asked", Boolean, nullable=False),
+    PrimaryKeyConstraint("kind", "alias"),
+)
+
+#: The events that name an entity by aliases alone, a row for each name, and the key that they were taken for;
+#: none while the event waits as `unmatched`. `stale`: a name was claimed since, so it is to be read anew.
+alias_news = Table(
+    "alias_news",
+    metadata,
+    Column("seq", BigInteger, nullable=False),
+    Column("kind", Key, nullable=False),
+    Column("alias", Key, nullable=False),
+    Column("key", Key),
+    Column("stale", Boolean, nullable=False, server_default=text("false")),
+    PrimaryKeyConstraint("kind", "alias", "seq"),
+    Index(None, "seq"),
+    Index("alias_news_stale_idx", "seq", postgresql_where=text("stale")),
 )
 
 

@@ -17,7 +17,6 @@ from store.entities import EntityRow, FactRow, OutcomeRow
 __all__ = [
     "ChangeRow",
     "PostingRow",
-    "add_aliases",
     "add_changes",
     "add_outcomes",
     "add_postings",
@@ -288,14 +287,4 @@ def _told(rows: Sequence[ChangeRow]) -> tuple[str, ...]:
         arrays.texts([r.outcome for r in rows]),
         arrays.texts([r.review for r in rows]),
         arrays.numbers([r.since for r in rows]),
-    )
-
-
-def add_aliases(conn: Connection, rows: Sequence[tuple[str, str, str]]) -> None:
-    """Other names of entities, as (kind, alias, key), sorted."""
-    kinds, names, keys = zip(*rows, strict=True)
-    conn.execute(
-        "INSERT INTO aliases (kind, alias, key) SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) "
-        "ON CONFLICT DO NOTHING",
-        (arrays.texts(kinds), arrays.texts(names), arrays.texts(keys)),
     )

@@ -1,8 +1,9 @@
 """Apply: a batch of inbox ids becomes facts and states, in one transaction and a fixed number of statements.
 
-Order of locks: queue rows (what another worker holds is skipped, not waited for), then entities by
-(kind, key). Everything that can be done without a lock on an entity is done before one is taken, so that
-two batches which share busy entities still overlap in their unsealing, decoding and sealing.
+Order of locks: queue rows (what another worker holds is skipped, not waited for), then names that are new or
+asked for (`store.aliases`), then entities by (kind, key). Everything that can be done without a lock on an
+entity is done before one is taken, so that two batches which share busy entities still overlap in their
+unsealing, decoding and sealing.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from statemachine import MACHINES
 from store import drift, entities, writes
 from store.entities import EntityRow, FactRow, OutcomeRow, Taken
 from store.writes import ChangeRow, PostingRow
+from workers.naming import name_all
 from workers.plan import Change, Statement, needs_facts, plan
 from workers.reading import Tools, understand
 
@@ -29,11 +31,15 @@ Withdrawn = Mapping[int, Mapping[bytes, set[bytes]]]
 
 
 class Applied(NamedTuple):
-    """What one batch came to. `locked` are events whose seal key is not in the ring yet."""
+    """What one batch came to. `locked` are events whose seal key is not in the ring yet.
+
+    `woken` are others, queued again because a name that they waited for is known now.
+    """
 
     applied: int
     quarantined: int
     locked: tuple[int, ...]
+    woken: tuple[int, ...] = ()
 
 
 class Moved(NamedTuple):
@@ -72,16 +78,19 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
         if not taken:
             return Applied(0, 0, ())
         read = understand(taken, tools)
-        if read.statements:
-            _state(conn, read.statements)
-        if read.held:
-            entities.quarantine(conn, read.held)
+        named = name_all(conn, read)
+        if named.statements:
+            _state(conn, named.statements)
+        held = [*read.held, *named.held]
+        if held:
+            entities.quarantine(conn, held)
         if read.locked:
             entities.give_back(conn, read.locked)
         # Last, since all workers share these rows.
         for partner, counts in sorted(read.drifted.items()):
             drift.note(conn, partner, counts, tools.clock())
-    return Applied(len(taken) - len(read.held) - len(read.locked), len(read.held), tuple(read.locked))
+    applied = len(taken) - len(held) - len(read.locked)
+    return Applied(applied, len(held), tuple(read.locked), tuple(named.woken))
 
 
 def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool) -> Replayed:
@@ -111,14 +120,16 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     taken = entities.take_bodies(conn, seqs)
     read = understand(taken, tools)
     readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}
+    named = name_all(conn, read, anew=readable)
     past = entities.drop_outcomes(conn, readable)
-    moved = _state(conn, read.statements, _withdrawn(past, readable), anew=touched)
+    moved = _state(conn, named.statements, _withdrawn(past, readable), anew=touched)
     entities.unquarantine(conn, readable)
-    if read.held:
-        entities.quarantine(conn, read.held)
+    held = [*read.held, *named.held]
+    if held:
+        entities.quarantine(conn, held)
     entities.delete_queued(conn, readable)
     unread = [seq for seq in selected if seq not in readable]
-    return Replayed(moved, len(read.held), tuple(entities.still_waiting(conn, unread)))
+    return Replayed(moved, len(held), tuple(entities.still_waiting(conn, unread)))
 
 
 def _withdrawn(past: Iterable[OutcomeRow], copies: Mapping[int, Taken]) -> Withdrawn:
@@ -171,10 +182,6 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
         writes.update_facts(conn, updated)
     if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
         writes.delete_facts(conn, deleted)
-    if aliases := sorted(
-        {(c.entity.kind, alias, c.entity.key) for c in changes for s in c.counted for alias in s.aliases}
-    ):
-        writes.add_aliases(conn, aliases)
     if len(inserted) <= FEW and len(outcomes) <= FEW:
         writes.write_few(conn, inserted, outcomes, [*first, *links], news, changed)
         return

@@ -18,7 +18,7 @@ from store.sealing import BrokenSeal, Sealer, UnknownSealKey
 from workers.plan import Statement, fact_id
 from workers.trouble import describe
 
-__all__ = ["Tools", "Understood", "understand"]
+__all__ = ["Nameless", "Tools", "Understood", "understand"]
 
 Hash = Callable[[str, str], bytes]
 #: The domains that entities' own keys belong to.
@@ -39,13 +39,22 @@ class Tools(NamedTuple):
     clock: Callable[[], datetime]
 
 
+class Nameless(NamedTuple):
+    """A statement about an entity that only its `aliases` name, of which there is at least one."""
+
+    kind: str
+    statement: Statement
+
+
 class Understood(NamedTuple):
-    """A batch, read: statements by (kind, key), what is quarantined, and what cannot be unsealed yet.
+    """A batch, read: statements by (kind, key), those about entities that their key does not name, what is
+    quarantined, and what cannot be unsealed yet.
 
     `drifted` counts, by partner, what its contract does not say.
     """
 
     statements: dict[tuple[str, str], list[Statement]]
+    nameless: list[Nameless]
     held: list[Held]
     locked: list[int]
     drifted: dict[str, Counter[tuple[str, str, str]]]
@@ -54,6 +63,7 @@ class Understood(NamedTuple):
 def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     """Unseal, decode and judge each copy by itself: whatever is wrong with one stays with that one."""
     statements: dict[tuple[str, str], list[Statement]] = {}
+    nameless: list[Nameless] = []
     held: list[Held] = []
     locked: list[int] = []
     drifted: dict[str, Counter[tuple[str, str, str]]] = {}
@@ -78,7 +88,10 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 continue
             for stated in reading.stated:
                 statement = _statement(copy, reading.callback_type, stated, hashes, tools)
-                statements.setdefault((stated.kind, stated.key), []).append(statement)
+                if stated.key is None:
+                    nameless.append(Nameless(stated.kind, statement))
+                else:
+                    statements.setdefault((stated.kind, stated.key), []).append(statement)
         except Unreadable as error:
             drifted.setdefault(copy.partner, Counter()).update(error.unseen)
             held.append(Held(copy.seq, error.reason, None, error.callback_type, None))
@@ -89,7 +102,8 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
         except Exception as error:
             # Ours, and certain to come again with this body: kept, with the place to look at.
             held.append(Held(copy.seq, "defect", describe(error), None, None))
-    return Understood(statements, held, locked, {name: found for name, found in drifted.items() if found})
+    found = {partner: counts for partner, counts in drifted.items() if counts}
+    return Understood(statements, nameless, held, locked, found)
 
 
 def _statement(

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
+from store import aliases, queue
 from store import partitions as partition_store
-from store import queue
 from store.database import is_environmental, is_one_rows
 from workers.app import app
-from workers.apply import apply_queued
+from workers.apply import apply_queued, replay
 from workers.hints import HINT_IDS, send
 from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
@@ -22,6 +22,8 @@ log = logging.getLogger("rxledger.worker")
 
 #: How many overdue events one sweep hints: 40 hints, and the next sweep is five seconds away.
 SWEEP_LIMIT = 20_000
+#: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
+DOUBTFUL_LIMIT = 100
 
 
 @contextmanager
@@ -61,6 +63,9 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
         log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
         _one_by_one(worker, ids, set(counted))
         return
+    if done.woken:
+        # Due at once, so the sweeper finds them when this hint is lost.
+        send_all(done.woken, swept=False)
     if done.locked:
         log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
 
@@ -83,7 +88,7 @@ def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
 
 @app.task(name="rxledger.sweep")
 def sweep() -> None:
-    """Hint what is overdue, bury what is poison, queue again what was only early."""
+    """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful."""
     with told():
         worker = runtime()
         buried = worker.run(queue.bury)
@@ -96,6 +101,21 @@ def sweep() -> None:
         for d in due:
             if d.alone:
                 send([d.seq], swept=True)
+        reconsider(worker)
+
+
+def reconsider(worker: Runtime) -> None:
+    """Read anew the events that were taken for an entity whose name another has claimed since (D13).
+
+    One by one, so that one holds back no other; what fails is tried again by the next sweep.
+    """
+    for seq in worker.run(partial(aliases.stale_news, limit=DOUBTFUL_LIMIT)):
+        try:
+            worker.run(partial(replay, seqs=[seq], tools=worker.tools, dry_run=False))
+        except Exception as error:
+            if is_environmental(error) and not is_one_rows(error):
+                raise
+            log.error("event %d could not be read anew: %s", seq, describe(error))
 
 
 def send_all(seqs: Sequence[int], *, swept: bool) -> None:

@@ -47,7 +47,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
         line = f"  {callback.title:<21} event {event_id[:8]}… {seen:<12} {callback.remark}"
         console.print(line, soft_wrap=True, markup=False)
     _wait(str(settings.database_url), list(ids))
-    found = history(str(settings.database_url), settings.seal_keys, KIND, key)
+    found = history(settings, KIND, key)
     if as_json:
         write_json(found.document)
         return

@@ -65,9 +65,15 @@ def listing(
 
 
 def _list(settings: Settings, wanted: EventFilter, limit: int, as_json: bool) -> None:
+    from dataclasses import replace
+
+    from ops.naming import own_key
     from store import event_queries, queries
 
     with notes.status("reading events"), queries.snapshot(str(settings.database_url)) as conn:
+        if wanted.entity is not None:
+            kind, key = wanted.entity
+            wanted = replace(wanted, entity=(kind, own_key(conn, kind, key)))
         found = event_queries.list_events(conn, wanted, limit)
     if as_json:
         write_json({"events": [_document(event) for event in found]})

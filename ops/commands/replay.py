@@ -64,9 +64,11 @@ def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
 
 
 def _by_entity(url: str, kind: str, key: str) -> tuple[list[int], str]:
+    from ops.naming import own_key
     from store import event_queries, queries
 
     with queries.snapshot(url) as conn:
+        key = own_key(conn, kind, key)
         found = queries.entity(conn, kind, key)
         if found is None:
             raise Refused(f"there is no {kind} {key}")

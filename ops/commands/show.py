@@ -12,7 +12,9 @@ from ops.output import DataOption, JsonOption, load, screen, write_json
 __all__ = ["print_history", "register"]
 
 KindArgument = Annotated[str, typer.Argument(help="The kind, such as fill_request.", metavar="KIND")]
-KeyArgument = Annotated[str, typer.Argument(help="Its key, such as the request_id.", metavar="KEY")]
+KeyArgument = Annotated[
+    str, typer.Argument(help="Its key, such as the request_id, or another name of it.", metavar="KEY")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -47,10 +49,11 @@ def show(
     from ops.tables import note
     from store import audit
 
-    url = str(settings.database_url)
-    found = history(url, settings.seal_keys, kind, key, details=details)
+    found = history(settings, kind, key, details=details)
     if details:
-        audit.record(url, person(), "show --details", f"{kind} {key}")
+        audit.record(
+            str(settings.database_url), person(), "show --details", f"{kind} {found.document['key']}"
+        )
     for text in found.notes:
         note(text)
     if as_json:
@@ -102,11 +105,11 @@ def _print_links(document: dict[str, Any]) -> None:
     """A line for each linked entity, with all that it is linked by."""
     from ops.tables import note, print_table
 
-    domains: dict[tuple[str, str], list[str]] = {}
+    domains: dict[tuple[str | None, str], list[str]] = {}
     for link in document["links"]:
         domains.setdefault((link["kind"], link["key"]), []).append(link["by"])
     if domains:
-        rows = [(kind, key, by) for (kind, key), by in domains.items()]
+        rows = [(kind or "(not known here)", key, by) for (kind, key), by in domains.items()]
         print_table(("linked to", "key", "by"), rows, fold=("key", "by"))
     if left_off := document.get("links_left_off"):
         note(f"{left_off} more links are not shown")

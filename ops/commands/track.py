@@ -12,7 +12,7 @@ from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
 
 __all__ = ["register"]
 
-ANSWER_LIMIT = 1 << 20  # bytes, as for a callback
+FILE_LIMIT = 1 << 20  # bytes, as for a callback
 
 
 def register(app: typer.Typer) -> None:
@@ -29,6 +29,10 @@ def track(
     answer: Annotated[
         Path | None, typer.Option(metavar="FILE", help="The partner's answer, as JSON: its tokens are kept.")
     ] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="The request as you sent it, as JSON: what it replaces is kept."),
+    ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -42,15 +46,21 @@ def track(
     settings = load(data).require("database", "sealing")
     from datetime import UTC, datetime
 
+    from ops.naming import own_key
     from ops.tables import seconds
     from ops.tracking import NotAccepted
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
+    from store import queries
     from store.database import connect
     from store.lookup import Lookup
 
-    content = _read(answer) if answer is not None else None
-    with connect(str(settings.database_url), "ops") as conn:
+    content = _read("answer", answer) if answer is not None else None
+    sent = _read("request", request) if request is not None else None
+    url = str(settings.database_url)
+    with queries.snapshot(url) as reading:
+        key = own_key(reading, kind, key)
+    with connect(url, "ops") as conn:
         try:
             done = register_request(
                 conn,
@@ -60,12 +70,13 @@ def track(
                 metadata=metadata,
                 aliases=alias or (),
                 answer=content,
+                request=sent,
                 now=datetime.now(UTC),
             )
         except NotAccepted as error:
             raise Refused(str(error)) from None
         except Unreadable:
-            raise Refused("the answer holds more names than one request can have") from None
+            raise Refused("what was given holds more names than one request can have") from None
     document = {**done._asdict(), "deadline": None if done.deadline is None else seconds(done.deadline)}
     if as_json:
         write_json(document)
@@ -73,23 +84,23 @@ def track(
         _print(document)
 
 
-def _read(file: Path) -> dict[str, Any]:
-    """The answer. Raises Refused, whose text holds nothing of it."""
+def _read(what: str, file: Path) -> dict[str, Any]:
+    """The request or the answer. Raises Refused, whose text holds nothing of it."""
     import orjson
 
     try:
         with file.open("rb") as stream:
-            raw = stream.read(ANSWER_LIMIT + 1)
+            raw = stream.read(FILE_LIMIT + 1)
     except OSError as error:
-        raise Refused(f"the answer cannot be read: {error.strerror}") from None
-    if len(raw) > ANSWER_LIMIT:
-        raise Refused("the answer is larger than 1 MiB")
+        raise Refused(f"the {what} cannot be read: {error.strerror}") from None
+    if len(raw) > FILE_LIMIT:
+        raise Refused(f"the {what} is larger than 1 MiB")
     try:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError:
-        raise Refused("the answer is not JSON") from None
+        raise Refused(f"the {what} is not JSON") from None
     if not isinstance(found, dict):
-        raise Refused("the answer is not a JSON object")
+        raise Refused(f"the {what} is not a JSON object")
     return found
 
 

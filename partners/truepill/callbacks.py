@@ -13,6 +13,7 @@ import orjson
 
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
+from partners.truepill.aliases import aliases_of
 from partners.truepill.drift import unseen
 from partners.truepill.fields import EMPTY, Hash, Json, key_of, label, when
 from partners.truepill.stating import Copy, details_of
@@ -43,8 +44,10 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         raise Unreadable("no_machine", callback_type)
     try:
         details = details_of(content)
-        key = key_of(reader.key(content, details or EMPTY, url_id))
-        copy = Copy(content, details, key, when(content.get("timestamp")), hash)
+        key = reader.key(content, details or EMPTY, url_id)
+        # Without a key any other name of the request will do, where its kind has such names.
+        known = None if key is None and aliases_of(reader.kind, content) else key_of(key)
+        copy = Copy(content, details, known, when(content.get("timestamp")), hash)
         return Reading(callback_type, reader.read(copy), unseen(callback_type, content))
     except Unreadable as error:
         error.callback_type = callback_type
@@ -86,26 +89,27 @@ def _first(*names: object) -> object:
 
 
 class _Reader(NamedTuple):
-    """Where the key of a type stands, and what a copy of it states."""
+    """What a type is about, where the key of that stands, and what a copy of it states."""
 
+    kind: str
     key: Callable[[Json, Json, str | None], object]
     read: Callable[[Copy], tuple[Stated, ...]]
 
 
 _READERS = {
-    "ORDER": _Reader(_request, orders.order),
-    "SHIPMENT": _Reader(_request, orders.shipment),
-    "ORDER_CLAIM": _Reader(_request, claims.order_claim),
-    "TRANSFER": _Reader(_request, transfers.transfer),
-    "TRANSFER_CONTACT": _Reader(_request, transfers.transfer_contact),
-    "DIRECT_TRANSFER": _Reader(_request, transfers.direct_transfer),
-    "DIRECT_TRANSFER_V2": _Reader(_request, transfers.direct_transfer),
-    "COPAY": _Reader(_request, copays.copay),
-    "PRIOR_AUTH": _Reader(_request, copays.prior_auth),
-    "COVERAGE": _Reader(_coverage, coverages.coverage),
-    "CONSULT": _Reader(_consult, consults.consult),
-    "FILE": _Reader(_consult, consults.file),
-    "NOTIFY_RX": _Reader(_prescription, prescriptions.notify_rx),
+    "ORDER": _Reader("fill_request", _request, orders.order),
+    "SHIPMENT": _Reader("fill_request", _request, orders.shipment),
+    "ORDER_CLAIM": _Reader("fill_request", _request, claims.order_claim),
+    "TRANSFER": _Reader("transfer", _request, transfers.transfer),
+    "TRANSFER_CONTACT": _Reader("transfer", _request, transfers.transfer_contact),
+    "DIRECT_TRANSFER": _Reader("direct_transfer", _request, transfers.direct_transfer),
+    "DIRECT_TRANSFER_V2": _Reader("direct_transfer", _request, transfers.direct_transfer),
+    "COPAY": _Reader("copay", _request, copays.copay),
+    "PRIOR_AUTH": _Reader("prior_auth", _request, copays.prior_auth),
+    "COVERAGE": _Reader("coverage", _coverage, coverages.coverage),
+    "CONSULT": _Reader("consult", _consult, consults.consult),
+    "FILE": _Reader("consult", _consult, consults.file),
+    "NOTIFY_RX": _Reader("prescription", _prescription, prescriptions.notify_rx),
 }
 
 # Known from the partner's live contract alone, where they can be pulled; no machine is about them.

@@ -79,7 +79,6 @@ def copay(copy: Copy) -> tuple[Stated, ...]:
             told=[lines.told] if lines.told else None,
             lines=lines,
             due=due,
-            aliases=(known.get("copay_token"), known.get("copay_request_token")),
             detail=detail,
         ),
     )

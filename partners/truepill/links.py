@@ -25,6 +25,7 @@ FIELDS: Mapping[str, str] = {
     "patient_token_duplicates": "patient",
     "merged_patients": "patient",
     "order_token": "order",
+    "order_number": "order_number",
     "transfer_token": "transfer",
     "direct_transfer_token": "transfer",
     "direct_transfer_id": "transfer",
@@ -55,12 +56,12 @@ _domain_of = FIELDS.get
 Found = dict[tuple[str, str], None]  # (domain, value), each once
 
 
-def links_of(kind: str, key: str, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
+def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
     """The links of an entity that a body tells, sorted and each once, its own key and `others` among them.
 
     Raises Unreadable bad_details for more than MAX_LINKS.
     """
-    found: Found = {(OWN.get(kind, "request"), key): None}
+    found: Found = {} if key is None else {(OWN.get(kind, "request"), key): None}
     found.update(dict.fromkeys(others))
     _walk(content, found, DEPTH)
     if len(found) > MAX_LINKS:

@@ -9,7 +9,7 @@ from partners.truepill.fields import EMPTY, Hash, Json, date, first_text, label,
 from partners.truepill.lines import REASONS, Lines, entries, gathered, is_refused, made
 from partners.truepill.stating import Copy, deciding_code, named_status, stated
 
-__all__ = ["SHOWN", "TOKENS", "order", "shipment"]
+__all__ = ["DUPLICATE", "SHOWN", "TOKENS", "duplicate_of", "order", "shipment"]
 
 FILL = "fill_request"
 
@@ -62,6 +62,8 @@ SHOWN = (
 SIGNS_OF_A_FILL = ("dispensed_medication_name", "dispensed_ndc")
 SIGNS_OF_A_PARCEL = ("tracking_number", "tracking_url")
 _triage_code = re.compile(r"T[0-9]{1,4}").fullmatch
+_labelled = re.compile(r"(?:order\b)?\s*(?:number\b|no\b\.?)?\s*[:#]?\s*(\S{1,128})", re.IGNORECASE).fullmatch
+_has_digit = re.compile(r"[0-9]").search
 
 
 def order(copy: Copy) -> tuple[Stated, ...]:
@@ -82,7 +84,7 @@ def order(copy: Copy) -> tuple[Stated, ...]:
         signal, line_status = ERRORS.get(named, REJECTED)
         if named in DATED_ERRORS:
             due = date(detail.get("message"))
-        if named == DUPLICATE and (number := name(detail.get("message"))):
+        if named == DUPLICATE and (number := duplicate_of(detail.get("message"))):
             links = (Link("order_number", number),)
     lines = order_lines(known, line_status, copy.hash)
     told = [lines.told, extra] if lines.told or extra else None
@@ -113,6 +115,15 @@ def shipment(copy: Copy) -> tuple[Stated, ...]:
             detail=detail,
         ),
     )
+
+
+def duplicate_of(message: object) -> str | None:
+    """The order number in the message of a duplicate ("Table of Error Codes"), alone or with its label.
+
+    None for a message that says anything else.
+    """
+    found = _labelled(message.strip()) if type(message) is str else None
+    return name(found[1]) if found and _has_digit(found[1]) else None
 
 
 def _estimate(details: Json, at: int) -> int | None:

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import orjson
 
 from partners.reading import Link, Stated, Unreadable
-from partners.truepill.fields import EMPTY, Hash, Json, clear_code, name, text
+from partners.truepill.aliases import aliases_of
+from partners.truepill.fields import EMPTY, Hash, Json, clear_code, text
 from partners.truepill.lines import NO_LINES, Lines
 from partners.truepill.links import links_of
 from statemachine.kernel import Fact
@@ -17,11 +18,14 @@ __all__ = ["Copy", "deciding_code", "details_of", "named_status", "stated"]
 
 
 class Copy(NamedTuple):
-    """One copy of a callback. `details` are empty where it has none, None where they are no object."""
+    """One copy of a callback. `details` are empty where it has none, None where they are no object.
+
+    `key` is None in a copy that names its request by other names alone.
+    """
 
     content: Json
     details: Json | None
-    key: str
+    key: str | None
     at: int
     hash: Hash
 
@@ -65,12 +69,11 @@ def stated(
     lines: Lines = NO_LINES,
     due: int | None = None,
     links: Iterable[Link] = (),
-    aliases: Iterable[object] = (),
 ) -> Stated:
-    """One fact about the entity that the copy's key names.
+    """One fact about the entity that the copy names by its key, or by other names alone.
 
     `told` is what discriminates it from another fact of the same second, signal and code, if anything does.
-    `links` are those that no field's name gives away. Of `aliases` those count that look like names.
+    `links` are those that no field's name gives away.
     """
     shown = clear_code(code, copy.hash) if code else None
     if shown != code:
@@ -79,7 +82,7 @@ def stated(
         detail["lines"] = lines.detail
     discriminator = copy.hash("fact", orjson.dumps(told).decode()) if told is not None else b""
     fact = Fact(copy.at, signal, shown, discriminator, lines.lines, due)
-    names = {found for alias in aliases if (found := name(alias)) and found != copy.key}
+    names = aliases_of(kind, copy.content) - {copy.key}
     return Stated(
         kind, copy.key, fact, detail, links_of(kind, copy.key, copy.content, links), tuple(sorted(names))
     )

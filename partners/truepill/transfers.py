@@ -43,7 +43,6 @@ def transfer(copy: Copy) -> tuple[Stated, ...]:
             code=code,
             told=[lines.told] if lines.told else None,
             lines=lines,
-            aliases=(known.get("transfer_token"),),
             detail=texts(known, TEXTS),
         ),
     )
@@ -66,7 +65,6 @@ def transfer_contact(copy: Copy) -> tuple[Stated, ...]:
             f"contact:{status}",
             code=text(known.get("error_code") or known.get("code")) if status == "error" else None,
             told=told if any(told) else None,
-            aliases=(known.get("transfer_token"),),
             detail=detail,
         ),
     )
@@ -85,7 +83,6 @@ def direct_transfer(copy: Copy) -> tuple[Stated, ...]:
             code=text(known.get("error_code") or known.get("code")) if status == "error" else None,
             told=[lines.told] if lines.told else None,
             lines=lines,
-            aliases=(known.get("direct_transfer_token"), known.get("direct_transfer_id")),
             detail=texts(known, TEXTS),
         ),
     )

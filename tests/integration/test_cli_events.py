@@ -232,6 +232,15 @@ def test_an_empty_quarantine_says_so(cli: Cli) -> None:
 
 
 def test_every_reason_that_reading_or_applying_gives_is_explained() -> None:
-    ours = {"no_reader", "future_time", "past_time", "broken_seal", "no_body", "defect", "poison"}
+    ours = {
+        "unmatched",
+        "no_reader",
+        "future_time",
+        "past_time",
+        "broken_seal",
+        "no_body",
+        "defect",
+        "poison",
+    }
 
     assert {*get_args(Reason), *ours} == set(REASONS)

@@ -184,7 +184,7 @@ def test_an_unknown_kind_or_what_is_no_name_is_a_usage_error(cli: Cli, arguments
         ({"status": "error", "message": "Jane"}, "by its answer the partner did not accept the request"),
         (
             {"order_tokens": "Jane", "prescription_tokens": [f"rx{n}" for n in range(6000)]},
-            "the answer holds more",
+            "what was given holds more",
         ),
         (b" " * (1 << 20) + b"{}", "the answer is larger than 1 MiB"),
     ],

@@ -147,12 +147,13 @@ def check_refusal(error: Unreadable) -> None:
 def check_stated(reading: Reading) -> None:
     for one in reading.stated:
         orjson.dumps(one.detail)
+        assert one.key or one.aliases
         assert one.fact.signal in MACHINES[one.kind].rank
         assert type(one.fact.occurred_at) is int
         assert len(one.fact.discriminator) in (0, 16)
         assert one.fact.due is None or type(one.fact.due) is int
         assert list(one.links) == sorted(set(one.links))
-        clear = [one.key, *one.aliases, *(line.token or "" for line in one.fact.lines)]
+        clear = [one.key or "", *one.aliases, *(line.token or "" for line in one.fact.lines)]
         clear += [line.status for line in one.fact.lines]
         clear += [link.value for link in one.links if link.domain not in ("metadata", "rx_number")]
         codes = [one.fact.code, *(line.code for line in one.fact.lines)]

@@ -203,3 +203,9 @@ def test_the_two_printed_times_of_an_authorization_are_one_second() -> None:
     seconds = [1_563_916_377, 1_563_916_377_515, 1_563_916_377.9, "1563916377515"]
     content = PriorAuth()
     assert len({stated({**content, "timestamp": at}).fact for at in seconds}) == 1
+
+
+def test_a_copay_without_its_request_id_is_known_by_its_token_alone() -> None:
+    one = stated(CopayTriage(request_id=None, details__copay_token="a"))
+    assert (one.kind, one.key, one.aliases) == ("copay", None, ("a",))
+    assert reason(PriorAuth(request_id=None, details__copay_token="a")) == "missing_key"

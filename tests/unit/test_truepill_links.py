@@ -130,6 +130,12 @@ def test_metadata_that_is_an_object_is_one_value_and_is_not_searched() -> None:
         ("R1", "the same as before", []),
         ("R1", None, []),
         ("R2", "100345", []),
+        ("R1", " Order number: 100345 ", ["100345"]),
+        ("R1", "order #A-17", ["A-17"]),
+        ("R1", "No. 17", ["17"]),
+        ("R1", "duplicate", []),
+        ("R1", "17 orders", []),
+        ("R1", "ordered 17", []),
     ],
 )
 def test_a_duplicate_order_points_at_the_other_ones_number(

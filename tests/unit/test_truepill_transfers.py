@@ -181,3 +181,29 @@ def test_what_is_worth_showing_is_for_the_sealed_detail() -> None:
     assert one.detail["lines"] == [
         {"name": "Sprintec Tablet", "prescriber": "Dr. Mockdoc", "last_filled_date": "No Data"}
     ]
+
+
+def test_a_transfer_without_its_request_id_is_known_by_its_token_alone() -> None:
+    for content in (
+        Transfer(request_id=None, details__transfer_token="tok1"),
+        TransferContact(request_id=None, details__transfer_token="tok1"),
+        TransferContact(request_id=None, details__transfer_token=None, url_token="tok1"),
+    ):
+        one = stated(content)
+        assert (one.kind, one.key, one.aliases) == ("transfer", None, ("tok1",))
+        assert [link for link in one.links if link.domain == "request"] == []
+    direct = stated(DirectTransfer(request_id=None, details__direct_transfer_token="dir1"))
+    assert (direct.kind, direct.key, direct.aliases) == ("direct_transfer", None, ("dir1",))
+
+
+def test_by_whatever_name_a_transfer_goes_its_news_is_the_same_fact() -> None:
+    by_key = Transfer(details__transfer_token="tok1")
+    assert stated({**by_key, "request_id": None}).fact == stated(by_key).fact
+
+
+def test_without_any_name_there_is_nothing_to_wait_for() -> None:
+    assert reason(Transfer(request_id=None)) == "missing_key"
+    assert reason(Transfer(request_id=None, details__transfer_token="Jane Doe")) == "missing_key"
+    assert reason(Transfer(request_id="Jane Doe", details__transfer_token="tok1")) == "bad_key"
+    # A copay's token in a body about something else names no request.
+    assert reason(Transfer(request_id=None, details__copay_token="tok1")) == "missing_key"

@@ -13,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.backends import BROKERS, SYSTEM_REDIS, own_prefix, own_vhost
+from tests.factories import Transfer, TransferContact
 from tests.faults.deadly_app import DEADLY
 from tests.integration.contract.test_apply import life
 from tests.ledger import Ledger
@@ -86,6 +87,18 @@ def test_a_body_that_kills_its_worker_is_buried_and_the_others_are_applied(
             until(partial(changed, ledger, before), "a sweep changed nothing")
     assert ledger.state("innocent") == "delivered"
     assert ledger.reasons() == ["poison"]
+
+
+def test_learning_a_name_sends_a_hint_of_what_waited_for_it(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    """No sweep runs here: without a hint of their own the news would wait for one."""
+    ledger.apply(Transfer(request_id=None, timestamp=1_590_800_000, details__transfer_token="tok1"))
+    assert ledger.reasons() == ["unmatched"]
+    with worker(env, tmp_path / "log"):
+        broker.send("rxledger.apply", ledger.admit(TransferContact(details__transfer_token="tok1")))
+        until(lambda: ledger.reasons() == [] == ledger.queued(), "what waited for the name was not applied")
+    assert ledger.count("facts") == 2
 
 
 def test_a_worker_that_is_told_to_stop_ends_what_it_holds(

@@ -75,7 +75,7 @@ def rows_of(conn: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[st
     """These entities as committed, not locked, by (kind, key); less those that are not there."""
     kinds, keys = ([name[n] for name in names] for n in (0, 1))
     rows = conn.execute(_ROWS, (arrays.texts(kinds), arrays.texts(keys)), binary=True)
-    return {(row[1], row[2]): EntityRow._make(row) for row in rows}
+    return {(row[1], row[2]): EntityRow(*row) for row in rows}
 
 
 # From the rarest name on; each further domain is one look into the index by both entities. A look-up with a
@@ -86,7 +86,7 @@ FROM (
     SELECT DISTINCT own.entity_id AS own, p.entity_id AS other
     FROM postings own CROSS JOIN LATERAL (
         SELECT entity_id, count(*) OVER () AS size
-        FROM (SELECT entity_id FROM postings WHERE hash = own.hash LIMIT {crowd} + 1) some
+        FROM (SELECT entity_id FROM postings WHERE hash = own.hash LIMIT {crowd} + 1) carriers
     ) p
     WHERE own.entity_id = ANY(%s::bigint[]) AND own.domain = %s AND p.size <= {crowd}
 ) m
@@ -112,6 +112,4 @@ def sharing(
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
     query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
     parameters = (arrays.numbers(entity_ids), first, kind, *others)
-    return [
-        (row[0], EntityRow._make(row[1:])) for row in conn.execute(query.encode(), parameters, binary=True)
-    ]
+    return [(row[0], EntityRow(*row[1:])) for row in conn.execute(query.encode(), parameters, binary=True)]

@@ -12,16 +12,30 @@ import psycopg
 from celery import Celery
 
 from bench import limit
+from bench.mixed import EVENTS_OF_A_PATIENT, mixed, wide
 from bench.stage import OURS, TUTORIAL, Stage, StageError, truncate
 from bench.traffic import Event, even, skewed
 from store.inbox import Arrival, admit_now
 from store.lookup import Lookup
 from store.sealing import Sealer
+from workers.deriving import CALLBACK_TYPE
 from workers.hints import HINT_IDS
 
-__all__ = ["EVEN", "LIMIT", "SKEWED", "TUTORIAL_WAY", "WORKERS", "Applied", "Sizes", "measure"]
+__all__ = [
+    "EVEN",
+    "LIMIT",
+    "MIXED",
+    "SKEWED",
+    "TUTORIAL_WAY",
+    "WIDE",
+    "WORKERS",
+    "Applied",
+    "Sizes",
+    "measure",
+]
 
 EVEN, SKEWED, LIMIT, TUTORIAL_WAY = "apply, even", "apply, skewed", "one statement", "tutorial"
+MIXED, WIDE = "apply, every type", "apply, 200 medications"
 Connection = psycopg.Connection[Any]
 
 #: One service a side, with two worker processes; the log level of both is Celery's default.
@@ -33,6 +47,8 @@ WORKERS = {
     ),
 }
 STALLED = 120.0
+#: Bodies of 200 medications in one hint: four medications an event and 500 events a hint is as much.
+WIDE_IDS = 10
 POLL_SECONDS = 0.01
 
 
@@ -42,6 +58,7 @@ class Sizes(NamedTuple):
     fills: int = 5_000
     events: int = 20_000
     tutorial_events: int = 2_500
+    wide_events: int = 100
 
 
 class Applied(NamedTuple):
@@ -57,17 +74,19 @@ class Applied(NamedTuple):
 
 
 def measure(stage: Stage, sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, list[Applied]]:
-    """Each of the four once a round. Raises StageError when something is not applied."""
+    """Each of the six once a round. Raises StageError when something is not applied."""
     stage.empty()
     make_tables(stage)
     conn = stage.connection()
     backlogs = {
         EVEN: admit(stage, even(sizes.fills, "even")),
+        MIXED: admit(stage, mixed(sizes.events // EVENTS_OF_A_PATIENT, "mixed")),
         SKEWED: admit(stage, skewed(sizes.fills, sizes.events, "skew")),
+        WIDE: admit(stage, wide(sizes.wide_events, "wide")),
     }
     payloads = [orjson.loads(event.body) for event in even(sizes.tutorial_events // 4, "tutor")]
     conn.execute("VACUUM ANALYZE events, bodies")
-    results: dict[str, list[Applied]] = {name: [] for name in (EVEN, SKEWED, LIMIT, TUTORIAL_WAY)}
+    results: dict[str, list[Applied]] = {name: [] for name in (*backlogs, LIMIT, TUTORIAL_WAY)}
     with stage.running(OURS, WORKERS[OURS]), stage.running(TUTORIAL, WORKERS[TUTORIAL]):
         warm_up(stage)
         for number in range(1, rounds + 1):
@@ -79,7 +98,7 @@ def measure(stage: Stage, sizes: Sizes, rounds: int, say: Callable[[str], None])
                     applied = Applied(len(backlogs[EVEN]), limit.write(conn), 0.0)
                 else:
                     requeue(conn, backlogs[name])
-                    applied = _ours(stage, backlogs[name])
+                    applied = _ours(stage, backlogs[name], WIDE_IDS if name == WIDE else HINT_IDS)
                     check(conn, len(backlogs[name]))
                     if name == EVEN and number == 1:
                         limit.keep(conn)
@@ -115,9 +134,9 @@ def requeue(conn: Connection, seqs: Sequence[int]) -> None:
     conn.execute("CHECKPOINT")
 
 
-def hints(seqs: Sequence[int]) -> Iterator[list[int]]:
-    for start in range(0, len(seqs), HINT_IDS):
-        yield list(seqs[start : start + HINT_IDS])
+def hints(seqs: Sequence[int], size: int = HINT_IDS) -> Iterator[list[int]]:
+    for start in range(0, len(seqs), size):
+        yield list(seqs[start : start + size])
 
 
 def publisher(stage: Stage, side: str) -> Celery:
@@ -128,11 +147,11 @@ def publisher(stage: Stage, side: str) -> Celery:
     return app
 
 
-def _ours(stage: Stage, seqs: Sequence[int]) -> Applied:
+def _ours(stage: Stage, seqs: Sequence[int], size: int) -> Applied:
     app, conn = publisher(stage, OURS), stage.connection()
     with app.connection_for_write() as connection:
         connection.connect()
-        batches = list(hints(seqs))
+        batches = list(hints(seqs, size))
         started, cpu = time.perf_counter(), time.process_time()
         for batch in batches:
             app.send_task("rxledger.apply", args=(batch,), retry=False, connection=connection)
@@ -161,7 +180,9 @@ def _wait(deadline: float) -> None:
 def check(conn: Connection, events: int) -> None:
     """Every event must have become a fact of an entity: a rate of events thrown away would be no rate."""
     row = conn.execute(
-        "SELECT count(DISTINCT seq), (SELECT count(*) FROM quarantine) FROM outcomes"
+        "SELECT count(DISTINCT seq), (SELECT count(*) FROM quarantine) FROM outcomes "
+        "WHERE callback_type <> %s",
+        (CALLBACK_TYPE,),
     ).fetchone()
     if row != (events, 0):
         raise StageError(f"of {events} events, (applied, quarantined) are {row}")

@@ -13,6 +13,7 @@ from bench import accept, applied, backlog
 from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, Cell
 from bench.load import Load
 from bench.memory import Memory
+from bench.mixed import MANY
 from bench.stage import OURS, TUTORIAL
 
 __all__ = ["Results", "Row", "document", "rows", "table"]
@@ -78,6 +79,7 @@ def _backlog(results: Mapping[str, Sequence[backlog.Applied]]) -> Iterator[Row]:
         (backlog.EVEN, backlog.LIMIT, 0.35),
         (backlog.EVEN, backlog.TUTORIAL_WAY, 25.0),
         (backlog.SKEWED, backlog.EVEN, 0.5),
+        (backlog.MIXED, backlog.EVEN, 0.7),
     ]
     for name, opponent, least in pairs:
         ours, theirs = results[name], results[opponent]
@@ -92,6 +94,9 @@ def _backlog(results: Mapping[str, Sequence[backlog.Applied]]) -> Iterator[Row]:
             *_at_least(ratio, least),
             load=_shares(ours, theirs),
         )
+    lines = median(x.rate for x in results[backlog.WIDE]) * MANY
+    shown = f"{_rate(results[backlog.WIDE])}, {lines:,.0f} lines/s"
+    yield Row("apply", backlog.WIDE.removeprefix("apply, "), shown)
 
 
 def _applied(results: Mapping[str, applied.Result]) -> Iterator[Row]:

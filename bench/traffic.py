@@ -10,14 +10,28 @@ from __future__ import annotations
 import hmac
 import random
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from itertools import islice
 from typing import NamedTuple
 
 import orjson
 
-__all__ = ["HMAC_HEADER", "HMAC_KEY", "Event", "calm", "even", "many", "request", "skewed"]
+__all__ = [
+    "AGE",
+    "COPY_SHARE",
+    "EARLY_SHARE",
+    "HMAC_HEADER",
+    "HMAC_KEY",
+    "Event",
+    "Fill",
+    "calm",
+    "even",
+    "interleaved",
+    "many",
+    "request",
+    "skewed",
+]
 
 HMAC_KEY = "the-key-of-the-bench-known-to-all"
 HMAC_HEADER = "X-Signature"
@@ -58,7 +72,7 @@ def even(fills: int, seed: str) -> list[Event]:
     """Four events for each of `fills` fills, in the order in which they arrive."""
     rng = random.Random(seed)  # noqa: S311 - made-up news, the same in every run
     base = int(time.time()) - AGE
-    return list(_interleaved((_life(rng, seed, number, 4, base) for number in range(fills)), rng))
+    return list(interleaved((_life(rng, seed, number, 4, base) for number in range(fills)), rng))
 
 
 def skewed(fills: int, events: int, seed: str) -> list[Event]:
@@ -81,7 +95,7 @@ def calm(count: int, seed: str) -> list[Event]:
     events: list[Event] = []
     while len(events) < count:
         names = (f"fill_request_{seed}_{len(events) + n:06x}" for n in range(60))
-        fills = [_Fill(rng, name, base) for name in names]
+        fills = [Fill(rng, name, base) for name in names]
         events += [fill.success() for fill in fills]
         events += [fill.shipment(status) for status in ("TRANSIT", "TRANSIT", "DELIVERED") for fill in fills]
     return events[:count]
@@ -122,7 +136,8 @@ def _shares(total: int, parts: int) -> list[int]:
     return [total // parts + (n < total % parts) for n in range(parts)]
 
 
-def _interleaved(lives: Iterable[list[Event]], rng: random.Random) -> Iterator[Event]:
+def interleaved(lives: Iterable[list[Event]], rng: random.Random) -> Iterator[Event]:
+    """The events of many lives, of which OPEN_LIVES at a time are under way, each life in its own order."""
     waiting = iter(lives)
     under_way = [iter(life) for _, life in zip(range(OPEN_LIVES), waiting, strict=False)]
     while under_way:
@@ -138,7 +153,7 @@ def _interleaved(lives: Iterable[list[Event]], rng: random.Random) -> Iterator[E
 
 
 def _life(rng: random.Random, seed: str, number: int, size: int, base: int) -> list[Event]:
-    fill = _Fill(rng, f"fill_request_{seed}_{number:06x}", base + rng.randrange(86_400))
+    fill = Fill(rng, f"fill_request_{seed}_{number:06x}", base + rng.randrange(86_400))
     copied = size > 1 and rng.random() < COPY_SHARE
     steps = size - copied
     events = [fill.triage()] if steps > 2 and rng.random() < TRIAGE_SHARE else []
@@ -157,7 +172,7 @@ def _life(rng: random.Random, seed: str, number: int, size: int, base: int) -> l
     return events
 
 
-class _Fill:
+class Fill:
     """One fill request; each call is its next callback, one to a few hours after the last."""
 
     def __init__(self, rng: random.Random, key: str, start: int) -> None:
@@ -175,7 +190,8 @@ class _Fill:
                 "plan": "monthly-refill-reminder-and-home-delivery",
             }
         ).decode()
-        self.medications = [self._medication() for _ in range(rng.choice((3, 4, 4, 5)))]
+        self.patient = rng.randbytes(8).hex()
+        self.medications = [self.medication() for _ in range(rng.choice((3, 4, 4, 5)))]
 
     def triage(self) -> Event:
         return self._order(
@@ -198,7 +214,7 @@ class _Fill:
                 "medications": self.medications,
                 **self._parcel(),
                 "location": "Hayward, CA",
-                "patient_token": self.rng.randbytes(8).hex(),
+                "patient_token": self.patient,
             },
         )
 
@@ -206,12 +222,12 @@ class _Fill:
         self.scans += 1
         message = f"{SCANS[self.scans % len(SCANS)]} ({self.scans})"
         details = {"status": status, "message": message, "eta": "2026-01-31T00:54:31.838Z", **self._parcel()}
-        return self._event("SHIPMENT", "success", details)
+        return self.event("SHIPMENT", "success", details)
 
     def _order(self, status: str, details: dict[str, object]) -> Event:
-        return self._event("ORDER", status, {**details, "order_token": self.key[-6:]})
+        return self.event("ORDER", status, {**details, "order_token": self.key[-6:]})
 
-    def _event(self, callback_type: str, status: str, details: dict[str, object]) -> Event:
+    def event(self, callback_type: str, status: str, details: Mapping[str, object]) -> Event:
         self.at += self.rng.randrange(60, 9_000) if self.scans < 10 else 60
         content = {
             "request_id": self.key,
@@ -229,7 +245,7 @@ class _Fill:
             "carrier": "usps",
         }
 
-    def _medication(self) -> dict[str, object]:
+    def medication(self) -> dict[str, object]:
         name = self.rng.choice(DRUGS)
         return {
             "quantity": 30,

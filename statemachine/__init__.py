@@ -9,6 +9,7 @@ from statemachine.clocks import deadline
 from statemachine.consult import CONSULT
 from statemachine.copay import COPAY
 from statemachine.coverage import COVERAGE
+from statemachine.derivation import DERIVATIONS, Derivation, Implied
 from statemachine.direct_transfer import DIRECT_TRANSFER
 from statemachine.fill_request import FILL_REQUEST
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
@@ -18,9 +19,12 @@ from statemachine.rules import Clock
 from statemachine.transfer import TRANSFER
 
 __all__ = [
+    "DERIVATIONS",
     "MACHINES",
     "Clock",
+    "Derivation",
     "Fact",
+    "Implied",
     "Line",
     "Machine",
     "MachineError",

@@ -10,11 +10,14 @@ __all__ = ["deadline"]
 def deadline(machine: Machine, summary: Summary, registered_at: int | None) -> int | None:
     """When news of an entity is overdue, in seconds of Unix time; None where no clock runs.
 
-    A date that the partner gave comes before the clock of the state. The clock runs since the last move, or
-    since `registered_at` where there was none; what only confirms does not wind it up again.
+    A date that a fact carries comes before the clock of the state. The clock runs since the last move, or
+    since `registered_at` where there was none; what only confirms does not wind it up again. What was due
+    before a request was made, and has moved nothing, is not about this request.
     """
     if summary.due is not None:
-        return summary.due
+        stale = registered_at is not None and summary.due < registered_at
+        if summary.since is not None or not stale:
+            return summary.due
     clock = machine.clocks.get(summary.state)
     start = summary.since if summary.since is not None else registered_at
     return None if clock is None or start is None else start + clock.seconds

@@ -6,26 +6,33 @@ Signals, as `partners` picks them from callbacks:
     copay:success    COPAY success: answered. Each prescription has a price or a rejection of its own
     copay:rejected   COPAY error with any code not named below, unknown ones included
     copay:cancelled  COPAY error CUSTOMER_CANCELLATION_REQUEST
+    pa:approved      derived: a prior authorization for a prescription of this copay is approved
 
 Every success is completed, whatever its lines say: the lines, and the outcome made of them, tell how much was
 answered. Neither a rejection nor a success with rejected lines is the end: a prior authorization may be under
 way for it, and seconds after its approval the success comes, whatever the last news was. So a rejected copay
 may be triaged, answered, or called off, and a completed one may be taken up again. Only the customer's own
 cancellation ends it.
+
+An approval completes nothing: only the copay's own success does. It says that the success is due, so it moves
+nothing and brings a date, after which the silence is noticed. The date counts until the next move, and in a
+completed copay only while a line is left open: a prescription that has its price waits for nothing.
 """
 
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
+from statemachine.rules import AWAIT, CONFIRM, CONFLICT, DAY, LATE, MINUTE, MOVE, RENEW, Clock, OutcomeRule
 
 __all__ = ["COPAY"]
 
 # Within one second the less final word is taken first: a triage may still be resolved, a rejection may be
-# overcome by an answer and never the other way round, and the customer may call off all of them.
+# overcome by an answer and never the other way round, and the customer may call off all of them. An approval
+# is the answer to a triage or a rejection and is followed by the success.
 RANK = {
     "copay:triage": 10,
     "copay:rejected": 20,
+    "pa:approved": 25,
     "copay:success": 30,
     "copay:cancelled": 40,
 }
@@ -34,12 +41,14 @@ TABLE = {
     "pending": {
         "copay:triage": MOVE("triage"),
         "copay:rejected": MOVE("rejected"),
+        "pa:approved": CONFIRM,  # nothing was reported yet, and the answer is due all the same
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),
     },
     "triage": {
         "copay:triage": CONFIRM,  # another reason for the same wait: `since` stays, the fact is kept
         "copay:rejected": MOVE("rejected"),
+        "pa:approved": CONFIRM,  # whatever the triage waited for: now the answer is due
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),
     },
@@ -47,18 +56,21 @@ TABLE = {
         # A line that was rejected is worked on again, for instance until its prior authorization is there.
         "copay:triage": MOVE("triage"),
         "copay:rejected": CONFLICT,  # prices were given and are denied: what was the patient told?
-        "copay:success": CONFIRM,  # brings new lines, of which the outcome is made anew
+        "pa:approved": AWAIT,  # a rejected line is due for its price; when all have one, nothing is
+        "copay:success": RENEW,  # brings new lines: outcome and date are made of them anew
         "copay:cancelled": MOVE("cancelled"),
     },
     "rejected": {
         "copay:triage": MOVE("triage"),
-        "copay:rejected": CONFIRM,  # also with another code
+        "copay:rejected": RENEW,  # also with another code; the answer, if one was due after an approval
+        "pa:approved": CONFIRM,  # what was rejected for want of it: its answer is due
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),  # the customer does not wait for the authorization
     },
     "cancelled": {
         "copay:triage": CONFLICT,  # somebody works on what was called off
         "copay:rejected": LATE,  # what was asked before the cancellation came to nothing
+        "pa:approved": LATE,  # it was asked for before the cancellation, and nothing follows from it
         "copay:success": CONFLICT,  # the insurer may hold a claim open that nobody wants
         "copay:cancelled": CONFIRM,
     },
@@ -69,10 +81,13 @@ COPAY = Machine(
     initial="pending",
     table=TABLE,
     rank=RANK,
-    # The reference times nothing but the answer after an approval, which is another entity's news.
+    # The reference times nothing but the answer after an approval.
     clocks={
         "pending": Clock(DAY, "ours: the insurer answers a claim at once, the pharmacy runs it the same day"),
         "triage": Clock(3 * DAY, "ours: a triage should be resolved soon; it may carry a date instead"),
+    },
+    prompts={
+        "pa:approved": Clock(5 * MINUTE, "the copay's answer follows within seconds; ours: some minutes"),
     },
     outcome=OutcomeRule(
         source="copay:success",

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from statemachine import MACHINES, Machine, Verdict
-from statemachine.rules import DAY, Rule
+from statemachine.rules import DAY, MINUTE, Rule
 
 __all__ = ["main", "mermaid", "page"]
 
@@ -102,17 +102,17 @@ def _order(machine: Machine) -> str:
 
 
 def _clocks(machine: Machine) -> list[str]:
-    if not machine.clocks:
+    found = [(state, machine.clocks[state]) for state in machine.states if state in machine.clocks]
+    found += [(f"after `{s}`", machine.prompts[s]) for s in _signals(machine) if s in machine.prompts]
+    if not found:
         return ["None runs."]
     rows = ["| in this state | at most | because |", "| --- | --- | --- |"]
-    for state in machine.states:
-        if state in machine.clocks:
-            seconds, why = machine.clocks[state]
-            rows.append(f"| {state} | {_length(seconds)} | {why} |")
-    return rows
+    return rows + [f"| {where} | {_length(clock.seconds)} | {clock.why} |" for where, clock in found]
 
 
 def _length(seconds: int) -> str:
+    if seconds < DAY:
+        return f"{seconds / MINUTE:g} minutes"
     days = seconds / DAY
     return "1 day" if days == 1 else f"{days:g} days"
 

@@ -15,7 +15,7 @@ from time import gmtime, strftime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from statemachine.rules import Clocks, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
+from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
 
 __all__ = ["Fact", "Line", "Machine", "MachineError", "Step", "Summary", "Verdict", "current_lines"]
 
@@ -50,7 +50,8 @@ class Summary(NamedTuple):
 
     `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
     order (seconds of Unix time), `review` names the latest conflict. `due` is the date that the last move
-    carried, or a confirmation since; what is late or a conflict does not say what to wait for now.
+    carried, or a confirmation since, as its rule says; what is late or a conflict does not say what to wait
+    for now.
     """
 
     state: str
@@ -83,6 +84,7 @@ class _Cell(NamedTuple):
     after: str
     gap: tuple[str, ...]
     outcome: str
+    dates: Dates
 
 
 _KEEP, _NONE, _OPEN, _LINES = "keep", "none", "open", "lines"
@@ -92,12 +94,24 @@ class Machine:
     """An explicit, total table of one kind of entity.
 
     `rank` orders the signals of one second and thereby lists every signal. `clocks` gives the states that
-    should not last their time; `lines_from` gives the signal that an entity's lines come from in a state,
-    beside what the outcome says of settled ones. Raises MachineError when the table has a hole, names a state
-    or signal that does not exist, or moves a state to itself.
+    should not last their time, `prompts` the signals that other news should follow soon. `lines_from` gives
+    the signal that an entity's lines come from in a state, beside what the outcome says of settled ones.
+    Raises MachineError when the table has a hole, names a state or signal that does not exist, or moves a
+    state to itself.
     """
 
-    __slots__ = ("_cells", "clocks", "initial", "kind", "lines_from", "outcome", "rank", "states", "table")
+    __slots__ = (
+        "_cells",
+        "clocks",
+        "initial",
+        "kind",
+        "lines_from",
+        "outcome",
+        "prompts",
+        "rank",
+        "states",
+        "table",
+    )
 
     def __init__(
         self,
@@ -109,8 +123,9 @@ class Machine:
         outcome: OutcomeRule | None = None,
         clocks: Clocks = MappingProxyType({}),
         lines_from: LinesFrom = MappingProxyType({}),
+        prompts: Clocks = MappingProxyType({}),
     ) -> None:
-        found = faults(initial, table, rank, outcome, clocks, lines_from)
+        found = faults(initial, table, rank, outcome, clocks, lines_from, prompts)
         if found:
             raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
         self.kind = kind
@@ -120,6 +135,7 @@ class Machine:
         self.rank = MappingProxyType(dict(rank))
         self.outcome = outcome
         self.clocks = MappingProxyType(dict(clocks))
+        self.prompts = MappingProxyType(dict(prompts))
         settled = dict.fromkeys(outcome.settled_in, outcome.source) if outcome is not None else {}
         self.lines_from = MappingProxyType({**settled, **lines_from})
         self._cells = {
@@ -140,15 +156,18 @@ class Machine:
         """One fact that comes after all others in effective order. KeyError: a signal this machine lacks."""
         state, since, by, outcome, review, _, due = summary
         occurred_at, signal, code, _, lines, brought = fact
-        verdict, after, gap, effect = self._cells[state][signal]
+        verdict, after, gap, effect, dates = self._cells[state][signal]
         if verdict is _MOVED:
             since = occurred_at
             by = signal
             due = brought
         elif verdict is _CONFLICT:
             review = _review(self.kind, state, since, by, signal, code, occurred_at)
-        elif brought is not None and verdict is _CONFIRMED:
-            due = brought
+        elif verdict is _CONFIRMED:
+            if brought is None:
+                due = None if dates is _RENEWED else due
+            elif dates is not _OPEN_ONLY or outcome != "full":
+                due = brought
         if effect is not _KEEP:
             outcome = self._outcome(effect, lines)
         # tuple.__new__ skips the generated __new__ of a NamedTuple, which costs as much as the rest of this.
@@ -204,6 +223,8 @@ _new = tuple.__new__
 _MOVED = Verdict.MOVED
 _CONFIRMED = Verdict.CONFIRMED
 _CONFLICT = Verdict.CONFLICT
+_RENEWED = Dates.RENEWED
+_OPEN_ONLY = Dates.OPEN
 
 
 def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str]], bool, int]:
@@ -234,4 +255,4 @@ def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None) -> _
             effect = _NONE
         elif rule.to in outcome.open_in:
             effect = _OPEN
-    return _Cell(rule.verdict, after, rule.gap, effect)
+    return _Cell(rule.verdict, after, rule.gap, effect, rule.dates)

@@ -3,6 +3,8 @@
 MOVE("completed")                       the state becomes completed
 MOVE("delivered", gap=("in_transit",))  the same, over a state that the partner never reported
 CONFIRM  LATE  CONFLICT                 the state stays; a conflict also asks for a review
+RENEW                                   confirms; a date that was waited for counts no more
+AWAIT                                   confirms; its date counts only while the outcome is not full
 
 Clock(3 * DAY, "why")                   how long a state may last without news
 """
@@ -14,13 +16,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 __all__ = [
+    "AWAIT",
     "CONFIRM",
     "CONFLICT",
     "DAY",
     "LATE",
+    "MINUTE",
     "MOVE",
+    "RENEW",
     "Clock",
     "Clocks",
+    "Dates",
     "LinesFrom",
     "OutcomeRule",
     "Rank",
@@ -30,7 +36,8 @@ __all__ = [
     "faults",
 ]
 
-DAY = 86_400  # seconds
+MINUTE = 60  # seconds
+DAY = 86_400
 
 
 class Verdict(StrEnum):
@@ -42,12 +49,21 @@ class Verdict(StrEnum):
     CONFLICT = "conflict"
 
 
+class Dates(StrEnum):
+    """What a confirmation means for the date that is waited for."""
+
+    KEPT = "kept"  # unless it brings another
+    RENEWED = "renewed"  # by the one that it brings, or by none
+    OPEN = "open"  # kept, and the one that it brings counts only while the outcome is not full
+
+
 class Rule(NamedTuple):
-    """One cell of a table. `to` is None where the state stays."""
+    """One cell of a table. `to` is None where the state stays; `dates` is for confirmations."""
 
     verdict: Verdict
     to: str | None = None
     gap: tuple[str, ...] = ()
+    dates: Dates = Dates.KEPT
 
 
 def MOVE(to: str, *, gap: tuple[str, ...] = ()) -> Rule:
@@ -56,6 +72,8 @@ def MOVE(to: str, *, gap: tuple[str, ...] = ()) -> Rule:
 
 
 CONFIRM = Rule(Verdict.CONFIRMED)
+RENEW = Rule(Verdict.CONFIRMED, dates=Dates.RENEWED)
+AWAIT = Rule(Verdict.CONFIRMED, dates=Dates.OPEN)
 LATE = Rule(Verdict.LATE)
 CONFLICT = Rule(Verdict.CONFLICT)
 
@@ -96,6 +114,7 @@ def faults(
     outcome: OutcomeRule | None,
     clocks: Clocks,
     lines_from: LinesFrom,
+    prompts: Clocks,
 ) -> list[str]:
     """What keeps a table from being a machine, one text for each fault; empty when it is whole."""
     found = [] if initial in table else [f"the initial state {initial} has no row"]
@@ -114,6 +133,11 @@ def faults(
             found.append(f"a clock runs in {state}, which has no row")
         if clock.seconds <= 0 or not clock.why:
             found.append(f"the clock of {state} has no length or no reason")
+    for signal, clock in prompts.items():
+        if signal not in rank:
+            found.append(f"a clock runs after {signal}, which has no rank")
+        if clock.seconds <= 0 or not clock.why:
+            found.append(f"the clock after {signal} has no length or no reason")
     for state, source in lines_from.items():
         if state not in table or source not in rank:
             found.append(f"the lines of {state} from {source}: there is no such state or signal")
@@ -122,10 +146,14 @@ def faults(
 
 def _rule_faults(state: str, rule: Rule, table: Table) -> list[str]:
     if rule.verdict is not Verdict.MOVED:
-        return ["only a move has a target and a gap"] if rule.to is not None or rule.gap else []
+        faults = ["only a move has a target and a gap"] if rule.to is not None or rule.gap else []
+        if rule.dates is not Dates.KEPT and rule.verdict is not Verdict.CONFIRMED:
+            faults.append("only a confirmation says what becomes of dates")
+        return faults
     if rule.to is None or rule.to not in table:
         return [f"moves to {rule.to}, which has no row"]
     faults = ["moves to itself: that is a confirmation"] if rule.to == state else []
+    faults += ["a move brings its own date or none"] if rule.dates is not Dates.KEPT else []
     faults += [f"jumps over {over}, which has no row" for over in rule.gap if over not in table]
     faults += [f"jumps over {over}, its own end" for over in rule.gap if over in (state, rule.to)]
     if len(set(rule.gap)) != len(rule.gap):

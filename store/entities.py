@@ -112,7 +112,7 @@ class Held(NamedTuple):
 _TAKE_QUEUED = """
 WITH taken AS (
     DELETE FROM queue WHERE seq IN (
-        SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED
+        SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq FOR UPDATE SKIP LOCKED
     ) RETURNING seq, received_at
 )
 SELECT t.seq, uuid_send(b.id), b.partner, b.via, t.received_at, b.sealed
@@ -132,7 +132,7 @@ CROSS JOIN LATERAL (
 
 
 def take_queued(conn: Connection, seqs: Iterable[int]) -> list[Taken]:
-    """Take the events among these that no other worker holds out of the queue; a rollback puts them back."""
+    """Take the copies among these that no other worker holds out of the queue; a rollback puts them back."""
     rows = conn.execute(_TAKE_QUEUED, (arrays.numbers(seqs),), binary=True).fetchall()
     return [Taken._make(row) for row in rows]
 

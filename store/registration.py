@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from statemachine import MACHINES, Summary, deadline
+from statemachine import DERIVATIONS, MACHINES, Summary, deadline
 from store import aliases as alias_store
-from store import entities, writes
+from store import derived, entities, looks, writes
 from store.aliases import Claim
 from store.lookup import Lookup
 
@@ -69,6 +69,18 @@ def register(
             conn.execute(_REGISTER, (start, due, row.id))
         if postings := sorted({(lookup.link(*link), row.id, link[0]) for link in links}):
             writes.add_postings(conn, [writes.PostingRow._make(posting) for posting in postings])
+            _look(conn, lookup, row)
         if not known:
             writes.add_changes(conn, [writes.ChangeRow(row.id, None, row.state, None, None, None)])
     return Registered(kind, key, row.state, row.registered_at is None, known, due)
+
+
+def _look(conn: Connection, lookup: Lookup, row: entities.EntityRow) -> None:
+    """Queue looks at what others may mean for it, and it for others, by the names that it got."""
+    found = derived.causes_of(conn, {row.kind: [row.id]}) if row.kind in derived.EFFECTS else set()
+    stands = Summary(*row[3:10])
+    for one in DERIVATIONS:
+        if one.cause == row.kind and one.implies(stands):
+            found.add(looks.Look(one.name, row.kind, row.key))
+    if found:
+        looks.queue_known(conn, [looks.id_of(lookup, look) for look in found])

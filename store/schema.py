@@ -92,6 +92,8 @@ queue = Table(
     Column("due_at", Moment, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("last_error", Text),
+    # An event of our own (`store.looks`), which is taken otherwise than a copy.
+    Column("look", Boolean, nullable=False, server_default=text("false")),
     Index(None, "due_at"),
 )
 

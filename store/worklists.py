@@ -6,9 +6,10 @@ from collections.abc import Collection
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, select
+from sqlalchemy import Connection, Select, and_, func, or_, select
 
-from store.schema import entities, quarantine
+from statemachine import MACHINES
+from store.schema import entities, facts, quarantine
 
 __all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "under_review"]
 
@@ -16,7 +17,8 @@ __all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "under_revie
 class Waiting(NamedTuple):
     """One entity. `at` is what it is listed by: its deadline, its date, or its last news under review.
 
-    `on_date` says that it waits for a date that the partner gave, and not for its state's clock.
+    `on_date` says that it waits for a date that the partner gave, and not for a clock: that of its state, or
+    that of the signal `prompt`.
     """
 
     kind: str
@@ -26,6 +28,7 @@ class Waiting(NamedTuple):
     at: datetime
     review: str | None
     on_date: bool
+    prompt: str | None
 
 
 class Held(NamedTuple):
@@ -36,13 +39,26 @@ class Held(NamedTuple):
     since: datetime
 
 
+#: The signal that an entity's date was reckoned from by our own clock; null where the partner gave the date.
+_PROMPT = (
+    select(facts.c.signal)
+    .where(
+        facts.c.entity_id == entities.c.id,
+        facts.c.due == entities.c.due,
+        facts.c.signal.in_(sorted({signal for machine in MACHINES.values() for signal in machine.prompts})),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+
+
 def past_deadline(
     conn: Connection, now: datetime, kind: str | None, limit: int, *, dated: bool = True
 ) -> list[Waiting]:
     """Entities whose deadline has passed, the oldest deadline first. Without `dated`: those on a clock."""
     query = _by(entities.c.deadline, kind, limit).where(entities.c.deadline <= now)
     if not dated:
-        query = query.where(entities.c.due.is_(None))
+        query = query.where(or_(entities.c.due.is_(None), _PROMPT.is_not(None)))
     return _read(conn, query)
 
 
@@ -50,7 +66,7 @@ def due_today(conn: Connection, now: datetime, kind: str | None, limit: int) -> 
     """Entities whose date is today, in UTC, or earlier; the oldest date first."""
     midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
     # A date is a deadline too, and that one has an index.
-    dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight)
+    dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight, _PROMPT.is_(None))
     return _read(conn, _by(entities.c.due, kind, limit).where(dated))
 
 
@@ -61,7 +77,7 @@ def under_review(conn: Connection, kind: str | None, limit: int) -> list[Waiting
 
 
 def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
-    on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline)
+    on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline, _PROMPT.is_(None))
     query = select(
         entities.c.kind,
         entities.c.key,
@@ -70,6 +86,7 @@ def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
         at.label("at"),
         entities.c.review,
         func.coalesce(on_date, False).label("on_date"),
+        _PROMPT.label("prompt"),
     )
     if kind is not None:
         query = query.where(entities.c.kind == kind)

@@ -12,7 +12,7 @@ import psycopg
 from statemachine import MACHINES, Step, Summary
 from store.entities import facts_of
 from store.inbox import Arrival, admit_now
-from workers.apply import Applied, apply_queued
+from workers.apply import Applied, apply_looks, apply_queued
 from workers.plan import fact_of
 from workers.reading import Tools
 
@@ -56,6 +56,12 @@ class Ledger:
 
     def apply(self, *bodies: Body, via: str = "push") -> Applied:
         return apply_queued(self.conn, self.admit(*bodies, via=via), self.tools)
+
+    def settle(self) -> None:
+        """Apply what is queued, and what follows from it."""
+        while seqs := self.queued():
+            apply_queued(self.conn, seqs, self.tools)
+            apply_looks(self.conn, seqs, self.tools)
 
     def story(self, key: str, kind: str = "fill_request") -> Story:
         row = self.conn.execute(

@@ -15,13 +15,15 @@ import psycopg
 
 from statemachine import MACHINES
 from store import drift, entities, writes
+from store import looks as look_store
 from store.entities import EntityRow, FactRow, OutcomeRow, Taken
 from store.writes import ChangeRow, PostingRow
+from workers import deriving
 from workers.naming import name_all
 from workers.plan import Change, Statement, needs_facts, plan
-from workers.reading import Tools, understand
+from workers.reading import Tools, Understood, understand
 
-__all__ = ["Applied", "Moved", "Replayed", "apply_queued", "replay"]
+__all__ = ["Applied", "Moved", "Replayed", "apply_looks", "apply_queued", "replay"]
 
 Connection = psycopg.Connection[Any]
 Name = tuple[str, str]
@@ -33,13 +35,15 @@ Withdrawn = Mapping[int, Mapping[bytes, set[bytes]]]
 class Applied(NamedTuple):
     """What one batch came to. `locked` are events whose seal key is not in the ring yet.
 
-    `woken` are others, queued again because a name that they waited for is known now.
+    `woken` are others, queued again because a name that they waited for is known now; `looks` are events of
+    our own that it queued (`apply_looks`).
     """
 
     applied: int
     quarantined: int
     locked: tuple[int, ...]
     woken: tuple[int, ...] = ()
+    looks: tuple[int, ...] = ()
 
 
 class Moved(NamedTuple):
@@ -79,8 +83,11 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
             return Applied(0, 0, ())
         read = understand(taken, tools)
         named = name_all(conn, read)
+        looks: list[int] = []
         if named.statements:
-            _state(conn, named.statements)
+            looks = deriving.follow(conn, _state(conn, named.statements), tools)
+        if read.looks:  # queued as if they were copies
+            looks += look_store.queue_known(conn, [seen.copy.id for seen in read.looks])
         held = [*read.held, *named.held]
         if held:
             entities.quarantine(conn, held)
@@ -90,7 +97,39 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
         for partner, counts in sorted(read.drifted.items()):
             drift.note(conn, partner, counts, tools.clock())
     applied = len(taken) - len(held) - len(read.locked)
-    return Applied(applied, len(held), tuple(read.locked), tuple(named.woken))
+    return Applied(applied, len(held), tuple(read.locked), tuple(named.woken), tuple(looks))
+
+
+def apply_looks(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied:
+    """Apply the queued looks among `seqs`: what each states now takes the place of what it stated before.
+
+    One transaction. Raises psycopg.Error, after which nothing of it has happened.
+    """
+    with conn.transaction():
+        if not look_store.take_turns(conn, seqs):
+            return Applied(0, 0, ())
+        looks = look_store.take(conn, seqs)
+        read = understand([look.copy for look in looks], tools)
+        copies = {seen.copy.seq: seen.copy for seen in read.looks}
+        anew = entities.touched_by(conn, copies)
+        past = entities.drop_outcomes(conn, copies)
+        _add_derived(conn, read, tools)
+        moved = _state(conn, read.statements, _withdrawn(past, copies), anew)
+        further = deriving.follow(conn, moved, tools)
+        entities.unquarantine(conn, copies)
+        if read.held:
+            entities.quarantine(conn, read.held)
+        locked = tuple(read.locked)
+        # Last: those that apply it wait for entities before they change its row (`store.looks`).
+        look_store.settle(conn, [look for look in looks if look.copy.seq not in locked])
+    return Applied(len(copies), len(read.held), locked, looks=tuple(further))
+
+
+def _add_derived(conn: Connection, read: Understood, tools: Tools) -> None:
+    """Add what the looks of a batch state to its statements."""
+    if read.looks:
+        for name, statement in deriving.statements_of(conn, read.looks, tools):
+            read.statements.setdefault(name, []).append(statement)
 
 
 def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool) -> Replayed:
@@ -116,18 +155,22 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     # With every event of the entities that these touch: what a fact's other copies say must be at hand when
     # one is read differently, and how a selection is cut into batches must not matter.
     seqs = sorted({*seqs, *entities.events_of(conn, entities.touched_by(conn, seqs).values())})
+    look_store.take_turns(conn, seqs, queued=False)
     touched = entities.touched_by(conn, seqs)
     taken = entities.take_bodies(conn, seqs)
     read = understand(taken, tools)
+    _add_derived(conn, read, tools)
     readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}
     named = name_all(conn, read, anew=readable)
     past = entities.drop_outcomes(conn, readable)
     moved = _state(conn, named.statements, _withdrawn(past, readable), anew=touched)
+    deriving.follow(conn, moved, tools)
     entities.unquarantine(conn, readable)
     held = [*read.held, *named.held]
     if held:
         entities.quarantine(conn, held)
-    entities.delete_queued(conn, readable)
+    # Less looks: one that is queued may be about what changed since.
+    entities.delete_queued(conn, readable.keys() - {seen.copy.seq for seen in read.looks})
     unread = [seq for seq in selected if seq not in readable]
     return Replayed(moved, len(held), tuple(entities.still_waiting(conn, unread)))
 

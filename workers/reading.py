@@ -12,9 +12,11 @@ import orjson
 from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import callbacks
 from statemachine import Fact
+from store import looks as look_store
 from store.entities import Held, Taken
 from store.lookup import Lookup
 from store.sealing import BrokenSeal, Sealer, UnknownSealKey
+from workers.deriving import Seen
 from workers.plan import Statement, fact_id
 from workers.trouble import describe
 
@@ -50,7 +52,8 @@ class Understood(NamedTuple):
     """A batch, read: statements by (kind, key), those about entities that their key does not name, what is
     quarantined, and what cannot be unsealed yet.
 
-    `drifted` counts, by partner, what its contract does not say.
+    `drifted` counts, by partner, what its contract does not say. `looks` are events of our own: what they
+    state, the ledger has to be asked for.
     """
 
     statements: dict[tuple[str, str], list[Statement]]
@@ -58,6 +61,7 @@ class Understood(NamedTuple):
     held: list[Held]
     locked: list[int]
     drifted: dict[str, Counter[tuple[str, str, str]]]
+    looks: list[Seen]
 
 
 def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
@@ -67,6 +71,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     held: list[Held] = []
     locked: list[int] = []
     drifted: dict[str, Counter[tuple[str, str, str]]] = {}
+    looks: list[Seen] = []
     hashes: dict[Link, bytes] = {}
     now = int(tools.clock().timestamp())
     for copy in taken:
@@ -77,7 +82,11 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
             body = tools.sealer.unseal(copy.sealed, copy.id)
             reader = READERS.get(copy.partner)
             if reader is None:
-                held.append(Held(copy.seq, "no_reader", None, None, None))
+                look = look_store.look_of(body) if copy.partner == look_store.PARTNER else None
+                if look is None:
+                    held.append(Held(copy.seq, "no_reader", None, None, None))
+                else:
+                    looks.append(Seen(copy, look))
                 continue
             reading = reader(body, tools.lookup.hash)
             if reading.unseen:
@@ -103,7 +112,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
             # Ours, and certain to come again with this body: kept, with the place to look at.
             held.append(Held(copy.seq, "defect", describe(error), None, None))
     found = {partner: counts for partner, counts in drifted.items() if counts}
-    return Understood(statements, nameless, held, locked, found)
+    return Understood(statements, nameless, held, locked, found, looks)
 
 
 def _statement(

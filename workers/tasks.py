@@ -11,7 +11,7 @@ from store import aliases, queue
 from store import partitions as partition_store
 from store.database import is_environmental, is_one_rows
 from workers.app import app
-from workers.apply import apply_queued, replay
+from workers.apply import Applied, apply_looks, apply_queued, replay
 from workers.hints import HINT_IDS, send
 from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
@@ -55,7 +55,7 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
     worker.settle()
     counted = worker.run(partial(queue.count_attempts, seqs=ids)) if swept else []
     try:
-        done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
+        done = _apply(worker, ids, swept=swept)
     except Exception as error:
         if is_environmental(error) and not is_one_rows(error):
             worker.refund(counted)
@@ -70,10 +70,22 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
         log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
 
 
+def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
+    """Copies, then at once the looks that follow from them; a swept hint may hold looks too.
+
+    What keeps a look from being applied here leaves it queued, for the sweeper.
+    """
+    done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
+    looks = [*done.looks, *(ids if swept else ())]
+    while looks:
+        looks = list(worker.run(partial(apply_looks, seqs=looks, tools=worker.tools)).looks)
+    return done
+
+
 def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
     for position, seq in enumerate(ids):
         try:
-            worker.run(partial(apply_queued, seqs=[seq], tools=worker.tools))
+            _apply(worker, [seq], swept=True)
         except Exception as error:
             log.error("event %d could not be applied: %s", seq, describe(error))
             if not is_environmental(error):

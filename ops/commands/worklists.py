@@ -109,6 +109,8 @@ def _why(waiting: Waiting) -> str:
         return _DATE
     machine = MACHINES.get(waiting.kind)
     clock = machine.clocks.get(waiting.state) if machine is not None else None
+    if machine is not None and waiting.prompt is not None:
+        clock = machine.prompts.get(waiting.prompt)
     return _NO_CLOCK if clock is None else clock.why
 
 

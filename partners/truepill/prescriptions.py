@@ -14,7 +14,7 @@ MERGED = ("merged_patients", "patient_token_duplicates")
 
 def notify_rx(copy: Copy) -> tuple[Stated, ...]:
     """Its arrival is the state. With a transfer_prescription_token it is two facts: the token that it was
-    known by is superseded, and the new one is received.
+    known by is superseded, and the new one is received. Both are the body's own words, so neither is derived.
 
     A plain arrival tells nothing apart by a discriminator, so that a pushed and a pulled copy, which differ
     in nearly every text, are one fact. Raises Unreadable bad_key when the new token is no plain one.

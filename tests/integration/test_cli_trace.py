@@ -138,6 +138,32 @@ def test_merged_patients_are_one_story(cli: Cli) -> None:
     assert ("copay", "c1") in entities(cli.run("trace", "new", "--json").document)
 
 
+@pytest.mark.parametrize("field", ["merged_patients", "patient_token_duplicates"])
+def test_what_merged_patients_have_is_joined_by_the_prescription_that_tells_of_the_merge(
+    cli: Cli, field: str
+) -> None:
+    """One hop from each patient's entities to it, so a trace from any of them tells of all."""
+    cli.ledger.apply(
+        CopaySuccess(request_id="c-old", details__patient_token="old"),
+        CopaySuccess(request_id="c-older", details__patient_token="older"),
+        OrderSuccess(request_id="f-new", details__patient_token="new"),
+        PriorAuth(request_id="pa-other", details__patient_token="other"),
+    )
+    notice = NotifyRx(details__prescription_token="rx1", details__patient_token="new")
+    notice["details"][field] = ["old", "older"]
+    cli.ledger.apply(notice)
+
+    joined = {("copay", "c-old"), ("copay", "c-older"), ("fill_request", "f-new"), ("prescription", "rx1")}
+    for token in ("old", "older", "new", "c-old", "f-new", "rx1"):
+        assert set(entities(cli.run("trace", token, "--json").document)) == joined
+    assert pairs(cli.run("show", "prescription", "rx1", "--json").document) == {
+        ("copay", "c-old", "patient"),
+        ("copay", "c-older", "patient"),
+        ("fill_request", "f-new", "patient"),
+    }
+    assert pairs(cli.run("show", "copay", "c-old", "--json").document) == {("prescription", "rx1", "patient")}
+
+
 def test_a_name_that_nothing_carries_is_exit_1_with_one_line_that_does_not_repeat_it(cli: Cli) -> None:
     a_patients_life(cli)
 

@@ -9,11 +9,12 @@ import pytest
 
 from statemachine import MACHINES
 from tests.commandline import Cli
-from tests.factories import CopayTriage
+from tests.factories import CopayTriage, PriorAuth
 
 NOON = "2026-03-10T12:00:00Z"
 AT = ("--at", NOON)
 DATE = "the date that the partner gave has come"
+APPROVED_AT = 1_590_800_000  # 2020-05-30T00:53:20Z
 
 
 def entity(cli: Cli, kind: str, key: str, state: str, **columns: str) -> None:
@@ -130,6 +131,42 @@ def test_a_date_counts_from_the_start_of_its_day(cli: Cli) -> None:
     assert [key for _, _, key, _ in items(cli, *AT)] == ["this evening"]
     assert items(cli, "--at", "2026-03-09T23:59:59Z") == []
     assert stuck(cli, *AT) == []
+
+
+def test_an_answer_that_an_approval_promised_is_overdue_by_our_clock_and_not_on_a_date(cli: Cli) -> None:
+    names = {"patient_token": "pat1", "prescription_token": "rx1", "insurance_token": "ins1"}
+    cli.ledger.apply(
+        CopayTriage(
+            request_id="c1",
+            timestamp=APPROVED_AT - 60,
+            details__patient_token="pat1",
+            details__prescriptions=[names],
+        ),
+        PriorAuth(
+            request_id="pa1",
+            status="approved",
+            timestamp=APPROVED_AT,
+            **{f"details__{name}": value for name, value in names.items()},
+        ),
+    )
+    cli.ledger.settle()
+    clock = MACHINES["copay"].prompts["pa:approved"]
+
+    assert items(cli, "--at", "2020-05-30T00:54:59Z") == []
+    assert items(cli, "--at", "2020-05-30T00:58:20Z") == [("deadline", "copay", "c1", "2020-05-30T00:58:20Z")]
+    (listed,) = cli.run("stuck", "--json", "--at", "2020-05-30T00:58:20Z").document["stuck"]
+    assert (listed["key"], listed["state"], listed["why"]) == ("c1", "triage", clock.why)
+    (_, derived) = cli.run("show", "copay", "c1", "--json", "--details").document["facts"]
+    assert (derived["signal"], derived["via"], derived["verdict"]) == (
+        "pa:approved",
+        ["derived"],
+        "confirmed",
+    )
+    assert derived["detail"] == {"cause": "prior_auth pa1"}
+    (event,) = cli.run("events", "--entity", "copay", "c1", "--via", "derived", "--json").document["events"]
+    assert [event["event"]] == derived["events"]
+    assert (event["type"], event["partner"], event["status"]) == ("DERIVED", "rxledger", "applied")
+    assert cli.run("replay", event["event"], "--json").document["changed"] == []
 
 
 def test_an_entity_may_need_a_person_for_two_reasons(cli: Cli) -> None:

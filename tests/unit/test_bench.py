@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 from collections import Counter
 
+import orjson
 import pytest
 
-from bench import report, traffic
+from bench import mixed, report, traffic
 from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, TUTORIAL_WAY, Cell
 from bench.load import Load, complete, percentile
 from partners.truepill.callbacks import read
@@ -24,6 +25,34 @@ def test_every_body_is_distinct_and_readable() -> None:
     for event in events:
         (stated,) = read(event.body, no_hash).stated
         assert (stated.key, stated.fact.occurred_at) == (event.key, event.at)
+
+
+def test_mixed_traffic_holds_every_type_in_its_proportion() -> None:
+    events = mixed.mixed(100, "seed")
+    types = Counter(orjson.loads(event.body)["callback_type"] for event in events)
+    known = {"ORDER": 400, "SHIPMENT": 800, "COPAY": 300, "NOTIFY_RX": 300}
+    assert {name: types.pop(name) for name in known} == known
+    assert types == {
+        "TRANSFER": 20,
+        "TRANSFER_CONTACT": 20,
+        "DIRECT_TRANSFER": 20,
+        "PRIOR_AUTH": 40,
+        "COVERAGE": 20,
+        "CONSULT": 40,
+        "FILE": 20,
+        "ORDER_CLAIM": 20,
+    }
+    assert len({event.body for event in events}) == len(events) == 2_000
+    for event in events:
+        reading = read(event.body, no_hash)
+        assert [(stated.key, stated.fact.occurred_at) for stated in reading.stated] == [(event.key, event.at)]
+        assert reading.unseen == ()
+
+
+def test_a_wide_body_holds_two_hundred_medications() -> None:
+    for event in mixed.wide(3, "seed"):
+        (stated,) = read(event.body, no_hash).stated
+        assert len(stated.fact.lines) == 200
 
 
 def test_one_fill_in_a_hundred_holds_half_of_the_skewed_events() -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import pytest
 
-from statemachine import Fact, current_lines
-from tests.unit.grids import Cell, Grid, Story, fact
+from statemachine import Fact, current_lines, deadline
+from tests.unit.grids import START, Cell, Grid, Story, fact
 
 COPAY = Grid(
     "copay",
@@ -14,6 +16,7 @@ COPAY = Grid(
                      P  T  C  R  X
     copay:triage     T  =  T  T  !
     copay:rejected   R  R  !  =  ~
+    pa:approved      =  =  =  =  ~
     copay:success    C  C  =  C  !
     copay:cancelled  X  X  X  X  =
     """,
@@ -78,6 +81,27 @@ STORIES = {
         "completed",
         "full",
     ),
+    "an approval, and the answer that it promised": Story(
+        [
+            fact(0, "copay:rejected", code="PA_REQUIRED"),
+            fact(5, "pa:approved"),
+            fact(9, "copay:success", "completed"),
+        ],
+        "moved confirmed moved",
+        "completed",
+        "full",
+    ),
+    "an approval with nothing before it, and one after the cancellation": Story(
+        [
+            fact(0, "pa:approved", told=b"a" * 16),
+            fact(5, "copay:triage", code="CT003"),
+            fact(6, "copay:cancelled", code="CUSTOMER_CANCELLATION_REQUEST"),
+            fact(7, "pa:approved", told=b"b" * 16),
+        ],
+        "confirmed moved moved late",
+        "cancelled",
+        "none",
+    ),
     "called off, and answered all the same": Story(
         [
             fact(0, "copay:triage", code="CT003"),
@@ -138,3 +162,53 @@ def test_the_lines_of_an_answer_stay_to_be_seen_while_it_is_worked_on_again() ->
     first = fact(0, "copay:success", "completed", "rejected")
     _, steps = COPAY.machine.fold([first, fact(5, "copay:triage", code="CT003")])
     assert current_lines(COPAY.machine, steps) == first.lines
+
+
+DUE, DATE = START + 400, START + 9 * 86_400
+
+
+def due(*facts: Fact) -> int | None:
+    """What is waited for after these, in any order."""
+    (found,) = {COPAY.machine.fold(order)[0].due for order in permutations(facts)}
+    return found
+
+
+APPROVED = fact(5, "pa:approved")._replace(due=DUE)
+PART = fact(0, "copay:success", "completed", "rejected", told=b"a" * 16)._replace(due=DATE)
+FULL = fact(9, "copay:success", "completed", "completed", told=b"b" * 16)
+TRIAGE = fact(0, "copay:triage", code="CT004")._replace(due=DATE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        ([APPROVED], DUE),
+        ([fact(0, "copay:triage"), APPROVED], DUE),
+        ([TRIAGE, APPROVED], DUE),
+        ([fact(0, "copay:rejected"), APPROVED], DUE),
+        ([PART], DATE),
+        ([PART, APPROVED], DUE),
+        ([PART, FULL], None),
+        ([PART, APPROVED, FULL], None),
+        ([FULL._replace(occurred_at=START), APPROVED], None),
+        ([fact(0, "copay:triage"), APPROVED, fact(5, "copay:success", "completed")], None),
+        ([fact(0, "copay:rejected"), APPROVED, fact(9, "copay:rejected")], None),
+        ([fact(0, "copay:triage"), APPROVED, fact(9, "copay:triage", code="CT001")], DUE),
+        ([fact(0, "copay:triage"), APPROVED, fact(9, "copay:rejected")], None),
+        ([fact(0, "copay:cancelled"), APPROVED], None),
+    ],
+)
+def test_an_approval_is_waited_on_until_the_answer_and_not_where_all_was_answered(
+    facts: list[Fact], expected: int | None
+) -> None:
+    assert due(*facts) == expected
+
+
+def test_an_approval_before_the_request_was_made_does_not_make_it_late() -> None:
+    summary, _ = COPAY.machine.fold([APPROVED])
+    day = COPAY.machine.clocks["pending"].seconds
+    assert deadline(COPAY.machine, summary, None) == DUE
+    assert deadline(COPAY.machine, summary, DUE) == DUE
+    assert deadline(COPAY.machine, summary, DUE + 1) == DUE + 1 + day
+    moved, _ = COPAY.machine.fold([TRIAGE])
+    assert deadline(COPAY.machine, moved, DATE + 1) == DATE

@@ -13,7 +13,7 @@ import workers.tasks as tasks
 from settings import SealKey, Settings
 from store import queue
 from store.sealing import Sealer
-from tests.factories import OrderTriage
+from tests.factories import CopayTriage, OrderTriage, PriorAuth
 from tests.ledger import Ledger
 from workers.apply import Applied, apply_queued
 from workers.reading import Tools
@@ -206,3 +206,59 @@ def test_what_the_server_refuses_of_one_event_does_not_hold_back_the_others(
     assert left[1].startswith("RaiseException P0001 at ")
     assert ledger.count("facts") == 5
     assert "refused" not in caplog.text
+
+
+def an_approval_and_its_copay(ledger: Ledger) -> list[int]:
+    shared = {"details__patient_token": "pat1", "details__metadata": "m"}
+    names = {"prescription_token": "rx1", "insurance_token": "ins1"}
+    approval = PriorAuth(
+        request_id="pa1",
+        timestamp=T0 + 60,
+        status="approved",
+        **shared,
+        **{f"details__{name}": value for name, value in names.items()},
+    )
+    return ledger.admit(
+        CopayTriage(request_id="c1", timestamp=T0, details__prescriptions=[names], **shared), approval
+    )
+
+
+def signals(ledger: Ledger) -> list[str]:
+    return [step.fact.signal for step in ledger.story("c1", "copay").steps]
+
+
+def test_what_is_derived_is_applied_by_the_worker_that_derived_it(ledger: Ledger, worker: Runtime) -> None:
+    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    assert signals(ledger) == ["copay:triage", "pa:approved"]
+    assert ledger.queued() == []
+
+
+def test_a_look_that_a_worker_left_behind_is_swept_like_any_event(ledger: Ledger, worker: Runtime) -> None:
+    apply_queued(ledger.conn, an_approval_and_its_copay(ledger), ledger.tools)
+    overdue(ledger)
+    (due,) = queue.sweep(ledger.conn, 10)
+    tasks.attempt(worker, [due.seq], swept=True)
+    assert signals(ledger) == ["copay:triage", "pa:approved"]
+    assert ledger.queued() == []
+
+
+def test_a_look_that_cannot_be_applied_holds_nothing_back_and_is_buried_alone(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
+        raise ValueError("boom")
+
+    monkeypatch.setattr(tasks, "apply_looks", failing)
+    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    assert signals(ledger) == ["copay:triage"]
+    (look,) = ledger.queued()
+    for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
+        tasks.attempt(worker, [look], swept=True)
+    overdue(ledger)
+    assert queue.bury(ledger.conn) == [look]
+    assert ledger.reasons() == ["poison"]
+
+    monkeypatch.undo()
+    ledger.apply(PriorAuth(request_id="pa1", timestamp=T0 + 70, status="cancelled"))
+    ledger.settle()
+    assert (signals(ledger), ledger.count("quarantine")) == (["copay:triage"], 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-__all__ = ["Ids", "chance"]
+__all__ = ["Ids", "chance", "opaque"]
 
 
 class Ids:
@@ -37,3 +37,8 @@ def chance(seed: int, *parts: object) -> float:
     """A draw from 0 to 1 that depends on these parts alone, whatever was drawn before."""
     text = "\x1f".join(str(part) for part in (seed, *parts)).encode()
     return int.from_bytes(hashlib.blake2b(text, digest_size=7).digest(), "big") / (1 << 56)
+
+
+def opaque(seed: int, content: bytes) -> str:
+    """16 hex digits that stand for this content."""
+    return hashlib.blake2b(content, digest_size=8, key=seed.to_bytes(16, "big", signed=True)).hexdigest()

@@ -23,7 +23,8 @@ VERSION = 1
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE record (
-    number INTEGER PRIMARY KEY, environment TEXT NOT NULL, kind TEXT NOT NULL, token TEXT NOT NULL, customer TEXT NOT NULL,
+    number INTEGER PRIMARY KEY,
+    environment TEXT NOT NULL, kind TEXT NOT NULL, token TEXT NOT NULL, customer TEXT NOT NULL,
     owner TEXT NOT NULL, look TEXT NOT NULL, created REAL NOT NULL, document BLOB NOT NULL,
     UNIQUE (environment, kind, token)
 );

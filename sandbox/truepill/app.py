@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.engine import Engine, Step
-from sandbox.truepill import events, patients, prescriptions
+from sandbox.truepill import events, fill_changes, fill_requests, fill_steps, patients, prescriptions
 from sandbox.truepill.endpoint import Endpoint
 from sandbox.truepill.errors import Refusal, failed, not_found
 from sandbox.truepill.openapi import describe
@@ -28,9 +28,11 @@ log = logging.getLogger(__name__)
 ENDPOINTS: tuple[Endpoint, ...] = (
     *patients.ENDPOINTS,
     *prescriptions.ENDPOINTS,
+    *fill_requests.ENDPOINTS,
+    *fill_changes.ENDPOINTS,
     *events.ENDPOINTS,
 )
-STEPS: dict[str, Step] = {**prescriptions.STEPS}
+STEPS: dict[str, Step] = {**prescriptions.STEPS, **fill_steps.STEPS}
 
 
 def offered(live_contract: bool) -> list[Endpoint]:

@@ -8,24 +8,33 @@ a pull without a type, `request_id` and `limit`.
 
 from __future__ import annotations
 
-import hashlib
+import operator as compare
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 from pydantic import Field
 
 from sandbox.engine import Turn
+from sandbox.ids import opaque
 from sandbox.ledger import OPERATORS, Event
 from sandbox.truepill.endpoint import Answer, Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 
-__all__ = ["ENDPOINTS", "Condition", "EventQuery", "Page", "conditions", "page"]
+__all__ = ["ENDPOINTS", "EventQuery", "Page", "comparison", "conditions", "holds", "page"]
 
 PAGE = 100
 LARGEST = 1 << 53
 #: Types that the reference's table of webhook types lists.
 LISTED = ("NOTIFY_RX",)
 Condition = tuple[str, str, Any]
+COMPARE = {
+    "$eq": compare.eq,
+    "$lt": compare.lt,
+    "$lte": compare.le,
+    "$gt": compare.gt,
+    "$gte": compare.ge,
+}
 
 
 class EventQuery(Query):
@@ -59,24 +68,33 @@ class Page(Answer):
 
 def conditions(field: str, values: list[str], *, number: bool) -> list[Condition]:
     """Read `$gt:5`, `$eq:x` or `x`. Raises Refusal."""
-    return [_condition(field, value, number) for value in values]
+    found = [comparison(field, value, _number if number else str) for value in values]
+    if not number and any(operator != "$eq" for _, operator, _ in found):
+        raise invalid((field, "can only be compared with $eq"))
+    return found
 
 
-def _condition(field: str, text: str, number: bool) -> Condition:
+def comparison(field: str, text: str, read: Callable[[str], Any]) -> Condition:
+    """One condition; `read` raises ValueError for what is no value of the field. Raises Refusal."""
     operator, colon, value = text.partition(":")
     if not (text.startswith("$") and colon):
         operator, value = "$eq", text
     if operator not in OPERATORS:
         raise invalid((field, f"must use one of [{', '.join(OPERATORS)}]"))
-    if not number:
-        if operator != "$eq":
-            raise invalid((field, "can only be compared with $eq"))
-        return field, operator, value
     try:
-        # What no time can be compares as the largest that can.
-        return field, operator, max(-LARGEST, min(LARGEST, int(value)))
+        return field, operator, read(value)
     except ValueError:
-        raise invalid((field, "must be a number")) from None
+        raise invalid((field, "must be a number" if read is _number else "is invalid")) from None
+
+
+def holds(known: float, operator: str, value: float) -> bool:
+    """Whether a number that is known fulfils a condition."""
+    return bool(COMPARE[operator](known, value))
+
+
+def _number(text: str) -> int:
+    """What no time can be compares as the largest that can."""
+    return max(-LARGEST, min(LARGEST, int(text)))
 
 
 def _by_type(turn: Turn, call: Call) -> dict[str, Any]:
@@ -129,8 +147,7 @@ def _wanted(turn: Turn, query: EventQuery, fixed: list[Condition]) -> tuple[list
 
 def _promise(turn: Turn, query: list[Any]) -> str:
     """The token of the next page; the same page has the same one."""
-    text = orjson.dumps([turn.ids.seed, turn.customer.name, query])
-    token = hashlib.blake2b(text, digest_size=8).hexdigest()
+    token = opaque(turn.ids.seed, orjson.dumps([turn.customer.name, "events", query]))
     turn.ledger.keep_page(token, turn.customer.name, query, turn.now)
     return token
 

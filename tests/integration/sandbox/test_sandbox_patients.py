@@ -188,7 +188,7 @@ def test_the_survey_is_that_of_the_last_fill_at_both_printed_paths(desk: Desk, p
         "conditions": "COPD",
         "medications": [{"name": "A"}, {"name": "B"}],
     }
-    body = {
+    body: dict[str, Any] = {
         "patient_token": patient,
         "patient_payment_type": "cash",
         "medications": [{"prescription_token": desk.prescriptions(patient)[0]}],

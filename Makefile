@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 .DEFAULT_GOAL := help
 .PHONY: up test lint bench install lock help
 
-up: $(READY)  ## Run servers, receiver, worker, beat and Flower; Ctrl-C stops them all
+up: $(READY)  ## Run servers, receiver, worker, beat, Flower and a sandbox; Ctrl-C stops them all
 	@exec $(BIN)/rxledger up $(ARGS)
 
 test: $(READY)  ## Run the tests

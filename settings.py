@@ -30,7 +30,7 @@ __all__ = [
 ]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Group = Literal["database", "broker", "sealing", "receiver", "flower"]
+Group = Literal["database", "broker", "sealing", "receiver", "flower", "sandbox"]
 T = TypeVar("T")
 
 PARTNERS = ("truepill", "healnow")
@@ -87,6 +87,11 @@ class Settings:
     flower_cookie_secret: str | None = field(default=None, repr=False)
     receiver_url: str | None = None
     flower_url: str | None = None
+    sandbox_url: str | None = None
+    sandbox_keys: tuple[str, ...] = field(default=(), repr=False)
+    sandbox_live_keys: tuple[str, ...] = field(default=(), repr=False)
+    sandbox_callback_url: str | None = field(default=None, repr=False)
+    sandbox_live_callback_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, data_dir: Path | None = None) -> Settings:
@@ -136,6 +141,9 @@ def _missing(s: Settings, group: Group) -> list[str]:
             "no partner has a secret: set RXLEDGER_TRUEPILL_WEBHOOK_TOKENS, …_WEBHOOK_BASIC or "
             "…_WEBHOOK_HMAC_KEYS (or the same for HEALNOW)"
         ]
+    if group == "sandbox":
+        wants = "RXLEDGER_SANDBOX_KEYS is not set: the API keys of the sandbox's customers"
+        return [] if s.sandbox_keys else [wants]
     lines = []
     if not s.flower_basic_auth:
         lines.append("RXLEDGER_FLOWER_BASIC_AUTH is not set: user:password")
@@ -205,6 +213,11 @@ class _Reader:
             flower_cookie_secret=self.one("RXLEDGER_FLOWER_COOKIE_SECRET", _long_text),
             receiver_url=get("RXLEDGER_RECEIVER_URL"),
             flower_url=get("RXLEDGER_FLOWER_URL"),
+            sandbox_url=self.one("RXLEDGER_SANDBOX_URL", _http_url),
+            sandbox_keys=self.many("RXLEDGER_SANDBOX_KEYS", _token),
+            sandbox_live_keys=self.many("RXLEDGER_SANDBOX_LIVE_KEYS", _token),
+            sandbox_callback_url=self.one("RXLEDGER_SANDBOX_CALLBACK_URL", _http_url),
+            sandbox_live_callback_url=self.one("RXLEDGER_SANDBOX_LIVE_CALLBACK_URL", _http_url),
         )
         ids = [key.id for key in result.seal_keys]
         if len(set(ids)) != len(ids):

@@ -98,7 +98,7 @@ class Announcer:
         return {
             "receiver": settings.receiver_url,
             "flower": settings.flower_url,
-            "sandbox": None,
+            "sandbox": settings.sandbox_url,
             "database": settings.database_url,
             "broker": settings.broker_url,
             "env": self._run.variables,
@@ -109,9 +109,11 @@ class Announcer:
         settings = self._run.settings
         data = "" if settings.data_dir == Path("var").resolve() else f" --data {settings.data_dir}"
         rxledger = _own_name()
+        sandbox = f"{settings.sandbox_url}  (its API keys are in {settings.data_dir / ENV_FILE})"
         return {
             "receiver": f"{settings.receiver_url}/webhooks/truepill",
             "flower": f"{settings.flower_url}  (the password is in {settings.data_dir / ENV_FILE})",
+            **({"sandbox": sandbox} if settings.sandbox_url else {}),
             "database": _without_password(str(settings.database_url)),
             "broker": _without_password(str(settings.broker_url)),
             "try": f"{rxledger} demo{data}",

@@ -15,10 +15,12 @@ from pathlib import Path
 
 from settings import SettingsError, read_env_file
 
-__all__ = ["ADDRESSES", "ENV_FILE", "generate", "set_values", "write_private"]
+__all__ = ["ADDRESSES", "ENV_FILE", "generate", "partner_values", "set_values", "write_private"]
 
 ENV_FILE = "env"
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL")
+# Where calls to the partner go; `up` points them at its sandbox.
+PARTNER = ("RXLEDGER_TRUEPILL_BASE_URL", "RXLEDGER_TRUEPILL_API_KEY")
 HEADER = """\
 # The settings of this data folder; what the environment sets goes before them. Secrets: keep it 0600.
 # The addresses are written again by every `rxledger up`; the keys are made once: without them nothing
@@ -38,6 +40,8 @@ GENERATED: Mapping[str, Callable[[Path], str]] = {
     "RXLEDGER_METRICS_TOKEN": _token,
     "RXLEDGER_FLOWER_BASIC_AUTH": lambda _: f"rxledger:{secrets.token_urlsafe(18)}",
     "RXLEDGER_FLOWER_COOKIE_SECRET": lambda _: secrets.token_urlsafe(32),
+    "RXLEDGER_SANDBOX_KEYS": lambda folder: f"tp_test_key_{_token(folder)}",
+    "RXLEDGER_SANDBOX_LIVE_KEYS": lambda folder: f"tp_live_key_{_token(folder)}",
     "RXLEDGER_SPOOL_DIR": lambda folder: str(folder / "spool"),
 }
 
@@ -52,6 +56,22 @@ def generate(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     missing = [name for name in GENERATED if not environ.get(name) and name not in held]
     set_values(folder, {name: GENERATED[name](folder) for name in missing})
     return read_env_file(folder / ENV_FILE)
+
+
+def partner_values(
+    held: Mapping[str, str], environ: Mapping[str, str], sandbox_url: str | None, key: str | None
+) -> dict[str, str | None]:
+    """What to set so that calls to the partner reach the sandbox of this run, None for no sandbox.
+
+    Empty where a person has set either variable, in the environment or in DIR/env: theirs is a real partner.
+    What an earlier run has set is recognised by the sandbox's address of then.
+    """
+    ours = held.get(PARTNER[0]) is not None and held.get(PARTNER[0]) == held.get("RXLEDGER_SANDBOX_URL")
+    if not ours and any(held.get(name) for name in PARTNER):
+        return {}
+    if any(environ.get(name) for name in PARTNER) or sandbox_url is None:
+        return dict.fromkeys(PARTNER, None) if ours else {}
+    return dict(zip(PARTNER, (sandbox_url, key), strict=True))
 
 
 def set_values(folder: Path, values: Mapping[str, str | None]) -> None:

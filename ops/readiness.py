@@ -24,6 +24,8 @@ class Readiness:
             "Flower": lambda: answers(f"{settings.flower_url}/healthcheck", settings.flower_basic_auth),
             "the worker": lambda: _worker_answers(node),
         }
+        if settings.sandbox_url:
+            self._waiting["the sandbox"] = lambda: answers(f"{settings.sandbox_url}/_sandbox/ready")
         self._enough = threading.Event()
         threading.Thread(target=self._ask, name="readiness", daemon=True).start()
 

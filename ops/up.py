@@ -1,4 +1,4 @@
-"""`rxledger up`: servers, migrations, receiver, worker, beat and Flower, until Ctrl-C."""
+"""`rxledger up`: servers, migrations, receiver, worker, beat, Flower and the sandbox, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.console import Console
 
 from ops.announcing import Announcer, Run
 from ops.children import environment, module
-from ops.datafolder import ADDRESSES, ENV_FILE, generate, set_values
+from ops.datafolder import ADDRESSES, ENV_FILE, generate, partner_values, set_values
 from ops.embedded import Holder, hold
 from ops.output import Refused, notes, screen
 from ops.ports import claim
@@ -26,6 +26,10 @@ __all__ = ["run"]
 
 RECEIVER_PORT = 8700
 FLOWER_PORT = 5555
+SANDBOX_PORT = 8780
+# A simulated fill takes 211 s of the partner's time: 3.5 s so.
+SANDBOX_SPEED = "60x"
+SANDBOX_STATE = "sandbox.sqlite"
 # On one's own machine that is nothing to be told seven lines about.
 AS_ROOT = "ignore:You're running the worker with superuser privileges"
 
@@ -36,19 +40,30 @@ class Plan(Run):
 
     port: int
     flower_port: int
+    sandbox_port: int | None
 
     def commands(self) -> dict[str, list[str]]:
         # Every sweep would be three lines of news.
         quiet = ("--loglevel", "warning")
-        return {
+        commands = {
             "worker": module("ops.cli", "worker", "--name", self.node, *quiet),
             "beat": module("ops.cli", "beat", *quiet),
             "flower": module("ops.cli", "flower", "--port", str(self.flower_port)),
             "web": module("ops.cli", "web", "--port", str(self.port)),
         }
+        if self.sandbox_port:
+            commands["sandbox"] = self._sandbox(str(self.sandbox_port))
+        return commands
+
+    def _sandbox(self, port: str) -> list[str]:
+        state = str(self.settings.data_dir / SANDBOX_STATE)
+        options = ("--port", port, "--speed", SANDBOX_SPEED, "--state", state, "--live-contract")
+        return module("ops.cli", "sandbox", *options)
 
 
-def run(folder: Path, *, port: int | None, ready_file: Path | None, as_json: bool) -> int:
+def run(
+    folder: Path, *, port: int | None, ready_file: Path | None, as_json: bool, sandbox: bool = True
+) -> int:
     """Run everything; returns the exit code: 0 when asked to end, 1 when something could not be kept up.
 
     Raises Refused, EmbeddedError or SettingsError when it cannot start.
@@ -65,7 +80,7 @@ def run(folder: Path, *, port: int | None, ready_file: Path | None, as_json: boo
                 holder = stack.enter_context(
                     hold(folder, postgres="DATABASE_URL" not in environ, valkey=wants_valkey)
                 )
-            plan = stack.enter_context(_prepare(folder, environ, holder, port))
+            plan = stack.enter_context(_prepare(folder, environ, holder, port, sandbox))
             with console.status("migrating"):
                 _migrate(str(plan.settings.database_url))
             return _supervise(plan, holder, console, target, as_json)
@@ -86,34 +101,42 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _prepare(folder: Path, environ: Mapping[str, str], holder: Holder, port: int | None) -> Iterator[Plan]:
+def _prepare(
+    folder: Path, environ: Mapping[str, str], holder: Holder, port: int | None, sandbox: bool
+) -> Iterator[Plan]:
     """Write DIR/env and read the settings back as the children will."""
     held = generate(folder, environ)
     with (
         claim(_wanted(held, "RXLEDGER_RECEIVER_URL", RECEIVER_PORT, port)) as web,
         claim(_wanted(held, "RXLEDGER_FLOWER_URL", FLOWER_PORT, None)) as flower,
+        claim(_wanted(held, "RXLEDGER_SANDBOX_URL", SANDBOX_PORT, None)) as partner,
     ):
         if port and web != port:
             raise Refused(f"port {port} is taken: choose another with --port, or leave it out")
         broker = holder.addresses.broker_url
         redis_url = environ.get("REDIS_URL") or broker
+        sandbox_url = f"http://127.0.0.1:{partner}" if sandbox else None
+        key = (environ.get("RXLEDGER_SANDBOX_KEYS") or held.get("RXLEDGER_SANDBOX_KEYS", "")).split(",")[0]
         addresses = {
             "DATABASE_URL": environ.get("DATABASE_URL") or holder.addresses.database_url,
             "REDIS_URL": redis_url or None,
             "BROKER_URL": environ.get("BROKER_URL") or redis_url,
             "RXLEDGER_RECEIVER_URL": f"http://127.0.0.1:{web}",
             "RXLEDGER_FLOWER_URL": f"http://127.0.0.1:{flower}",
+            "RXLEDGER_SANDBOX_URL": sandbox_url,
+            **partner_values(held, environ, sandbox_url, key.strip()),
         }
         set_values(folder, addresses)
         # What runs here is where we put it, whatever the environment says about another run.
-        for name in ("RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL"):
-            environ = {**environ, name: str(addresses[name])}
+        for name in ("RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL", "RXLEDGER_SANDBOX_URL"):
+            environ = {**environ, name: addresses[name] or ""}
         settings = Settings.load(environ, folder)
-        settings.require("database", "broker", "sealing", "receiver", "flower")
+        settings.require("database", "broker", "sealing", "receiver", "flower", "sandbox")
         variables = {**read_env_file(folder / ENV_FILE), **{k: v for k, v in environ.items() if _is_ours(k)}}
         # The worker's name: a broker may be shared by several runs.
         node = f"worker-{web}@{socket.gethostname()}"
-        yield Plan(settings, node, {**variables, "RXLEDGER_DATA": str(folder)}, web, flower)
+        variables["RXLEDGER_DATA"] = str(folder)
+        yield Plan(settings, node, variables, web, flower, partner if sandbox else None)
 
 
 def _is_ours(name: str) -> bool:

@@ -16,6 +16,7 @@ from ops.commands import (
     quarantine,
     replay,
     run,
+    sandbox,
     show,
     stats,
     trace,
@@ -27,6 +28,7 @@ __all__ = ["REGISTERED"]
 
 REGISTERED: tuple[Callable[[typer.Typer], None], ...] = (
     run.register,
+    sandbox.register,
     demo.register,
     show.register,
     trace.register,

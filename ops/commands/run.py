@@ -30,9 +30,7 @@ def up(
             min=1, max=65535, help="The receiver's port [default: as before, else 8700, else a free one]."
         ),
     ] = None,
-    no_sandbox: Annotated[
-        bool, typer.Option("--no-sandbox", help="This version has no sandbox: this changes nothing.")
-    ] = False,
+    no_sandbox: Annotated[bool, typer.Option("--no-sandbox", help="Without the emulated partner.")] = False,
     ready_file: Annotated[
         Path | None,
         typer.Option(
@@ -41,10 +39,12 @@ def up(
     ] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Run everything: servers, migrations, receiver, worker, beat and Flower. Ctrl-C stops it all."""
+    """Run everything: servers, migrations, receiver, worker, beat, Flower, the sandbox. Ctrl-C stops it."""
     from ops.up import run
 
-    raise typer.Exit(run(use_data_folder(data), port=port, ready_file=ready_file, as_json=as_json))
+    folder = use_data_folder(data)
+    code = run(folder, port=port, ready_file=ready_file, as_json=as_json, sandbox=not no_sandbox)
+    raise typer.Exit(code)
 
 
 def web(

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import psutil
@@ -25,7 +26,7 @@ from settings import read_env_file
 from tests.e2e.conftest import Up, clean_environment, wait_until_gone
 
 Start = Callable[..., Up]
-NAMES = {"web", "worker", "beat", "flower", "postgres", "valkey"}
+NAMES = {"web", "worker", "beat", "flower", "sandbox", "postgres", "valkey"}
 
 
 WITHOUT_PAUSES = """
@@ -57,7 +58,7 @@ def request(url: str, method: str = "GET", login: str | None = None, body: str |
 def test_the_ready_file_says_where_everything_is(up: Up) -> None:
     ready = up.ready
     assert set(ready) == {"receiver", "flower", "sandbox", "database", "broker", "env", "pids"}
-    assert ready["sandbox"] is None
+    assert answers(f"{ready['sandbox']}/_sandbox/ready")
     assert set(up.pids) == NAMES
     assert all(psutil.pid_exists(pid) for pid in up.pids.values())
     assert answers(f"{ready['receiver']}/readyz")
@@ -71,6 +72,47 @@ def test_the_ready_files_settings_are_those_of_the_data_folder(up: Up) -> None:
     assert {name: up.ready["env"][name] for name in held} == held
     assert held["RXLEDGER_RECEIVER_URL"] == up.ready["receiver"]
     assert held["DATABASE_URL"] == up.ready["database"]
+
+
+def call(up: Up, method: str, path: str, body: object = None) -> Any:
+    """A request to the sandbox, as a client that has read the settings."""
+    held = up.ready["env"]
+    parts = urlsplit(held["RXLEDGER_TRUEPILL_BASE_URL"])
+    headers = {
+        "Authorization": f"ApiKey {held['RXLEDGER_TRUEPILL_API_KEY']}",
+        "Content-Type": "application/json",
+    }
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    try:
+        connection.request(method, path, json.dumps(body), headers)
+        answer = connection.getresponse()
+        assert answer.status == 200
+        return json.loads(answer.read())
+    finally:
+        connection.close()
+
+
+def test_a_simulated_fill_of_the_sandbox_arrives_and_is_delivered(up: Up) -> None:
+    patient = {"first_name": "Ada", "last_name": "Doe", "gender": "female", "dob": "19820115"}
+    token = call(up, "PUT", "/v1/patient", {**patient, "simulation": {"newRx": [True]}})["patient_token"]
+    (prescription,) = call(up, "GET", f"/v1/patient/{token}/prescriptions")["prescriptions"]
+    address = dict.fromkeys(("name", "street1", "city", "state", "zip", "phone"), "x")
+    fill = {
+        "patient_token": token,
+        "patient_payment_type": "cash",
+        "medications": [{"prescription_token": prescription["prescription_token"]}],
+        **{f"address_to_{name}": value for name, value in address.items()},
+        "patient_survey": {"conditions": None, "medications": None, "allergies": None},
+        "simulation": {},
+    }
+    request_id = call(up, "POST", "/v1/fill_request", fill)["request_id"]
+    deadline = time.monotonic() + 60
+    state = None
+    while state != "delivered":
+        assert time.monotonic() < deadline, state
+        shown = up.rxledger("show", "fill_request", request_id, "--json")
+        state = json.loads(shown.stdout)["state"] if shown.returncode == 0 else None
+    assert call(up, "GET", "/v1/webhook_events/order")["results"], "the live contract is on"
 
 
 def test_a_second_shell_needs_the_data_folder_alone(up: Up) -> None:
@@ -120,13 +162,16 @@ def test_a_port_that_is_taken_is_refused_by_name(short_tmp: Path) -> None:
 def test_ctrl_c_stops_all_of_it_and_a_second_start_goes_on(up: Up, start: Start, short_tmp: Path) -> None:
     data = short_tmp / "again" / "data"
     first = start(data, "--no-sandbox")
+    assert first.ready["sandbox"] is None
+    assert "sandbox" not in first.pids
+    assert "RXLEDGER_TRUEPILL_BASE_URL" not in first.ready["env"]
     assert first.ready["receiver"] != up.ready["receiver"]
     with psycopg.connect(first.ready["database"]) as conn:
         conn.execute("CREATE TABLE kept (value int)")
     assert first.end(signal.SIGINT) == 0
     wait_until_gone(list(first.pids.values()))
 
-    second = start(data)
+    second = start(data, "--no-sandbox")
     # The same keys, the same addresses, the same data.
     assert second.ready["env"] == first.ready["env"]
     with psycopg.connect(second.ready["database"]) as conn:

@@ -78,3 +78,30 @@ def test_a_database_that_is_away_is_one_line_on_stderr(
     assert printed.err.count("\n") == 1
     assert "PostgreSQL" in printed.err
     assert secret not in printed.err
+
+
+@pytest.mark.parametrize("speed", ["0", "fast", "-3x"])
+def test_a_sandbox_with_an_impossible_speed_is_wrong_usage(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, speed: str
+) -> None:
+    monkeypatch.setenv("RXLEDGER_SANDBOX_KEYS", "key")
+    assert call(monkeypatch, "sandbox", "--speed", speed) == 2
+    assert "1 or more" in capsys.readouterr().err
+
+
+def test_a_sandbox_without_keys_names_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.delenv("RXLEDGER_SANDBOX_KEYS", raising=False)
+    assert call(monkeypatch, "sandbox") == 1
+    assert "RXLEDGER_SANDBOX_KEYS" in capsys.readouterr().err
+
+
+def test_a_state_file_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: Captured, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("RXLEDGER_SANDBOX_KEYS", "key")
+    (tmp_path / "state").write_text("this is no database, and long enough to be taken for none" * 20)
+    assert call(monkeypatch, "sandbox", "--state", str(tmp_path / "state")) == 1
+    assert "cannot be used as the sandbox's state" in capsys.readouterr().err
+    assert call(monkeypatch, "sandbox", "--state", str(tmp_path / "no" / "state")) == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ops.datafolder import GENERATED, generate, set_values, write_private
+from ops.datafolder import GENERATED, generate, partner_values, set_values, write_private
 from settings import Settings, SettingsError, read_env_file
 
 
@@ -15,7 +15,7 @@ def test_what_is_generated_is_accepted_by_the_settings(tmp_path: Path) -> None:
     generate(tmp_path, {})
     set_values(tmp_path, {"DATABASE_URL": "postgresql://h/d", "REDIS_URL": "redis://h"})
     settings = Settings.load({}, tmp_path)
-    settings.require("database", "broker", "sealing", "receiver", "flower")
+    settings.require("database", "broker", "sealing", "receiver", "flower", "sandbox")
     assert settings.spool == tmp_path / "spool"
     assert all(partner.has_secret for partner in settings.partners)
 
@@ -78,3 +78,25 @@ def test_a_value_that_would_not_come_back_the_same_is_refused(tmp_path: Path, va
     with pytest.raises(SettingsError, match="REDIS_URL"):
         set_values(tmp_path, {"REDIS_URL": value})
     assert not (tmp_path / "env").exists()
+
+
+BASE, API_KEY, SANDBOX = "RXLEDGER_TRUEPILL_BASE_URL", "RXLEDGER_TRUEPILL_API_KEY", "RXLEDGER_SANDBOX_URL"
+
+
+def test_calls_to_the_partner_go_to_the_sandbox_where_nobody_says_otherwise() -> None:
+    assert partner_values({}, {}, "http://s:1", "k") == {BASE: "http://s:1", API_KEY: "k"}
+    before = {BASE: "http://s:1", API_KEY: "k", SANDBOX: "http://s:1"}
+    assert partner_values(before, {}, "http://s:2", "k") == {BASE: "http://s:2", API_KEY: "k"}
+
+
+@pytest.mark.parametrize("name", [BASE, API_KEY])
+def test_what_a_person_set_about_the_partner_stays(name: str) -> None:
+    assert partner_values({name: "mine", SANDBOX: "http://s:1"}, {}, "http://s:2", "k") == {}
+    assert partner_values({}, {name: "mine"}, "http://s:2", "k") == {}
+
+
+def test_what_an_earlier_run_set_goes_when_its_sandbox_does() -> None:
+    before = {BASE: "http://s:1", API_KEY: "k", SANDBOX: "http://s:1"}
+    assert partner_values(before, {}, None, None) == {BASE: None, API_KEY: None}
+    assert partner_values(before, {BASE: "http://real"}, "http://s:2", "k") == {BASE: None, API_KEY: None}
+    assert partner_values({}, {}, None, None) == {}

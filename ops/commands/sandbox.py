@@ -1,0 +1,113 @@
+"""`sandbox`: the partner on one's own desk. What is done with a running one is a command below it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ops.output import DataOption, JsonOption, Refused, load, notes, write_json
+from sandbox.customers import Callback, Customer, Environment, callback
+from settings import Settings
+
+__all__ = ["register"]
+
+DAY = 86_400.0
+group = typer.Typer(invoke_without_command=True, help="Run the emulated partner.")
+
+
+def register(app: typer.Typer) -> None:
+    app.add_typer(group, name="sandbox")
+
+
+@group.callback()
+def sandbox(
+    context: typer.Context,
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8780,
+    speed: Annotated[str, typer.Option(help="How fast its clock runs, such as 3600x.")] = "1x",
+    lag: Annotated[
+        float | None,
+        typer.Option(min=0, metavar="DAYS", help="How far back its clock starts [default: 30 when fast]."),
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Keep its state there [default: in memory].")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**62, help="Makes a run repeatable [default: drawn].")
+    ] = None,
+    callback_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Where callbacks go [default: the receiver of the data folder]."),
+    ] = None,
+    live_callback_url: Annotated[
+        str | None, typer.Option(metavar="URL", help="The same, for live customers.")
+    ] = None,
+    callback_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one callback.")] = 10.0,
+    live_contract: Annotated[
+        bool, typer.Option("--live-contract", help="Also what the partner has beyond its reference.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Run the emulated partner: point a client at it, and real callbacks come."""
+    if context.invoked_subcommand:
+        return
+    from sandbox.clock import parse_speed
+    from sandbox.server import Options, run
+    from sandbox.world import StateError
+
+    settings = load(data).require("sandbox")
+    try:
+        fast = parse_speed(speed)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--speed") from None
+    test_url = callback_url or settings.sandbox_callback_url
+    live_url = live_callback_url or settings.sandbox_live_callback_url
+    options = Options(
+        customers=(
+            *_customers(settings, "sandbox", settings.sandbox_keys, test_url),
+            *_customers(settings, "live", settings.sandbox_live_keys, live_url),
+        ),
+        speed=fast,
+        lag=None if lag is None else lag * DAY,
+        seed=seed,
+        state=state,
+        live_contract=live_contract,
+        callback_timeout=callback_timeout,
+    )
+    if not any(customer.callback for customer in options.customers):
+        notes.print("no callback URL is known: nothing will be sent (--callback-url says where)")
+    if as_json:
+        write_json({"sandbox": f"http://{host}:{port}"})
+    try:
+        run(options, host, port)
+    except (StateError, ValueError) as error:
+        raise Refused(str(error)) from None
+
+
+def _customers(
+    settings: Settings, environment: Environment, keys: tuple[str, ...], url: str | None
+) -> list[Customer]:
+    """One for each key. The first is called as its environment is."""
+    try:
+        target = callback(url) if url else _receiver(settings)
+    except ValueError as error:
+        raise Refused(f"the {environment} callback URL cannot be used: {error}") from None
+    names = [environment, *(f"{environment}-{number}" for number in range(2, len(keys) + 1))]
+    return [Customer(name, environment, key, target) for name, key in zip(names, keys, strict=False)]
+
+
+def _receiver(settings: Settings) -> Callback | None:
+    """Our own receiver, with the first secret that it accepts."""
+    if not settings.receiver_url:
+        return None
+    url = f"{settings.receiver_url.rstrip('/')}/webhooks/truepill"
+    partner = settings.truepill
+    if partner.tokens or not partner.basic:
+        return callback(url, partner.tokens[0] if partner.tokens else None)
+    scheme, _, rest = url.partition("://")
+    user, _, password = partner.basic[0].partition(":")
+    return callback(f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}")

@@ -1,0 +1,206 @@
+"""The truth: every event that was generated, every attempt to deliver it, and how that went.
+
+`event.status` and `status_code` are what the partner tells as `delivery_data` of a pulled event: `pending`
+until an attempt has ended, then `success` or `error` as the last one went. The reference states no values
+beside `success` ("Get Webhook Events").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from sandbox.plan import Attempt, Emitted, How
+from sandbox.world import World
+
+__all__ = ["Ended", "Event", "Ledger", "Sending"]
+
+EVENT = "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code"
+#: What a query may compare, and the column that holds it.
+COLUMNS = {
+    "id": "key",
+    "timestamp": "timestamp",
+    "status": "status",
+    "type": "type",
+    "key": "key",
+    "kind": "kind",
+    "after": "(timestamp, id)",
+}
+OPERATORS = {"$eq": "=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """`body` is the callback; `pulled` what a pull gives instead of it, None for its usual form."""
+
+    id: int
+    environment: str
+    customer: str
+    kind: str
+    key: str
+    type: str
+    timestamp: int
+    body: bytes
+    pulled: bytes | None
+    status: str
+    status_code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """An attempt that is to be made now."""
+
+    id: int
+    event: int
+    customer: str
+    entity: str
+    body: bytes
+    how: How
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How an attempt went: the answer's status, or the reason why there was none."""
+
+    id: int
+    event: int
+    status_code: int | None
+    error: str | None = None
+
+    @property
+    def delivered(self) -> bool:
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+
+class Ledger:
+    """Uses the world's connection and its transactions."""
+
+    def __init__(self, world: World) -> None:
+        self._execute = world.connection.execute
+        self._many = world.connection.executemany
+
+    def add(
+        self,
+        environment: str,
+        customer: str,
+        kind: str,
+        key: str,
+        type: str,
+        timestamp: int,
+        body: dict[str, Any],
+        pulled: dict[str, Any] | None,
+    ) -> Emitted:
+        """Keep an event; its id is its place in the order in which events were generated."""
+        data = orjson.dumps(body)
+        cursor = self._execute(
+            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                environment,
+                customer,
+                kind,
+                key,
+                type,
+                timestamp,
+                data,
+                None if pulled is None else orjson.dumps(pulled),
+            ),
+        )
+        return Emitted(cursor.lastrowid or 0, environment, customer, kind, key, type, timestamp, data)
+
+    def plan(self, event: Emitted, now: float, attempts: Sequence[Attempt]) -> None:
+        """Keep what is to be sent. No attempt at all is a callback that the partner lost."""
+        if not attempts:
+            self._execute("UPDATE event SET status = 'error' WHERE id = ?", (event.id,))
+        for attempt in attempts:
+            self._execute(
+                "INSERT INTO attempt (event, due, how, body) VALUES (?, ?, ?, ?)",
+                (event.id, now + attempt.after, attempt.how, attempt.body),
+            )
+
+    def take(self, now: float, limit: int) -> list[Sending]:
+        """Attempts that are due, the earliest first; they count as under way from now on."""
+        if limit <= 0:
+            return []
+        rows = self._execute(
+            "SELECT a.id, a.event, e.customer, e.kind || ' ' || e.key, coalesce(a.body, e.body), a.how"
+            " FROM attempt a JOIN event e ON e.id = a.event WHERE a.state = 'waiting' AND a.due <= ?"
+            " ORDER BY a.due, a.id LIMIT ?",
+            (now, limit),
+        ).fetchall()
+        self._many("UPDATE attempt SET state = 'sending' WHERE id = ?", [(row[0],) for row in rows])
+        return [Sending(*row) for row in rows]
+
+    def next_attempt(self) -> float | None:
+        """When the next waiting attempt is due."""
+        row = self._execute(
+            "SELECT due FROM attempt WHERE state = 'waiting' ORDER BY due, id LIMIT 1"
+        ).fetchone()
+        return float(row[0]) if row else None
+
+    def record(self, ended: Iterable[Ended]) -> None:
+        """Keep how attempts went."""
+        rows = list(ended)
+        self._many(
+            "UPDATE attempt SET state = 'done', status_code = ?, error = ? WHERE id = ?",
+            [(row.status_code, row.error, row.id) for row in rows],
+        )
+        self._many(
+            "UPDATE event SET status = ?, status_code = ? WHERE id = ?",
+            [("success" if row.delivered else "error", row.status_code, row.event) for row in rows],
+        )
+
+    def unsent(self) -> int:
+        """How many attempts have not ended."""
+        (count,) = self._execute("SELECT count(*) FROM attempt WHERE state <> 'done'").fetchone()
+        return int(count)
+
+    def find(self, customer: str, conditions: Iterable[tuple[str, str, Any]], limit: int) -> list[Event]:
+        """A customer's events by (field, operator, value), all of which hold, in ascending time."""
+        where, values = ["customer = ?"], [customer]
+        for field, operator, value in conditions:
+            row = isinstance(value, list | tuple)
+            where.append(f"{COLUMNS[field]} {OPERATORS[operator]} {'(?, ?)' if row else '?'}")
+            values.extend(value if row else (value,))
+        rows = self._execute(
+            f"SELECT {EVENT} FROM event WHERE {' AND '.join(where)} ORDER BY timestamp, id LIMIT ?",
+            (*values, limit),
+        )
+        return [Event(*row) for row in rows]
+
+    def truth(self, after: int, limit: int) -> list[tuple[Event, list[Ended]]]:
+        """All events behind an id, in the order of their making, each with its attempts that have ended."""
+        events = [
+            Event(*row)
+            for row in self._execute(
+                f"SELECT {EVENT} FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
+            )
+        ]
+        attempts: dict[int, list[Ended]] = {event.id: [] for event in events}
+        if events:
+            for row in self._execute(
+                "SELECT id, event, status_code, error FROM attempt"
+                " WHERE state = 'done' AND event BETWEEN ? AND ? ORDER BY id",
+                (events[0].id, events[-1].id),
+            ):
+                attempts[row[1]].append(Ended(*row))
+        return [(event, attempts[event.id]) for event in events]
+
+    # Pages that were promised.
+
+    def keep_page(self, token: str, customer: str, query: list[Any], made: float) -> None:
+        self._execute(
+            "INSERT OR REPLACE INTO page VALUES (?, ?, ?, ?)",
+            (token, customer, orjson.dumps(query), int(made)),
+        )
+
+    def page(self, token: str, customer: str) -> list[Any] | None:
+        """The query that a `next_page_token` of this customer goes on with."""
+        row: tuple[bytes] | None = self._execute(
+            "SELECT query FROM page WHERE token = ? AND customer = ?", (token, customer)
+        ).fetchone()
+        found: list[Any] | None = orjson.loads(row[0]) if row else None
+        return found

@@ -1,0 +1,103 @@
+"""The sandbox's process: one loop that serves the partner's API and sends its callbacks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import importlib.util
+import logging
+import sys
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+
+from sandbox import control
+from sandbox.clock import Clock
+from sandbox.customers import Customer, Customers
+from sandbox.engine import Engine
+from sandbox.plan import Planner, plan_calm
+from sandbox.truepill import app as truepill
+from sandbox.world import World
+
+__all__ = ["Options", "Sandbox", "run"]
+
+SHUTDOWN_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a sandbox is set up. `lag`: how far back a fast clock starts, in seconds; None: the usual."""
+
+    customers: tuple[Customer, ...]
+    speed: float = 1.0
+    lag: float | None = None
+    seed: int | None = None
+    state: Path | None = None
+    live_contract: bool = False
+    callback_timeout: float = 10.0
+
+
+class Sandbox:
+    """Everything together. Raises StateError, or ValueError when the customers contradict each other."""
+
+    def __init__(
+        self, options: Options, real: Callable[[], float] = time.time, planner: Planner = plan_calm
+    ) -> None:
+        customers = Customers(options.customers)
+        self.world = World(options.state, options.seed)
+        clock = Clock(real, options.speed, options.lag, self.world.newest())
+        self.engine = Engine(self.world, clock, customers, truepill.STEPS, planner, options.callback_timeout)
+        self.app: Starlette = truepill.build(
+            self.engine, live_contract=options.live_contract, extra=control.routes(self.engine)
+        )
+        self.app.router.lifespan_context = self._lifespan
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        loop = asyncio.create_task(self.engine.run())
+        loop.add_done_callback(_loop_ended)
+        yield
+        loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await loop
+        self.world.close()
+
+
+def _loop_ended(task: asyncio.Task[None]) -> None:
+    """Without its loop the sandbox would be silent: let whoever supervises it start it again."""
+    if not task.cancelled() and (error := task.exception()):
+        logging.getLogger(__name__).critical("the sandbox's loop failed: %s", type(error).__name__)
+        raise SystemExit(1)
+
+
+def configured(sandbox: Sandbox, host: str, port: int) -> uvicorn.Config:
+    """How the sandbox is served."""
+    return uvicorn.Config(
+        sandbox.app,
+        host=host,
+        port=port,
+        http="httptools",
+        ws="none",
+        interface="asgi3",
+        lifespan="on",
+        loop="uvloop" if importlib.util.find_spec("uvloop") else "asyncio",
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+    )
+
+
+def run(options: Options, host: str, port: int) -> None:
+    """Serve until SIGINT or SIGTERM. Raises StateError, or SystemExit when the address cannot be bound."""
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s"
+    )
+    with contextlib.suppress(KeyboardInterrupt):
+        uvicorn.Server(configured(Sandbox(options), host, port)).run()

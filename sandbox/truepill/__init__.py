@@ -1,0 +1,1 @@
+"""The pharmacy, as its reference describes it."""

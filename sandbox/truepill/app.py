@@ -1,0 +1,96 @@
+"""The partner's HTTP surface: every endpoint behind one function that authenticates, checks and answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from sandbox.engine import Engine, Step
+from sandbox.truepill import events, fill_changes, fill_requests, fill_steps, patients, prescriptions
+from sandbox.truepill.endpoint import Endpoint
+from sandbox.truepill.errors import Refusal, failed, not_found
+from sandbox.truepill.openapi import describe
+from sandbox.truepill.reading import authenticate, call, read
+
+__all__ = ["ENDPOINTS", "STEPS", "build", "offered"]
+
+log = logging.getLogger(__name__)
+
+#: A part of the reference is a module; here it takes its place.
+ENDPOINTS: tuple[Endpoint, ...] = (
+    *patients.ENDPOINTS,
+    *prescriptions.ENDPOINTS,
+    *fill_requests.ENDPOINTS,
+    *fill_changes.ENDPOINTS,
+    *events.ENDPOINTS,
+)
+STEPS: dict[str, Step] = {**prescriptions.STEPS, **fill_steps.STEPS}
+
+
+def offered(live_contract: bool) -> list[Endpoint]:
+    """The reference's endpoints, with or without what the live contract adds."""
+    return [endpoint for endpoint in ENDPOINTS if live_contract or not endpoint.live]
+
+
+def build(engine: Engine, *, live_contract: bool, extra: Iterable[BaseRoute] = ()) -> Starlette:
+    """The application. `extra` routes stand beside the partner's."""
+    endpoints = offered(live_contract)
+    by_path: dict[str, dict[str, Endpoint]] = {}
+    for endpoint in endpoints:
+        by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
+    description = orjson.dumps(describe(endpoints))
+
+    async def openapi(_: Request) -> Response:
+        return Response(description, media_type="application/json")
+
+    routes = [
+        Route(path, _answering(engine, methods), methods=list(methods)) for path, methods in by_path.items()
+    ]
+    app = Starlette(
+        routes=[*extra, Route("/openapi.json", openapi), *routes],
+        exception_handlers={HTTPException: _http_error, Exception: _crash},
+    )
+    app.router.redirect_slashes = False
+    app.state.live_contract = live_contract
+    return app
+
+
+def _answering(engine: Engine, methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        try:
+            body = await read(request)
+            customer = authenticate(request, body, engine.customers)
+            understood = call(endpoint, request, body)
+            with engine.turn(customer) as turn:
+                return _json(200, endpoint.handle(turn, understood))
+        except Refusal as refusal:
+            return _json(refusal.status, refusal.document)
+
+    return answer
+
+
+def _json(status: int, document: Any, headers: Any = None) -> Response:
+    return Response(orjson.dumps(document), status, headers=headers, media_type="application/json")
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code == 404:
+        return _json(404, not_found().document)
+    refusal = failed(error.status_code, "The request cannot be answered.")
+    return _json(error.status_code, refusal.document, error.headers)
+
+
+async def _crash(request: Request, error: Exception) -> Response:
+    log.error("a request crashed: %s", type(error).__name__)
+    return _json(500, failed(500, "An internal server error occurred.").document)

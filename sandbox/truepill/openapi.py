@@ -1,0 +1,136 @@
+"""The OpenAPI description, generated from the endpoints' models."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any, get_origin
+
+from pydantic import BaseModel, TypeAdapter
+from pydantic.json_schema import JsonSchemaMode
+
+from sandbox.truepill.endpoint import Answer, Endpoint
+
+__all__ = ["Error", "RequestError", "describe"]
+
+Schema = dict[str, Any]
+
+
+class ValidationErrorItem(BaseModel):
+    key: str
+    message: str
+
+
+class Error(Answer):
+    """`message` or `validation_errors`, never both."""
+
+    statusCode: int
+    error: str
+    message: str = ""
+    validation_errors: list[ValidationErrorItem] = []
+
+
+class RequestError(Answer):
+    """A refused update or cancel."""
+
+    timestamp: int
+    status: str
+    message: str
+
+
+DESCRIPTIONS = {
+    200: "Done",
+    400: "Not understood, or not allowed",
+    401: "No valid API key",
+    404: "Not found",
+    405: "The path knows other methods",
+    413: "The body is too large",
+    415: "The body is of another type",
+    500: "The sandbox failed",
+}
+
+
+def describe(endpoints: Iterable[Endpoint]) -> Schema:
+    """The description of these endpoints, OpenAPI 3.1."""
+    listed = list(endpoints)
+    models = {_name(model): model for endpoint in listed for model in _models(endpoint)}
+    wanted: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
+        (name, "validation", TypeAdapter(model)) for name, model in models.items()
+    ]
+    by_key, definitions = TypeAdapter.json_schemas(wanted, ref_template="#/components/schemas/{model}")
+    schemas = {key: schema for (key, _), schema in by_key.items()}
+    paths: dict[str, Schema] = {}
+    for endpoint in listed:
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Truepill, emulated", "version": "1"},
+        "paths": paths,
+        "components": {
+            "schemas": definitions.get("$defs", {}),
+            "securitySchemes": {
+                "ApiKey": {"type": "apiKey", "in": "header", "name": "Authorization"},
+                "Basic": {"type": "http", "scheme": "basic"},
+            },
+        },
+        "security": [{"ApiKey": []}, {"Basic": []}],
+    }
+
+
+def _models(endpoint: Endpoint) -> list[Any]:
+    return [
+        model
+        for model in (endpoint.body, endpoint.query, endpoint.answer, Error, *endpoint.refusals.values())
+        if model is not None
+    ]
+
+
+def _name(model: Any) -> str:
+    return getattr(model, "__name__", None) or re.sub(r"\W+", "_", str(model))
+
+
+def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
+    names = re.findall(r"{(\w+)}", endpoint.path)
+    parameters: list[Schema] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+    ]
+    if endpoint.query:
+        parameters += _query_parameters(endpoint.query)
+    statuses = {400, 401, 404, 405, 413, 500} | ({415} if endpoint.body else set())
+    responses = {str(status): _response(status, schemas[_name(Error)]) for status in sorted(statuses)}
+    responses["200"] = _response(200, schemas[_name(endpoint.answer)])
+    for status, model in endpoint.refusals.items():
+        either = {"anyOf": [schemas[_name(model)], schemas[_name(Error)]]}
+        responses[str(status)] = _response(status, either)
+    operation: Schema = {
+        "summary": endpoint.summary,
+        "parameters": parameters,
+        "responses": dict(sorted(responses.items())),
+    }
+    if endpoint.body:
+        content = {"application/json": {"schema": schemas[_name(endpoint.body)]}}
+        operation["requestBody"] = {"required": True, "content": content}
+    return operation
+
+
+def _query_parameters(model: type[BaseModel]) -> list[Schema]:
+    schema = TypeAdapter(model).json_schema()
+    required = schema.get("required", ())
+    return [
+        {
+            "name": name,
+            "in": "query",
+            "required": name in required,
+            "schema": about,
+            **({"style": "form", "explode": True} if _is_list(model, name) else {}),
+        }
+        for name, about in schema["properties"].items()
+    ]
+
+
+def _is_list(model: type[BaseModel], name: str) -> bool:
+    return get_origin(model.model_fields[name].annotation) is list
+
+
+def _response(status: int, schema: Schema) -> Schema:
+    return {"description": DESCRIPTIONS[status], "content": {"application/json": {"schema": schema}}}

@@ -1,9 +1,9 @@
 """Apply: a batch of inbox ids becomes facts and states, in one transaction and a fixed number of statements.
 
 Order of locks: queue rows (what another worker holds is skipped, not waited for), then names that are new or
-asked for (`store.aliases`), then entities by (kind, key). Everything that can be done without a lock on an
-entity is done before one is taken, so that two batches which share busy entities still overlap in their
-unsealing, decoding and sealing.
+asked for (`store.aliases`), then entities by (kind, key), then what looks need (`store.derived`). Everything
+that can be done without a lock on an entity is done before one is taken, so that two batches which share busy
+entities still overlap in their unsealing, decoding and sealing.
 """
 
 from __future__ import annotations

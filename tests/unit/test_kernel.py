@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
-from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE, Clock, OutcomeRule, Rule
+from statemachine.rules import AWAIT, CONFIRM, CONFLICT, LATE, MOVE, RENEW, Clock, Dates, OutcomeRule, Rule
 
 NOON = 1_590_840_000  # 2020-05-30T12:00:00Z
 
@@ -247,6 +247,14 @@ def row(**rules: Rule) -> dict[str, Rule]:
         ({"table": {"written": row(post=Rule(Verdict.LATE, "torn"))}}, "only a move has a target and a gap"),
         ({"table": {"written": row(post=Rule(Verdict.MOVED))}}, "written/post: moves to None"),
         (
+            {"table": {"written": row(post=Rule(Verdict.LATE, dates=Dates.OPEN))}},
+            "only a confirmation says what becomes of dates",
+        ),
+        (
+            {"table": {"written": row(post=Rule(Verdict.MOVED, "torn", dates=Dates.RENEWED)), "torn": row()}},
+            "written/post: a move brings its own date or none",
+        ),
+        (
             {"outcome": parts()["outcome"]._replace(none_in=frozenset({"burnt"}))},
             "letter: the outcome names burnt, which has no row",
         ),
@@ -257,6 +265,8 @@ def row(**rules: Rule) -> dict[str, Rule]:
         ({"clocks": {"lost": Clock(1, "why")}}, "letter: a clock runs in lost, which has no row"),
         ({"clocks": {"written": Clock(0, "why")}}, "letter: the clock of written has no length or no reason"),
         ({"clocks": {"written": Clock(1, "")}}, "letter: the clock of written has no length or no reason"),
+        ({"prompts": {"burn": Clock(1, "why")}}, "letter: a clock runs after burn, which has no rank"),
+        ({"prompts": {"read": Clock(0, "why")}}, "letter: the clock after read has no length or no reason"),
         ({"lines_from": {"lost": "post"}}, "letter: the lines of lost from post: there is no such state"),
         ({"lines_from": {"written": "burn"}}, "letter: the lines of written from burn: there is no such"),
     ],
@@ -265,6 +275,29 @@ def test_a_table_that_is_not_whole_is_refused_when_it_is_made(change: dict[str, 
     with pytest.raises(MachineError) as raised:
         Machine(**{**parts(), **change})
     assert fault in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "statuses", "brought", "expected"),
+    [
+        (CONFIRM, ["bad"], None, NOON),
+        (CONFIRM, ["good"], NOON + 9, NOON + 9),
+        (RENEW, ["bad"], None, None),
+        (RENEW, ["bad"], NOON + 9, NOON + 9),
+        (AWAIT, ["bad"], None, NOON),
+        (AWAIT, ["good", "bad"], NOON + 9, NOON + 9),
+        (AWAIT, [], NOON + 9, NOON + 9),
+        (AWAIT, ["good"], NOON + 9, NOON),
+    ],
+)
+def test_a_confirmation_says_what_becomes_of_the_date_that_is_waited_for(
+    rule: Rule, statuses: list[str], brought: int | None, expected: int | None
+) -> None:
+    table = {**parts()["table"], "read": {"post": rule, "read": CONFIRM, "tear": CONFLICT}}
+    machine = Machine(**{**parts(), "table": table})
+    read = fact(0, "read", *statuses)._replace(due=NOON)
+    summary, steps = machine.fold([read, fact(1, "post")._replace(due=brought)])
+    assert (steps[1].verdict, summary.due) == (Verdict.CONFIRMED, expected)
 
 
 def test_every_fault_of_a_table_is_named_at_once() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from random import Random
 from typing import Any
 
 import orjson
@@ -397,3 +399,35 @@ def test_any_order_and_any_split_of_both_sides_news_gives_the_same_states(
             (kind, key),
         ).fetchone()
         assert stands == (deadline(MACHINES[kind], state, None),)
+
+
+def test_workers_that_apply_both_sides_at_once_end_in_the_same_states(
+    contract_url: str, ledger: Ledger
+) -> None:
+    """Every pair of cases shares its names, and batches cut across all; no worker is a deadlock's victim."""
+    random = Random(7)
+    pairs = [(Case(), Case()) for _ in range(20)]
+    bodies: dict[int, list[Body]] = {}
+    for number, (first, second) in enumerate(pairs):
+        second.names = first.names
+        statuses = ("new", "approved", "cancelled", "approved")
+        told = [case.prior_auth(at, random.choice(statuses)) for case in (first, second) for at in range(4)]
+        told += [case.triage(0) for case in (first, second)] + [first.rejected(2), second.success(3)]
+        bodies[number] = told
+    every = [body for told in bodies.values() for body in told]
+    seqs = ledger.admit(*random.sample(every, len(every)))
+    batches = [seqs[start : start + 7] for start in range(0, len(seqs), 7)]
+
+    def work(number: int) -> None:
+        with connect(contract_url, "test") as conn:
+            for batch in batches[number::4]:
+                found = apply_queued(conn, batch, ledger.tools).looks
+                while found:
+                    found = apply_looks(conn, found, ledger.tools).looks
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    ledger.settle()
+    for told in bodies.values():
+        for (kind, key), state in in_memory(ledger, told).items():
+            assert ledger.story(key, kind).stored == state

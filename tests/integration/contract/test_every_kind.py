@@ -180,6 +180,25 @@ def test_each_change_of_state_is_told_once_whatever_came_twice(ledger: Ledger) -
     ]
 
 
+def test_a_state_that_was_never_committed_is_no_change(ledger: Ledger) -> None:
+    """One batch tells where it ends, a refold only when it ends elsewhere; the history has every state."""
+    triage, success = (
+        OrderTriage(request_id="f1", timestamp=T0),
+        OrderSuccess(request_id="f1", timestamp=T0 + 5),
+    )
+    shipped = [
+        Shipment(request_id="f1", timestamp=T0 + 10 * n, details__status=status)
+        for n, status in enumerate(("TRANSIT", "FAILURE", "DELIVERED"), 1)
+    ]
+    ledger.apply(triage, success)
+    ledger.apply(*shipped)
+    ledger.apply(OrderTriage(request_id="f1", timestamp=T0 + 1))
+    told = ledger.conn.execute("SELECT from_state, to_state FROM changes_unplaced ORDER BY seq").fetchall()
+    assert told == [(None, "completed"), ("completed", "delivered")]
+    states = [step.after for step in ledger.story("f1").steps]
+    assert states == ["triage", "triage", "completed", "in_transit", "delivery_failed", "delivered"]
+
+
 def test_what_the_contract_does_not_say_is_counted_by_name_and_never_by_value(ledger: Ledger) -> None:
     odd = {**OrderTriage(timestamp=T0), "surprise": "Jane Canary"}
     ledger.apply(odd, {**odd, "request_id": "f9"}, {"callback_type": "WEATHER", "timestamp": T0})

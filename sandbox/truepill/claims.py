@@ -98,17 +98,23 @@ def bill(
         _keep(turn, request, f"{prescription_token}/{number}", told)
 
 
-def ask(turn: Turn, fill: Record) -> None:
-    """Find what an insurance fill leaves for the patient to pay: its Order Claim will say so."""
+def ask(turn: Turn, fill: Record) -> bool:
+    """Find what an insurance fill leaves for the patient to pay: its Order Claim will say so.
+
+    Nobody can be asked where no insurance is on file and none is described: then False, nothing is found.
+    """
+    if not any(_card(turn, row) for row in fill.document["request"]["insurances"]):
+        return False
     for line in fill.document["lines"]:
         line["claim"]["copay_amount"] = f"{price(turn, line['prescription_token']):.2f}"
     turn.save(fill)
+    return True
 
 
 def bill_order(turn: Turn, fill: Record) -> None:
     """Keep the claims of an insurance fill, as its Order Claim tells them."""
-    named = fill.document["request"]["insurances"]
-    insurances = [_insurance(turn, row) for row in named[: len(PLACES)]]
+    named = fill.document["request"]["insurances"][: len(PLACES)]
+    insurances = [card for row in named if (card := _card(turn, row))]
     for line in fill.document["lines"]:
         claim, token = line["claim"], line["prescription_token"]
         number = next_fill(turn.own("prescription", token))
@@ -119,10 +125,12 @@ def bill_order(turn: Turn, fill: Record) -> None:
             bill(turn, fill, token, number, insurances, amounts)
 
 
-def _insurance(turn: Turn, named: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A fill names an insurance by its token or says what stands on its card."""
+def _card(turn: Turn, named: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """A fill names an insurance by its token, or says what stands on its card."""
     known = turn.own("insurance", named.get("insurance_token") or "")
-    return known.document if known else named
+    if known:
+        return known.document
+    return named if named.get("cardholder_id") and named.get("rx_bin") else None
 
 
 def reverse(turn: Turn, request: Record) -> None:

@@ -1,8 +1,8 @@
 """Why a copay request that is not simulated gets no price: read off its prescriptions and insurances.
 
-The rules are the sandbox's own, so that each outcome can be had on purpose: an insurance whose BIN is no number
-is bad; a prescription that its patient should still have is too soon; one labelled "Brand" needs a prior
-authorization; one without refills or transferred away is rejected before any claim is sent.
+The rules are the sandbox's own, so that each outcome can be had on purpose: an insurance whose BIN is no
+number is bad; a prescription that its patient should still have is too soon; one labelled "Brand" needs a
+prior authorization; one without refills or transferred away is rejected before any claim is sent.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def is_duplicate(turn: Turn, copay: Record) -> bool:
     wanted = {line["prescription_token"] for line in copay.document["lines"]}
     return any(
         other.number < copay.number
-        and other.document["status"] == "pending"
+        and other.document["status"] in ("pending", "triage")
         and wanted & {line["prescription_token"] for line in other.document["lines"]}
         for other in turn.world.owned(copay.environment, "copay", copay.owner)
     )

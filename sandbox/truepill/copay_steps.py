@@ -1,9 +1,9 @@
 """What becomes of a copay request by itself: an answer, an error, a triage, and what follows an approval.
 
 A simulated one is answered after a second, as printed. Without a simulation `copay_obstacles` decides; when
-all prescriptions are too soon, the request waits in triage. Where the request starts prior authorizations and nothing
-else can be told, there is no news until they are decided, as printed ("Initiating a Prior Auth from Copay
-Request").
+all prescriptions are too soon, the request waits in triage. Where a request starts prior authorizations and
+nothing else can be told, there is no news until they are decided, as printed ("Initiating a Prior Auth from
+Copay Request").
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """What becomes of a fill request by itself: claims, the order's outcome, its shipments.
 
 Simulated fills keep the times of the printed samples: the order 61 s after the request, the shipments 30, 60
-and 60 s later. Others take hours and days. An order's status is that of the partner's GET: pending, completed,
-rejected or cancelled; only `pending` is printed.
+and 60 s later. Others take hours and days. An order's status is that of the partner's GET:
+pending, completed, rejected or cancelled; only `pending` is printed.
 """
 
 from __future__ import annotations
@@ -60,8 +60,7 @@ def begin(turn: Turn, fill: Record, error: str | None, claimed: bool) -> None:
     else:
         # A patient who wants to speak to the pharmacist first is called.
         first = DAY if known["request"]["check_in"] else 0.0
-        if known["request"]["patient_payment_type"] == "insurance":
-            claims.ask(turn, fill)
+        if known["request"]["patient_payment_type"] == "insurance" and claims.ask(turn, fill):
             turn.later(first + turn.ids.between(HOUR / 2, 2 * HOUR), "fill_claims", fill)
             return
         turn.later(first + turn.ids.between(2 * HOUR, DAY), "fill_order", fill)

@@ -91,7 +91,8 @@ def start(
     """Begin a prior authorization; its first status follows in a second.
 
     `tokens`: prescription_token and insurance_token. `flow`: its statuses, None for the usual ones.
-    `quick`: as fast as a simulation. `answered`: the id that a create has answered. `copay`: the request that started it.
+    `quick`: as fast as a simulation. `answered`: the id that a create has answered. `copay`: the request
+    that started it.
     """
     usual = ELECTRONIC if type_ == "ePA" else TRADITIONAL
     document = {

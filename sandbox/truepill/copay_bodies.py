@@ -139,7 +139,7 @@ def _simulated(copay: Record, line: Mapping[str, Any]) -> Body:
     }
     if line["status"] == "completed":
         price = {name: line[name] for name in ("next_fill_date", "copay_amount")}
-        return {**told, **price, "days_supply": _count(line["days_supply"])}
+        return {**told, **price, "days_supply": str(line["days_supply"])}
     return {**told, "claim_reject_codes": line["codes"]}
 
 
@@ -162,7 +162,7 @@ def _usual(copay: Record, line: Mapping[str, Any]) -> Body:
         return {
             **told,
             "copay_amount": line["copay_amount"],
-            "days_supply": _count(line["days_supply"]),
+            "days_supply": str(line["days_supply"]),
             "quantity": line["quantity"],
             "claims": claims,
         }
@@ -183,10 +183,6 @@ def _claim(place: int, insurance: Mapping[str, Any], outcome: Mapping[str, Any])
     if processed:
         who["insurance"] = processed
     return {**who, "billing_order": place + 1, **outcome}
-
-
-def _count(number: float) -> str:
-    return f"{number:g}"
 
 
 def dollars(amount: Decimal) -> str:

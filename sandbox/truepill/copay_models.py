@@ -20,6 +20,8 @@ __all__ = [
 ]
 
 PriorAuthStatus = Literal["new", "submitted", "pending", "approved", "declined", "cancelled", "appealed"]
+#: No limit is stated: this keeps one request from being a flood.
+MOST_LINES = 200
 Amount = Annotated[float, Field(gt=0, le=10**9)]
 
 
@@ -61,17 +63,14 @@ class CopayCreate(Body):
     patient_token: Text
     insurance_token: list[Text] = Field(min_length=1, max_length=20)
     # Tokens, or objects.
-    prescriptions: list[Annotated[CopayLine, BeforeValidator(_line, json_schema_input_type=str | CopayLine)]]
+    prescriptions: list[
+        Annotated[CopayLine, BeforeValidator(_line, json_schema_input_type=str | CopayLine)]
+    ] = Field(min_length=1, max_length=MOST_LINES)
     initiate_prior_auth: bool = False
     metadata: str | None = None
     notes: str | None = None
     ship_to_state: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
     simulation: CopaySimulation | None = None
-
-    @classmethod
-    def also_wrong(cls, document: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
-        if document.get("prescriptions") == []:
-            yield "prescriptions", "does not contain enough items"
 
 
 class CopayCancel(Body):

@@ -90,7 +90,7 @@ def _line(turn: Turn, patient: Record, line: CopayLine) -> dict[str, Any]:
         "prescription_token": prescription.token,
         "token": turn.ids.hex(16),
         "quantity": _whole(line.quantity or known["dispensed_quantity"]),
-        "days_supply": line.days_supply or known["dispensed_days_supply"],
+        "days_supply": _whole(line.days_supply or known["dispensed_days_supply"]),
         "fill_number": claims.next_fill(prescription),
         "status": "pending",
         "reason": None,

@@ -7,7 +7,9 @@ beside it is not printed, 404 is taken.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from sandbox.engine import Turn
 from sandbox.truepill.endpoint import Answer, Body, Call, Endpoint, Text
@@ -22,7 +24,8 @@ TOLD = ("cardholder_id", "rx_group", "rx_bin", "pcn")
 
 class InsuranceFields(Body):
     cardholder_id: Text
-    rx_bin: Text
+    # Its length is checked below, in words that say what is wrong with it.
+    rx_bin: Annotated[Text, Field(json_schema_extra={"minLength": BIN_LENGTH, "maxLength": BIN_LENGTH})]
     rx_group: str | None = None
     pcn: str | None = None
     relationship_code: int | None = None

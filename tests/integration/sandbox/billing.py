@@ -56,6 +56,7 @@ def told(desk: Desk) -> list[Any]:
     events = desk.done("GET", "/_sandbox/truth", key=None)["events"]
     ordered = [event["body"] for event in events if event["body"] in arrived]
     assert len(ordered) == len(arrived)
+    assert desk.done("GET", "/_sandbox/status", key=None)["steps_failed"] == 0
     return ordered
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -17,7 +19,7 @@ from tests.integration.sandbox.billing import (
     news,
     patient_with,
 )
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 PENDING = {"copay_request_prescription_token": "str", "prescription_token": "str", "status": "str"}
 ACCEPTED = {"request_id": "str", "status": "str", "timestamp": "int"}
@@ -78,6 +80,7 @@ def test_a_request_takes_prescriptions_as_objects_with_consent_and_quantity(desk
         ({"prescriptions": [{}]}, "prescriptions.0.prescription_token"),
         ({"prescriptions": [""]}, "prescriptions.0.prescription_token"),
         ({"prescriptions": [5]}, "prescriptions.0"),
+        ({"prescriptions": ["rx"] * 201}, "prescriptions"),
         ({"initiate_prior_auth": "perhaps"}, "initiate_prior_auth"),
         ({"simulation": {"error": {"reject_codes": "79"}}}, "simulation.error.reject_codes"),
         ({"simulation": {"prior_auth": []}}, "simulation.prior_auth"),
@@ -311,6 +314,32 @@ def test_a_request_that_is_not_yours_or_was_cancelled_is_not_cancelled(desk: Des
     for status, document in refused:
         assert (status, document["status"]) == (400, "error")
         assert shape(document) == {"message": "str", "status": "str", "timestamp": "int"}
+
+
+def test_a_cancel_may_come_as_the_form_of_the_sample_with_its_key_inside(desk: Desk) -> None:
+    patient, tokens = patient_with(desk, True)
+    request = copay(desk, patient, [card(desk, patient)], tokens)["request_id"]
+    form = urlencode({"api_key": f"ApiKey {KEY}", "request_id": request}).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = desk.call("POST", CANCEL, form, key=None, headers=headers)
+    assert (status, answer["status"]) == (200, "success")
+
+
+def test_a_copay_may_come_as_the_form_of_the_sample(desk: Desk) -> None:
+    patient, tokens = patient_with(desk, True)
+    fields = {
+        "patient_token": patient,
+        "insurance_token": json.dumps([card(desk, patient)]),
+        "prescriptions": json.dumps(tokens),
+        "metadata": "cfe146",
+        "initiate_prior_auth": "true",
+        "simulation": json.dumps({"error": {"reject_codes": ["79", "75"]}}),
+    }
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, _ = desk.call("POST", "/v1/copay_request", urlencode(fields).encode(), headers=headers)
+    assert status == 200
+    desk.wait(2)
+    assert news(desk) == [("COPAY", "success"), ("PRIOR_AUTH", "new")]
 
 
 def test_a_cancel_names_a_request(desk: Desk) -> None:

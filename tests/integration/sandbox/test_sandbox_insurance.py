@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -50,6 +52,16 @@ def test_an_insurance_is_created_and_read_back(desk: Desk) -> None:
     }
     known = desk.done("GET", f"/v1/insurance/{answer['details']['insurance_token']}")
     assert known == {name: CARD[name] for name in ("cardholder_id", "rx_group", "rx_bin", "pcn")}
+
+
+def test_an_insurance_may_come_as_the_form_of_the_sample(desk: Desk) -> None:
+    """curl's `-d`: a field's name with a space behind it, an object as JSON within the form."""
+    form = urlencode({"patient_token ": desk.patient(), "insurance": json.dumps(CARD)}).encode()
+    headers = {"Content-Type": "application/x-www-form-urlencoded"}
+    status, answer = desk.call("POST", "/v1/insurance", form, headers=headers)
+    assert status == 200
+    token = answer["details"]["insurance_token"]
+    assert desk.done("GET", f"/v1/insurance/{token}")["cardholder_id"] == CARD["cardholder_id"]
 
 
 def test_an_insurance_of_an_unknown_patient_is_refused_with_a_message_alone(desk: Desk) -> None:

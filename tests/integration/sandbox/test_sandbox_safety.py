@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sandbox.truepill.safety import search
 from sandbox.truepill.vocabulary import ALLERGENS, CONDITIONS, MEDICATIONS
@@ -29,6 +31,17 @@ def test_names_that_hold_the_keyword_come_before_those_that_resemble_it(desk: De
     found = desk.done("GET", "/v1/patient_safety/allergies?keyword=PEA")
     assert found[:5] == ["Pea", "Pear", "Peach", "Peanut", "Chickpea"]
     assert "Tea Tree Oil" in found
+
+
+@given(keyword=st.text(max_size=20) | st.sampled_from(["in", "al", "pen", "a"]))
+def test_every_name_that_holds_the_keyword_comes_before_any_other(keyword: str) -> None:
+    found = search(MEDICATIONS, keyword)
+    wanted = keyword.strip().casefold()
+    held = [bool(wanted) and wanted in name.casefold() for name in found]
+    assert held == sorted(held, reverse=True)
+    assert len(found) <= 50
+    known = sum(bool(wanted) and wanted in name.casefold() for name in MEDICATIONS)
+    assert sum(held) == min(known, 50)
 
 
 def test_what_resembles_nothing_finds_nothing(desk: Desk) -> None:

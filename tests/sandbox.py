@@ -60,6 +60,8 @@ class Recorder(ThreadingHTTPServer):
     """Keeps what is posted to it; answers with `status`."""
 
     daemon_threads = True
+    # The sandbox opens many connections at once.
+    request_queue_size = 128
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)

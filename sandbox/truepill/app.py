@@ -14,7 +14,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.engine import Engine, Step
-from sandbox.truepill import events, fill_changes, fill_requests, fill_steps, patients, prescriptions
+from sandbox.truepill import (
+    claims,
+    copay_steps,
+    copays,
+    coverage,
+    events,
+    fill_changes,
+    fill_requests,
+    fill_steps,
+    insurance,
+    patients,
+    prescriptions,
+    prior_auths,
+    safety,
+)
 from sandbox.truepill.endpoint import Endpoint
 from sandbox.truepill.errors import Refusal, failed, not_found
 from sandbox.truepill.openapi import describe
@@ -30,9 +44,21 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *prescriptions.ENDPOINTS,
     *fill_requests.ENDPOINTS,
     *fill_changes.ENDPOINTS,
+    *insurance.ENDPOINTS,
+    *claims.ENDPOINTS,
+    *copays.ENDPOINTS,
+    *prior_auths.ENDPOINTS,
+    *coverage.ENDPOINTS,
+    *safety.ENDPOINTS,
     *events.ENDPOINTS,
 )
-STEPS: dict[str, Step] = {**prescriptions.STEPS, **fill_steps.STEPS}
+STEPS: dict[str, Step] = {
+    **prescriptions.STEPS,
+    **fill_steps.STEPS,
+    **copay_steps.STEPS,
+    **prior_auths.STEPS,
+    **coverage.STEPS,
+}
 
 
 def offered(live_contract: bool) -> list[Endpoint]:

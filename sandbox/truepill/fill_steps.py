@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.engine import Step, Turn
 from sandbox.moments import iso
-from sandbox.truepill import fill_bodies
+from sandbox.truepill import claims, fill_bodies
 from sandbox.world import Record
 
 __all__ = ["CANCELLED_BY_CUSTOMER", "STEPS", "begin", "go_on", "owed"]
@@ -48,18 +48,21 @@ REASONS = {
 }
 
 
-def begin(turn: Turn, fill: Record, error: str | None, claims: bool) -> None:
+def begin(turn: Turn, fill: Record, error: str | None, claimed: bool) -> None:
     """Plan the first step of a fill that was accepted."""
     known = fill.document
     if error:
         turn.later(ORDER_SECONDS, "fill_simulated_error", fill, error=error)
-    elif claims:
+    elif claimed:
         turn.later(CLAIM_SECONDS, "fill_claims", fill)
     elif known["simulated"]:
         turn.later(ORDER_SECONDS, "fill_order", fill)
     else:
         # A patient who wants to speak to the pharmacist first is called.
         first = DAY if known["request"]["check_in"] else 0.0
+        if known["request"]["patient_payment_type"] == "insurance" and claims.ask(turn, fill):
+            turn.later(first + turn.ids.between(HOUR / 2, 2 * HOUR), "fill_claims", fill)
+            return
         turn.later(first + turn.ids.between(2 * HOUR, DAY), "fill_order", fill)
 
 
@@ -76,6 +79,7 @@ def owed(fill: Record) -> Decimal:
 
 
 def _claims(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
+    claims.bill_order(turn, fill)
     turn.emit("fill_request", fill.token, fill_bodies.claim(fill, turn.timestamp))
     if owed(fill):
         fill.document["awaiting_payment"] = True
@@ -108,6 +112,7 @@ def _fail(turn: Turn, fill: Record, code: str, description: str, message: str | 
     }
     turn.save(fill)
     turn.settle(fill)
+    claims.reverse(turn, fill)
     turn.emit("fill_request", fill.token, fill_bodies.error(fill, turn.timestamp, code, description, message))
 
 

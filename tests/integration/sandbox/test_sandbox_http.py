@@ -99,11 +99,14 @@ def test_answers_keep_to_their_description(desk: Desk) -> None:
     patient = desk.patient(True)
     desk.wait(1)
     (prescription,) = desk.prescriptions(patient)
+    card = {"patient_token": patient, "insurance": {"cardholder_id": "A9321328", "rx_bin": "997928"}}
+    insurance = desk.done("POST", "/v1/insurance", card)["details"]["insurance_token"]
     values = {"patient_token": patient, "prescription_token": prescription, "webhook_type": "notify_rx"}
+    values |= {"insurance_token": insurance, "fill_number": "1"}
     asked = 0
     for endpoint in offered(False):
         if endpoint.method == "GET" and endpoint.query is None and "request_id" not in endpoint.path:
             document = desk.done("GET", endpoint.path.format(**values))
             TypeAdapter(endpoint.answer).validate_python(document, strict=True)
             asked += 1
-    assert asked == 5
+    assert asked == 7

@@ -55,6 +55,7 @@ def _status(engine: Engine) -> dict[str, Any]:
         },
         "seed": engine.world.ids.seed,
         "counts": engine.world.counts(),
+        "settled": engine.settled,
         "unsent": engine.ledger.unsent(),
         "steps_failed": engine.steps_failed,
     }

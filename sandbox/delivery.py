@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 from collections.abc import Callable, Iterable
 
 from sandbox.customers import Customers
@@ -26,6 +27,7 @@ class Courier:
         self._woken = woken
         self._tasks: set[asyncio.Task[None]] = set()
         self._ended: list[Ended] = []
+        self._latest: dict[str, asyncio.Task[None]] = {}
 
     @property
     def room(self) -> int:
@@ -38,18 +40,26 @@ class Courier:
         return len(self._tasks) + len(self._ended)
 
     def send(self, sendings: Iterable[Sending]) -> None:
-        """Begin these."""
+        """Begin these. What is about one thing goes one after the other, in this order."""
         for sending in sendings:
-            task = asyncio.create_task(self._deliver(sending))
+            task = asyncio.create_task(self._deliver(sending, self._latest.get(sending.entity)))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._latest[sending.entity] = task
+            task.add_done_callback(functools.partial(self._done, sending.entity))
+
+    def _done(self, entity: str, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._latest.get(entity) is task:
+            del self._latest[entity]
 
     def ended(self) -> list[Ended]:
         """How those attempts went that ended since the last call."""
         ended, self._ended = self._ended, []
         return ended
 
-    async def _deliver(self, sending: Sending) -> None:
+    async def _deliver(self, sending: Sending, before: asyncio.Task[None] | None) -> None:
+        if before:
+            await asyncio.wait([before])
         try:
             sender = self._senders.get(sending.customer)
             if sender is None:

@@ -141,6 +141,13 @@ class Engine:
         """Look again now: the time has changed."""
         self._wake.set()
 
+    @property
+    def settled(self) -> bool:
+        """Whether all that is due has happened, was sent, and has ended."""
+        now = self.clock.now()
+        moments = (self.world.next_step(), self.ledger.next_attempt())
+        return not self.courier.under_way and all(moment is None or moment > now for moment in moments)
+
     def _set_clock(self) -> None:
         if self.world.next_step() is None and self.ledger.next_attempt() is None:
             self.clock.rest()

@@ -56,6 +56,7 @@ class Sending:
     id: int
     event: int
     customer: str
+    entity: str
     body: bytes
     how: How
 
@@ -125,8 +126,8 @@ class Ledger:
         if limit <= 0:
             return []
         rows = self._execute(
-            "SELECT a.id, a.event, e.customer, coalesce(a.body, e.body), a.how FROM attempt a"
-            " JOIN event e ON e.id = a.event WHERE a.state = 'waiting' AND a.due <= ?"
+            "SELECT a.id, a.event, e.customer, e.kind || ' ' || e.key, coalesce(a.body, e.body), a.how"
+            " FROM attempt a JOIN event e ON e.id = a.event WHERE a.state = 'waiting' AND a.due <= ?"
             " ORDER BY a.due, a.id LIMIT ?",
             (now, limit),
         ).fetchall()

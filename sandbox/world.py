@@ -96,12 +96,21 @@ class World:
     """Open with a path, or None for memory. Raises StateError."""
 
     def __init__(self, path: Path | None = None, seed: int | None = None) -> None:
+        if path:
+            try:
+                path.touch(0o600)
+            except OSError as error:
+                raise StateError(f"{path} cannot be used as the sandbox's state: {error.strerror}") from None
         self.connection = sqlite3.connect(
-            path or ":memory:", isolation_level=None, cached_statements=256, check_same_thread=False
+            path or ":memory:",
+            timeout=1.0,
+            isolation_level=None,
+            cached_statements=256,
+            check_same_thread=False,
         )
         self._execute = self.connection.execute
         try:
-            self._open(path)
+            self._open(path is not None)
         except sqlite3.DatabaseError as error:
             self.connection.close()
             raise StateError(f"{path} cannot be used as the sandbox's state: {error}") from None
@@ -111,12 +120,12 @@ class World:
         self._keep_once("seed", secrets.randbits(62))
         self.ids = Ids(int(self.meta("seed", 0)), int(self.meta("counter", 0)))
 
-    def _open(self, path: Path | None) -> None:
-        if path:
+    def _open(self, in_file: bool) -> None:
+        if in_file:
+            # One sandbox at a time.
             self._execute("PRAGMA locking_mode=EXCLUSIVE")
             self._execute("PRAGMA journal_mode=WAL")
             self._execute("PRAGMA synchronous=NORMAL")
-            path.chmod(0o600)
         (version,) = self._execute("PRAGMA user_version").fetchone()
         if version == 0:
             self.connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")

@@ -1,6 +1,6 @@
 """Changing a fill request: "Update a Fill Request" and "Cancel a Fill Request".
 
-Readings: a refusal has status 400; an order can be changed until it has shipped; a cancelled order is followed
+Readings: a refusal has status 400; an order can be changed until it has shipped; a cancelled one is followed
 by the ORDER error R0 that the table of codes has for it, although no text says so.
 """
 

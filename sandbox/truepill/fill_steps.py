@@ -1,8 +1,8 @@
 """What becomes of a fill request by itself: claims, the order's outcome, its shipments.
 
 Simulated fills keep the times of the printed samples: the order 61 s after the request, the shipments 30, 60
-and 60 s later. Others take hours and days. An order's status is that of the partner's GET: pending, completed,
-rejected or cancelled; only `pending` is printed.
+and 60 s later. Others take hours and days. An order's status is that of the partner's GET:
+pending, completed, rejected or cancelled; only `pending` is printed.
 """
 
 from __future__ import annotations

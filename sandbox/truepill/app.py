@@ -14,7 +14,20 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from sandbox.engine import Engine, Step
-from sandbox.truepill import events, fill_changes, fill_requests, fill_steps, patients, prescriptions
+from sandbox.truepill import (
+    consult_steps,
+    consults,
+    direct_transfers,
+    events,
+    fill_changes,
+    fill_requests,
+    fill_steps,
+    media,
+    patients,
+    prescriptions,
+    transfer_steps,
+    transfers,
+)
 from sandbox.truepill.endpoint import Endpoint
 from sandbox.truepill.errors import Refusal, failed, not_found
 from sandbox.truepill.openapi import describe
@@ -30,9 +43,20 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *prescriptions.ENDPOINTS,
     *fill_requests.ENDPOINTS,
     *fill_changes.ENDPOINTS,
+    *transfers.ENDPOINTS,
+    *direct_transfers.ENDPOINTS,
+    *consults.ENDPOINTS,
+    *media.ENDPOINTS,
     *events.ENDPOINTS,
 )
-STEPS: dict[str, Step] = {**prescriptions.STEPS, **fill_steps.STEPS}
+STEPS: dict[str, Step] = {
+    **prescriptions.STEPS,
+    **fill_steps.STEPS,
+    **transfer_steps.STEPS,
+    **direct_transfers.STEPS,
+    **consult_steps.STEPS,
+    **media.STEPS,
+}
 
 
 def offered(live_contract: bool) -> list[Endpoint]:
@@ -55,7 +79,7 @@ def build(engine: Engine, *, live_contract: bool, extra: Iterable[BaseRoute] = (
         Route(path, _answering(engine, methods), methods=list(methods)) for path, methods in by_path.items()
     ]
     app = Starlette(
-        routes=[*extra, Route("/openapi.json", openapi), *routes],
+        routes=[*extra, Route("/openapi.json", openapi), *media.routes(engine), *routes],
         exception_handlers={HTTPException: _http_error, Exception: _crash},
     )
     app.router.redirect_slashes = False

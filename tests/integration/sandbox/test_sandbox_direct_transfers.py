@@ -91,7 +91,7 @@ def test_a_simulated_one_completes_as_printed(desk: Desk) -> None:
         "details": {"direct_transfer_id": "str"},
     }
     desk.wait(10)
-    event, notice = desk.callbacks
+    event, notice = desk.told
     assert shape(event) == shape(printed("direct_transfer.success.2.json"))
     assert shape(notice) == shape(printed("notify_rx.none.2.json"))
     assert event["request_id"] == answer["request_id"]
@@ -107,12 +107,12 @@ def test_a_simulated_one_completes_as_printed(desk: Desk) -> None:
 
 
 def test_the_same_one_again_is_the_printed_error(desk: Desk) -> None:
-    """No text says how the error is had. It speaks of a duplicate, and names a prescription: the first one's."""
+    """No text says how the error is had. It speaks of a duplicate, and names a prescription: the first's."""
     patient = desk.patient()
     for _ in range(2):
         desk.done("POST", PATH, simulated(patient))
         desk.wait(10)
-    first, _, error = desk.callbacks
+    first, _, error = desk.told
     assert shape(error) == shape(printed("direct_transfer.error.2.json"))
     assert error["details"]["message"] == "Direct Transfer Rejected. duplicate"
     assert error["details"]["prescription_token"] == first["details"]["prescription_token"]
@@ -122,9 +122,9 @@ def test_a_real_one_takes_days(desk: Desk) -> None:
     patient = desk.patient()
     answer = desk.done("POST", PATH, real(patient))
     desk.wait(DAY - 1)
-    assert not desk.callbacks
+    assert not desk.told
     desk.wait(2 * DAY + 3601)
-    event, notice = desk.callbacks
+    event, notice = desk.told
     assert shape(event) == shape(printed("direct_transfer.success.1.json"))
     assert shape(notice) == shape(printed("notify_rx.none.2.json"))
     assert DAY <= event["timestamp"] - answer["timestamp"] <= 3 * DAY
@@ -132,14 +132,14 @@ def test_a_real_one_takes_days(desk: Desk) -> None:
 
 
 def test_a_real_duplicate_and_a_foreign_pharmacy_are_accepted_and_rejected_later(desk: Desk) -> None:
-    """`transfer_to` must be the partner's; a printed request has another, and its printed answer is a success."""
+    """`transfer_to` must be the partner's; a printed request has another, and its answer is a success."""
     patient = desk.patient()
     foreign = {"name": "Truepill", "id_number": 490382377, "pharmacist": "Dr. Strange"}
     desk.done("POST", PATH, real(patient, transfer_to=foreign))
     desk.done("POST", PATH, real(patient))
     desk.done("POST", PATH, real(patient))
     desk.wait(4 * DAY)
-    told = {row["request_id"]: row for row in desk.callbacks if "request_id" in row}
+    told = {row["request_id"]: row for row in desk.told if "request_id" in row}
     errors = [row for row in told.values() if row["status"] == "error"]
     assert [shape(row) for row in errors] == [shape(printed("direct_transfer.error.1.json"))] * 2
     assert {row["details"]["message"] for row in errors} == {
@@ -209,7 +209,7 @@ def test_the_live_contract_reads_one_back_and_pulls_its_events(live: Desk) -> No
     assert live.done("GET", f"{PATH}/{token}")["status"] == "pending"
     live.wait(10)
     document = live.done("GET", f"{PATH}/{token}")
-    event = live.callbacks[0]
+    event = live.told[0]
     assert (document["status"], document["prescription_token"]) == (
         "completed",
         event["details"]["prescription_token"],
@@ -223,7 +223,7 @@ def test_the_live_contract_reads_one_back_and_pulls_its_events(live: Desk) -> No
 def test_the_live_contracts_second_version_has_a_type_of_its_own(live: Desk) -> None:
     live.done("POST", "/v2/direct_transfer", simulated(live.patient()))
     live.wait(10)
-    assert live.callbacks[0]["callback_type"] == "DIRECT_TRANSFER_V2"
+    assert live.told[0]["callback_type"] == "DIRECT_TRANSFER_V2"
 
 
 def test_the_reference_has_neither(desk: Desk) -> None:

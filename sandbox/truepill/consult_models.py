@@ -118,12 +118,12 @@ class Identification(Body):
     media_id: Text = _named("mediaId", "media_id")
 
 
-class MediaDocument(Body):
+class NamedMedia(Body):
     id: Text
 
 
 class Media(Body):
-    documents: list[MediaDocument] = []
+    documents: list[NamedMedia] = []
 
 
 class Consult(Body):
@@ -174,7 +174,7 @@ class ConsultsQuery(Query):
     """Pages are counted from 1: the live contract does not show from where."""
 
     status: Status | None = None
-    page_number: int = Field(1, ge=1)
+    page_number: int = Field(1, ge=1, le=10**9)
     limit: int = Field(50, ge=1, le=100)
 
 

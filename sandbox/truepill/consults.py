@@ -35,7 +35,6 @@ from sandbox.world import Record
 
 __all__ = ["ENDPOINTS"]
 
-LAST_PAGE = 10**15
 #: Which photo is tagged how in a FILE callback.
 TAGS = {"PHOTO_IDENTIFICATION": "PHOTO_ID", "SELF_PORTRAIT": "SELFIE"}
 #: The key under which a simulation's flow is answered; the other statuses answer none.
@@ -113,7 +112,7 @@ def _told(consult: Record) -> dict[str, Any]:
 
 def _list(turn: Turn, call: Call) -> dict[str, Any]:
     query: ConsultsQuery = call.query
-    skip = (min(query.page_number, LAST_PAGE) - 1) * query.limit
+    skip = (query.page_number - 1) * query.limit
     found = turn.world.paged(turn.customer.name, "consult", skip, query.limit, query.status)
     listed = [
         {

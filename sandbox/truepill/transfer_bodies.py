@@ -118,6 +118,6 @@ def _medication(transfer: Record, line: Mapping[str, Any], prescription: Record 
         "medication_name": known["prescribed_written_name"],
         "num_refills_remaining": known["refills_remaining"],
         "quantity": given.get("quantity_remaining", known["prescribed_quantity"]),
-        "days_supply": int(days) if days.isdecimal() else known["dispensed_days_supply"],
+        "days_supply": int(days) if days.isdecimal() and len(days) < 7 else known["dispensed_days_supply"],
     }
     return told if simulated else {**told, "dea_schedule": known["prescribed_dea_schedule"]}

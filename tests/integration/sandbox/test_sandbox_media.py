@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, shape
+from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, shape
 
 PATH = "/api/v2/media"
 
@@ -76,9 +76,9 @@ def test_a_name_is_wanted(desk: Desk) -> None:
 def test_media_are_ones_own(desk: Desk) -> None:
     media = desk.done("POST", PATH, {"name": "image.jpg"})["id"]
     for path, key in (
-        (f"{PATH}/unknown", None),
+        (f"{PATH}/unknown", KEY),
         (f"{PATH}/{media}", OTHER_KEY),
         (f"{PATH}/{media}", LIVE_KEY),
     ):
-        assert desk.call("GET", path, **({"key": key} if key else {}))[0] == 404
+        assert desk.call("GET", path, key=key)[0] == 404
     assert desk.call("POST", PATH, {"name": "image.jpg"}, key=None)[0] == 401

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 DAY = 86_400
 PATH = "/v1/transfer_request"
@@ -299,8 +299,8 @@ def test_transfers_are_listed_by_fifty_the_earliest_first(desk: Desk) -> None:
     assert first[0]["created_at"] == "2026-02-02T02:40:00.000Z"
     for page in (2, 10**30):
         assert desk.done("GET", f"{PATH}?page={page}") == []
-    for page in ("-1", "x"):
-        status, document = desk.call("GET", f"{PATH}?page={page}")
+    for wrong in ("-1", "x"):
+        status, document = desk.call("GET", f"{PATH}?page={wrong}")
         assert (status, document["validation_errors"][0]["key"]) == (400, "page")
     assert desk.done("GET", PATH, key=OTHER_KEY) == []
 
@@ -356,8 +356,8 @@ def test_get_answers_an_array_of_one(desk: Desk) -> None:
 
 def test_a_transfer_that_is_not_ones_own_is_not_found(desk: Desk) -> None:
     token = desk.done("POST", PATH, body(desk.patient()))["details"]["transfer_token"]
-    for path, key in (("unknown", None), (token, OTHER_KEY), (token, LIVE_KEY)):
-        status, document = desk.call("GET", f"{PATH}/{path}", **({"key": key} if key else {}))
+    for path, key in (("unknown", KEY), (token, OTHER_KEY), (token, LIVE_KEY)):
+        status, document = desk.call("GET", f"{PATH}/{path}", key=key)
         assert status == 404
         assert document == {"statusCode": 404, "error": "Not Found", "message": "Transfer not found."}
 

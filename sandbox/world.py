@@ -202,6 +202,18 @@ class World:
         )
         return [_record(row) for row in rows]
 
+    def paged(
+        self, customer: str, kind: str, skip: int, limit: int, status: str | None = None
+    ) -> list[Record]:
+        """A customer's own, in the order in which they were made; `status`: only those that have it."""
+        with_status = "AND json_extract(CAST(document AS TEXT), '$.status') = ?" if status else ""
+        rows = self._execute(
+            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
+            f" WHERE customer = ? AND kind = ? {with_status} ORDER BY number LIMIT ? OFFSET ?",
+            (customer, kind, *([status] if status else []), limit, skip),
+        )
+        return [_record(row) for row in rows]
+
     def put(self, record: Record) -> None:
         """Make it, or keep what changed of it."""
         self._execute(

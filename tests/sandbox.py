@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import uvicorn
 
@@ -115,6 +115,11 @@ class Desk:
     def callbacks(self) -> list[Any]:
         return self.recorder.callbacks
 
+    @property
+    def told(self) -> list[Any]:
+        """The callbacks by their times: what is due together arrives in any order."""
+        return sorted(self.callbacks, key=lambda row: row["timestamp"])
+
     def call(
         self,
         method: str,
@@ -144,6 +149,16 @@ class Desk:
         status, document = self.call(method, path, body, key=key)
         assert status == 200, document
         return document
+
+    def upload(self, url: str, content: bytes) -> int:
+        """Put it to a signed URL, without a key; the status."""
+        parts = urlsplit(quote(url, safe=":/?&=%"))
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+        try:
+            connection.request("PUT", f"{parts.path}?{parts.query}", content)
+            return connection.getresponse().status
+        finally:
+            connection.close()
 
     def wait(self, seconds: float = 0.0) -> None:
         """Let so much of the partner's time pass, and all happen that is due then."""

@@ -16,18 +16,24 @@ from starlette.routing import BaseRoute, Route
 from sandbox.engine import Engine, Step
 from sandbox.truepill import (
     claims,
+    consult_steps,
+    consults,
     copay_steps,
     copays,
     coverage,
+    direct_transfers,
     events,
     fill_changes,
     fill_requests,
     fill_steps,
     insurance,
+    media,
     patients,
     prescriptions,
     prior_auths,
     safety,
+    transfer_steps,
+    transfers,
 )
 from sandbox.truepill.endpoint import Endpoint
 from sandbox.truepill.errors import Refusal, failed, not_found
@@ -50,6 +56,10 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *prior_auths.ENDPOINTS,
     *coverage.ENDPOINTS,
     *safety.ENDPOINTS,
+    *transfers.ENDPOINTS,
+    *direct_transfers.ENDPOINTS,
+    *consults.ENDPOINTS,
+    *media.ENDPOINTS,
     *events.ENDPOINTS,
 )
 STEPS: dict[str, Step] = {
@@ -58,6 +68,10 @@ STEPS: dict[str, Step] = {
     **copay_steps.STEPS,
     **prior_auths.STEPS,
     **coverage.STEPS,
+    **transfer_steps.STEPS,
+    **direct_transfers.STEPS,
+    **consult_steps.STEPS,
+    **media.STEPS,
 }
 
 
@@ -81,7 +95,7 @@ def build(engine: Engine, *, live_contract: bool, extra: Iterable[BaseRoute] = (
         Route(path, _answering(engine, methods), methods=list(methods)) for path, methods in by_path.items()
     ]
     app = Starlette(
-        routes=[*extra, Route("/openapi.json", openapi), *routes],
+        routes=[*extra, Route("/openapi.json", openapi), *media.routes(engine), *routes],
         exception_handlers={HTTPException: _http_error, Exception: _crash},
     )
     app.router.redirect_slashes = False

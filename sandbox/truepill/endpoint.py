@@ -12,6 +12,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from sandbox.engine import Turn
+from sandbox.truepill.errors import Refusal, invalid
 
 __all__ = ["Answer", "Body", "Call", "Date", "Endpoint", "Query", "Text"]
 
@@ -44,12 +45,16 @@ class Answer(BaseModel):
 
 @dataclass(frozen=True)
 class Call:
-    """A request that was understood. `document` is its body as it came; `body` and `query` are checked."""
+    """A request that was understood. `document` is its body as it came; `body` and `query` are checked.
+
+    `base_url` is how the caller reached the sandbox, with a slash at its end.
+    """
 
     path: Mapping[str, str]
     document: Mapping[str, Any]
     body: Any
     query: Any
+    base_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,3 +71,5 @@ class Endpoint:
     #: Answers beside those that every endpoint can give: the model of their document, by status.
     refusals: Mapping[int, Any] = field(default_factory=dict)
     live: bool = False
+    #: How what is wrong is told: pairs of key and message.
+    refuse: Callable[..., Refusal] = invalid

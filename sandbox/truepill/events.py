@@ -21,7 +21,7 @@ from sandbox.ledger import OPERATORS, Event
 from sandbox.truepill.endpoint import Answer, Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 
-__all__ = ["ENDPOINTS", "EventQuery", "Page", "comparison", "conditions", "holds", "page"]
+__all__ = ["ENDPOINTS", "EventQuery", "LiveEventQuery", "Page", "comparison", "conditions", "holds", "page"]
 
 PAGE = 100
 LARGEST = 1 << 53

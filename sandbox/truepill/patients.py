@@ -25,7 +25,7 @@ from sandbox.truepill.patient_models import (
 from sandbox.truepill.prescriptions import receive
 from sandbox.world import Record
 
-__all__ = ["ENDPOINTS", "patient_of"]
+__all__ = ["ENDPOINTS", "known_or_new", "patient_of"]
 
 # Health questions of a survey, in the order of the printed answer ("Get a Patient Survey").
 SURVEY_QUESTIONS = (
@@ -66,19 +66,21 @@ def _create(turn: Turn, call: Call) -> dict[str, Any]:
     if simulation and turn.customer.environment != "sandbox":
         # "Simulations are available only in the sandbox": how that is refused is not printed.
         raise invalid(("simulation", "is not allowed"))
-    patient = _match(turn, body.model_dump(include={*IDENTITY, "zip"}))
-    if patient is None:
-        given = body.model_dump(include=set(KEPT))
-        patient = turn.create(
-            "patient",
-            turn.ids.hex(16),
-            {**given, "species": given["species"] or "HUMAN"},
-            look=_identity(turn, given),
-        )
+    patient = known_or_new(turn, body.model_dump(include=set(KEPT)))
     for wanted in simulation.newRx if simulation else ():
         if wanted:
             receive(turn, patient, wanted.model_dump(exclude_unset=True) if wanted is not True else {})
     return {"patient_token": patient.token}
+
+
+def known_or_new(turn: Turn, given: Mapping[str, Any]) -> Record:
+    """The patient that matches these fields of `KEPT`, made when there is none."""
+    return _match(turn, given) or turn.create(
+        "patient",
+        turn.ids.hex(16),
+        {**given, "species": given["species"] or "HUMAN"},
+        look=_identity(turn, given),
+    )
 
 
 def _identity(turn: Turn, given: Mapping[str, Any]) -> str:

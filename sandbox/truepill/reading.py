@@ -6,7 +6,7 @@ import base64
 import binascii
 import contextlib
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from sandbox.customers import Customer, Customers
 from sandbox.truepill.endpoint import Body, Call, Endpoint, Query
-from sandbox.truepill.errors import failed, invalid, unauthorized, validation_errors
+from sandbox.truepill.errors import Refusal, failed, unauthorized, validation_errors
 
 __all__ = ["BODY_LIMIT", "authenticate", "call", "read"]
 
@@ -78,8 +78,11 @@ def call(endpoint: Endpoint, request: Request, body: bytes) -> Call:
     return Call(
         path=request.path_params,
         document=document,
-        body=_checked(endpoint.body, document) if endpoint.body else None,
-        query=_checked(endpoint.query, _query(endpoint.query, request)) if endpoint.query else None,
+        body=_checked(endpoint.body, document, endpoint.refuse) if endpoint.body else None,
+        query=_checked(endpoint.query, _query(endpoint.query, request), endpoint.refuse)
+        if endpoint.query
+        else None,
+        base_url=str(request.base_url),
     )
 
 
@@ -120,7 +123,7 @@ def _query(model: type[Query], request: Request) -> dict[str, Any]:
     return {name: values.getlist(name) if name in lists else values[name] for name in values}
 
 
-def _checked(model: type[Model], document: Mapping[str, Any]) -> Model:
+def _checked(model: type[Model], document: Mapping[str, Any], refuse: Callable[..., Refusal]) -> Model:
     errors: dict[str, str] = {}
     checked = None
     try:
@@ -131,5 +134,5 @@ def _checked(model: type[Model], document: Mapping[str, Any]) -> Model:
     for key, message in model.also_wrong(document):
         errors.setdefault(key, message)
     if errors or checked is None:
-        raise invalid(*errors.items())
+        raise refuse(*errors.items())
     return checked

@@ -195,8 +195,12 @@ def desk(
     live_contract: bool = False,
     seed: int = 7,
     callback_timeout: float = 10.0,
+    until_ended: bool = True,
 ) -> Iterator[Desk]:
-    """A sandbox at speed 1 whose present stands still until the test moves it, and its receiver."""
+    """A sandbox at speed 1 whose present stands still until the test moves it, and its receiver.
+
+    Not `until_ended`: its end is not waited for, which takes a fifth of a second (`wait_for_ends`).
+    """
     recorder = Recorder()
     serving = threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True)
     serving.start()
@@ -228,7 +232,25 @@ def desk(
         yield Desk(sandbox, loop, f"http://127.0.0.1:{port}", recorder, present)
     finally:
         server.should_exit = True
-        thread.join(20)
-        loop.close()
-        recorder.shutdown()
-        recorder.server_close()
+        ending = threading.Thread(target=_end, args=(thread, loop, recorder))
+        ending.start()
+        if until_ended:
+            ending.join()
+        else:
+            _ENDING.append(ending)
+
+
+_ENDING: list[threading.Thread] = []
+
+
+def _end(serving: threading.Thread, loop: asyncio.AbstractEventLoop, recorder: Recorder) -> None:
+    serving.join(20)
+    loop.close()
+    recorder.shutdown()
+    recorder.server_close()
+
+
+def wait_for_ends() -> None:
+    """Wait for the desks whose end nobody has waited for."""
+    while _ENDING:
+        _ENDING.pop().join()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable
+from functools import cache
 from typing import Any
 
 import orjson
@@ -86,10 +87,9 @@ def build(engine: Engine, *, live_contract: bool, extra: Iterable[BaseRoute] = (
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in endpoints:
         by_path.setdefault(endpoint.path, {})[endpoint.method] = endpoint
-    description = orjson.dumps(describe(endpoints))
 
     async def openapi(_: Request) -> Response:
-        return Response(description, media_type="application/json")
+        return Response(_description(live_contract), media_type="application/json")
 
     routes = [
         Route(path, _answering(engine, methods), methods=list(methods)) for path, methods in by_path.items()
@@ -101,6 +101,11 @@ def build(engine: Engine, *, live_contract: bool, extra: Iterable[BaseRoute] = (
     app.router.redirect_slashes = False
     app.state.live_contract = live_contract
     return app
+
+
+@cache  # made when it is first asked for: that takes longer than all the rest of the start
+def _description(live_contract: bool) -> bytes:
+    return orjson.dumps(describe(offered(live_contract)))
 
 
 def _answering(engine: Engine, methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:

@@ -89,7 +89,7 @@ TRANSFERRED = Shape(
 )
 OF_A_TRANSFER = (("error_code", TRANSFER_CODES), ("code", TRANSFER_CODES))
 TRANSFER = Shape(
-    _names("error_code medications message metadata patient_token"),
+    _names("description error_code medications message metadata patient_token"),
     (("medications", TRANSFERRED),),
     OF_A_TRANSFER,
 )

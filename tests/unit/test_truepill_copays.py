@@ -58,6 +58,7 @@ def test_a_success_is_one_whatever_its_lines_say() -> None:
             "PA_REQUIRED",
         ),
         ({"status": "rejected", "reject_reason": "RX_NOT_COVERED"}, "rejected", "RX_NOT_COVERED"),
+        ({"status": "rejected", "reject_reason": "Methadone"}, "rejected", None),
         (
             {"status": "rejected", "claims": [{"status": "Paid"}, {"claim_reject_codes": ["76"]}]},
             "rejected",
@@ -85,6 +86,14 @@ def test_a_code_that_is_a_description_stands_hashed_where_there_is_no_other() ->
     assert one.fact.lines[0].code == "#" + keyed("code", text).hex()[:16]
     assert one.detail["lines"][0]["code"] == text  # type: ignore[index]
     assert one.detail["lines"][0]["reason"] == text  # type: ignore[index]
+
+
+@pytest.mark.parametrize("name", ["reject_reason", "rejection_message", "reject_reason_other"])
+def test_a_reason_of_one_word_is_text_and_stays_sealed(name: str) -> None:
+    refused = {"prescription_token": "a", "status": "rejected", name: "Methadone"}
+    one = stated(CopaySuccess(details__prescriptions=[refused]))
+    assert one.fact.lines == (Line(0, "a", "rejected", None),)
+    assert one.detail["lines"] == [{"reason": "Methadone"}]
 
 
 def test_amounts_dates_and_all_reject_codes_are_for_the_sealed_detail() -> None:

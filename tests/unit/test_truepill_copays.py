@@ -111,7 +111,7 @@ def test_amounts_dates_and_all_reject_codes_are_for_the_sealed_detail() -> None:
 
 
 def test_what_is_not_said_of_a_prescription_follows_from_what_is_said_of_the_request() -> None:
-    bare = [{"prescription_token": "a"}, "b"]
+    bare = [{"prescription_token": "a"}, "b2"]
     for content, status in (
         (CopayTriage(details__prescriptions=bare), "triage"),
         (CopayError(details__prescriptions=bare), "rejected"),
@@ -121,7 +121,7 @@ def test_what_is_not_said_of_a_prescription_follows_from_what_is_said_of_the_req
         ),
         (CopaySuccess(details__prescriptions=bare), "unclear"),
     ):
-        assert stated(content).fact.lines == (Line(0, "a", status, None), Line(1, "b", status, None))
+        assert stated(content).fact.lines == (Line(0, "a", status, None), Line(1, "b2", status, None))
 
 
 def test_a_copay_is_told_apart_by_its_prescriptions_in_any_order_and_by_nothing_else() -> None:

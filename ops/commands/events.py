@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.show import check_kind
 from ops.moments import parse_moment
 from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
 
@@ -49,6 +50,8 @@ def listing(
         return
     if status is not None and status not in STATUSES:
         raise typer.BadParameter(f"wants one of {', '.join(STATUSES)}", param_hint="--status")
+    if entity is not None:
+        check_kind(entity[0])
     from store.event_queries import EventFilter
 
     wanted = EventFilter(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.commands.show import check_kind
 from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ def replay(
 
     if bool(ids) == (entity is not None):
         raise typer.BadParameter("wants event IDs, or --entity KIND KEY")
+    if entity is not None:
+        check_kind(entity[0])
     digits = [clean_id(value) for value in ids or ()]
     settings = load(data).require("database", "sealing")
     url = str(settings.database_url)

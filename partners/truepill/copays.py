@@ -35,7 +35,7 @@ SHOWN = (
     ("quantity", ("quantity",)),
     ("fill_number", ("fill_number",)),
 )
-# A line's error_code is documented as a description, and stands in code's place only where there is no other.
+# A line's error_code is documented as a description.
 REASONS_OF_A_LINE = ("error_code", *REASONS)
 
 PRIOR_AUTHS = {
@@ -103,12 +103,16 @@ def _lines(details: Json, unsaid: str, hash: Hash) -> Lines:
 
 
 def _line(position: int, item: Json, status: str, hash: Hash) -> Made:
-    """One prescription. The insurer's first reject code is its code, all of them are in the detail."""
+    """One prescription. The insurer's first reject code is its code, all of them are in the detail.
+
+    Without any, its error_code stands in their place; a reason does so only when it is spelled like a code,
+    since a single word of text would look like one and stand in the clear.
+    """
     if status == "completed":
         return made(position, item, status, hash, tokens=TOKENS, shown=SHOWN)
     refusals = _refusals(item)
     reason = first_text(item, REASONS_OF_A_LINE)
-    code = refusals[0] if refusals else code_like(reason) or reason
+    code = refusals[0] if refusals else text(item.get("error_code")) or code_like(reason)
     line = made(position, item, status, hash, tokens=TOKENS, shown=SHOWN, code=code, reason=reason)
     if refusals:
         line.detail["reject_codes"] = refusals

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ REASONS = (
     "reject_reason_other",
     "rejection_reason_other",
 )
+_has_digit = re.compile(r"[0-9]").search
 _signs_of_refusal = frozenset((*REASONS, "error_code", "status")).isdisjoint
 
 Shown = Sequence[tuple[str, Sequence[str]]]  # what to show of a line, and the names that it goes under
@@ -49,6 +51,7 @@ class Made(NamedTuple):
 def entries(value: object) -> Iterator[tuple[int, Json]]:
     """The objects of a list with their positions; a bare token counts as one, anything else is skipped.
 
+    Tokens hold digits. A bare word without any may be what somebody takes, so it is a name and stays sealed.
     Raises Unreadable bad_details for more than MAX_LINES.
     """
     if not isinstance(value, list):
@@ -58,8 +61,8 @@ def entries(value: object) -> Iterator[tuple[int, Json]]:
     for position, item in enumerate(value):
         if type(item) is dict:
             yield position, item
-        elif token(item):
-            yield position, {"prescription_token": item}
+        elif plain := token(item):
+            yield position, {"prescription_token" if _has_digit(plain) else "medication_name": item}
 
 
 def made(

@@ -88,3 +88,13 @@ def test_what_waits_for_a_name_is_listed_with_it(cli: Cli) -> None:
     cli.run("track", "transfer", "t1", "--alias", "tok1")
     assert cli.run("quarantine", "list").out == "the quarantine is empty\n"
     assert len(cli.ledger.queued()) == 1
+
+
+@pytest.mark.parametrize("command", [("show",), ("track",), ("events", "--entity"), ("replay", "--entity")])
+def test_a_kind_that_there_is_not_is_a_usage_error_in_every_command(
+    cli: Cli, command: tuple[str, ...]
+) -> None:
+    ran = cli.run(*command, "letter", "t1")
+
+    assert (ran.code, ran.out) == (2, "")
+    assert "letter is not a kind" in ran.err

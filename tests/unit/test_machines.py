@@ -176,6 +176,26 @@ def test_a_request_that_nothing_was_heard_of_counts_from_its_registration() -> N
     assert deadline(transfer, transfer.start(), None) is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "signal", "days"),
+    [
+        ("prior_auth", "pa:new", 3),
+        ("consult", "consult:unassigned", 2),
+        ("consult", "file:received", 2),
+        ("fill_request", "claim:settled", 3),
+        ("fill_request", "shipment:unknown", 3),
+    ],
+)
+def test_a_first_state_that_news_only_confirms_has_its_clock_without_a_registration(
+    kind: str, signal: str, days: int
+) -> None:
+    machine = MACHINES[kind]
+    summary, (step,) = machine.fold([fact(0, signal)])
+    assert (step.verdict, summary.since) == (Verdict.CONFIRMED, None)
+    assert deadline(machine, summary, None) == START + days * DAY
+    assert deadline(machine, summary, START - DAY) == START + (days - 1) * DAY
+
+
 def test_a_date_that_the_partner_gave_comes_before_the_clock() -> None:
     fill = MACHINES["fill_request"]
     stock = fact(0, "order:triage", code="T005")._replace(due=START + 30 * DAY)

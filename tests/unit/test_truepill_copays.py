@@ -58,6 +58,7 @@ def test_a_success_is_one_whatever_its_lines_say() -> None:
             "PA_REQUIRED",
         ),
         ({"status": "rejected", "reject_reason": "RX_NOT_COVERED"}, "rejected", "RX_NOT_COVERED"),
+        ({"status": "rejected", "reject_reason": "Methadone"}, "rejected", None),
         (
             {"status": "rejected", "claims": [{"status": "Paid"}, {"claim_reject_codes": ["76"]}]},
             "rejected",
@@ -87,6 +88,14 @@ def test_a_code_that_is_a_description_stands_hashed_where_there_is_no_other() ->
     assert one.detail["lines"][0]["reason"] == text  # type: ignore[index]
 
 
+@pytest.mark.parametrize("name", ["reject_reason", "rejection_message", "reject_reason_other"])
+def test_a_reason_of_one_word_is_text_and_stays_sealed(name: str) -> None:
+    refused = {"prescription_token": "a", "status": "rejected", name: "Methadone"}
+    one = stated(CopaySuccess(details__prescriptions=[refused]))
+    assert one.fact.lines == (Line(0, "a", "rejected", None),)
+    assert one.detail["lines"] == [{"reason": "Methadone"}]
+
+
 def test_amounts_dates_and_all_reject_codes_are_for_the_sealed_detail() -> None:
     refused = RefusedPrescription(claim_reject_codes=["79", {"code": "75"}], next_fill_date="2020-05-10")
     one = stated(CopaySuccess(details__prescriptions=[PricedPrescription(copay_amount=10), refused]))
@@ -102,7 +111,7 @@ def test_amounts_dates_and_all_reject_codes_are_for_the_sealed_detail() -> None:
 
 
 def test_what_is_not_said_of_a_prescription_follows_from_what_is_said_of_the_request() -> None:
-    bare = [{"prescription_token": "a"}, "b"]
+    bare = [{"prescription_token": "a"}, "b2"]
     for content, status in (
         (CopayTriage(details__prescriptions=bare), "triage"),
         (CopayError(details__prescriptions=bare), "rejected"),
@@ -112,7 +121,7 @@ def test_what_is_not_said_of_a_prescription_follows_from_what_is_said_of_the_req
         ),
         (CopaySuccess(details__prescriptions=bare), "unclear"),
     ):
-        assert stated(content).fact.lines == (Line(0, "a", status, None), Line(1, "b", status, None))
+        assert stated(content).fact.lines == (Line(0, "a", status, None), Line(1, "b2", status, None))
 
 
 def test_a_copay_is_told_apart_by_its_prescriptions_in_any_order_and_by_nothing_else() -> None:

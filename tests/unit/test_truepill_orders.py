@@ -169,7 +169,7 @@ def test_a_lines_free_text_code_is_hashed_and_kept_beside_its_line() -> None:
         ({"prescription_token": "a" * 65}, None, "a" * 65),
         ({"prescription_token": ["a"]}, None, '["a"]'),
         ({}, None, None),
-        ("a", "a", None),
+        ("a1", "a1", None),
     ],
 )
 def test_only_a_plain_token_stands_on_a_line(medication: object, token: str | None, raw: str | None) -> None:
@@ -177,6 +177,12 @@ def test_only_a_plain_token_stands_on_a_line(medication: object, token: str | No
     assert one.fact.lines == (Line(0, token, "filled", None),)
     lines = one.detail.get("lines", [{}])
     assert lines[0].get("token") == raw  # type: ignore[index]
+
+
+def test_a_bare_word_among_medications_may_be_what_somebody_takes_and_stays_sealed() -> None:
+    one = stated(OrderSuccess(details__medications=["Methadone", "z3q2jr"]))
+    assert one.fact.lines == (Line(0, None, "filled", None), Line(1, "z3q2jr", "filled", None))
+    assert one.detail["lines"] == [{"name": "Methadone"}, {}]
 
 
 def test_junk_among_medications_is_skipped_and_positions_stay() -> None:

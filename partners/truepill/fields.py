@@ -49,7 +49,7 @@ MILLISECONDS_FROM = 100_000_000_000  # in seconds this is the year 5138, in mill
 _plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
 _plain_token = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
 _plain_name = re.compile(r"[A-Za-z0-9_.-]{1,128}").fullmatch
-_code_like = re.compile(r"[A-Z0-9][A-Z0-9_.-]{1,39}").fullmatch
+_code_like = re.compile(r"(?=.*[0-9_])[A-Z0-9][A-Z0-9_.-]{1,39}").fullmatch
 _iso_date = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"

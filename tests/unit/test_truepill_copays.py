@@ -59,6 +59,7 @@ def test_a_success_is_one_whatever_its_lines_say() -> None:
         ),
         ({"status": "rejected", "reject_reason": "RX_NOT_COVERED"}, "rejected", "RX_NOT_COVERED"),
         ({"status": "rejected", "reject_reason": "Methadone"}, "rejected", None),
+        ({"status": "rejected", "reject_reason": "METHADONE"}, "rejected", None),
         (
             {"status": "rejected", "claims": [{"status": "Paid"}, {"claim_reject_codes": ["76"]}]},
             "rejected",

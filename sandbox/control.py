@@ -12,37 +12,40 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from sandbox.engine import Engine
-from sandbox.ledger import Ended, Event
+from sandbox.ledger import Ended, Traced
 from sandbox.moments import iso
+from sandbox.truth import offered, said
 
-__all__ = ["routes"]
+__all__ = ["answer_json", "private", "routes", "told"]
 
 TRUTH_LIMIT = 1000
+# The one trouble with an attempt after which it is certain that nothing arrived.
+NO_CONNECTION = "cannot connect"
 
 
-def routes(engine: Engine) -> list[Route]:
+def routes(engine: Engine, live_contract: bool) -> list[Route]:
     """`ready`, `status` and `truth`."""
 
     async def ready(_: Request) -> Response:
-        return _json({"ready": True})
+        return answer_json({"ready": True})
 
     async def status(_: Request) -> Response:
-        return _json(_status(engine))
+        return answer_json(_status(engine))
 
     async def truth(request: Request) -> Response:
         try:
             after = int(request.query_params.get("after", "0"))
             limit = min(TRUTH_LIMIT, max(1, int(request.query_params.get("limit", TRUTH_LIMIT))))
         except ValueError:
-            return _json({"error": "after and limit are numbers"}, 400)
-        events = [_told(*row) for row in engine.ledger.truth(after, limit)]
+            return answer_json({"error": "after and limit are numbers"}, 400)
+        events = [told(row, live_contract) for row in engine.ledger.truth(after, limit)]
         # Null when all has been read; else what to give as `after`.
-        return _json({"events": events, "next": events[-1]["id"] if len(events) == limit else None})
+        return answer_json({"events": events, "next": events[-1]["id"] if len(events) == limit else None})
 
     return [
-        Route("/_sandbox/ready", _private(ready)),
-        Route("/_sandbox/status", _private(status)),
-        Route("/_sandbox/truth", _private(truth)),
+        Route("/_sandbox/ready", private(ready)),
+        Route("/_sandbox/status", private(status)),
+        Route("/_sandbox/truth", private(truth)),
     ]
 
 
@@ -61,7 +64,14 @@ def _status(engine: Engine) -> dict[str, Any]:
     }
 
 
-def _told(event: Event, attempts: list[Ended]) -> dict[str, Any]:
+def told(traced: Traced, live_contract: bool) -> dict[str, Any]:
+    """An event, what it says, how its delivery went, and where it can still be had.
+
+    `perhaps`: no attempt was answered, but one may have arrived. `waiting`: attempts that have not ended.
+    """
+    event, attempts = traced.event, traced.attempts
+    body = orjson.loads(event.body)
+    rows = [] if event.surprise == "type" else said(event.kind, event.key, event.type, body)
     return {
         "id": event.id,
         "environment": event.environment,
@@ -70,13 +80,24 @@ def _told(event: Event, attempts: list[Ended]) -> dict[str, Any]:
         "key": event.key,
         "type": event.type,
         "timestamp": event.timestamp,
-        "body": orjson.loads(event.body),
+        "body": body,
+        "surprise": event.surprise,
+        "says": [row._asdict() for row in rows],
+        "offered": offered(event.kind, event.key, event.type, live_contract),
         "delivered": sum(attempt.delivered for attempt in attempts),
-        "attempts": [{"status_code": row.status_code, "error": row.error} for row in attempts],
+        "perhaps": any(row.status_code is None and row.error != NO_CONNECTION for row in attempts),
+        "waiting": traced.waiting,
+        "attempts": [_attempt(row) for row in attempts],
     }
 
 
-def _private(
+def _attempt(row: Ended) -> dict[str, Any]:
+    """With its body, where that was another than the event's."""
+    other = {} if row.body is None else {"body": orjson.loads(row.body)}
+    return {"status_code": row.status_code, "error": row.error, **other}
+
+
+def private(
     answer: Callable[[Request], Awaitable[Response]],
 ) -> Callable[[Request], Awaitable[Response]]:
     async def guarded(request: Request) -> Response:
@@ -86,11 +107,11 @@ def _private(
         except ValueError:
             near = False
         if not near:
-            return _json({"error": "this is for the sandbox's own machine"}, 403)
+            return answer_json({"error": "this is for the sandbox's own machine"}, 403)
         return await answer(request)
 
     return guarded
 
 
-def _json(document: Any, status: int = 200) -> Response:
+def answer_json(document: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(document), status, media_type="application/json")

@@ -14,10 +14,11 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from sandbox.clock import Clock
+from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.delivery import Courier
 from sandbox.ledger import Ledger
-from sandbox.plan import Planner, plan_calm
+from sandbox.plan import Planner
 from sandbox.world import Due, Record, World
 
 __all__ = ["Engine", "Step", "Turn"]
@@ -29,19 +30,34 @@ STEPS_A_TURN = 200
 BREATH_SECONDS = 0.002
 # The clock may run at any speed, and the machine's time may be set: never sleep longer than this.
 LONGEST_SLEEP = 0.5
+# Where a record keeps the manner of the request that brought it about.
+MANNER = "manner"
 
 
 class Turn:
-    """One customer's moment: what a request or a step reads, changes and sets going. `now`: its time."""
+    """One customer's moment: what a request or a step reads, changes and sets going. `now`: its time.
+
+    `manner` is how the partner is to behave in it, as `conduct` reads it. `planner` goes before that.
+    """
 
     def __init__(
-        self, world: World, ledger: Ledger, planner: Planner, customer: Customer, now: float
+        self,
+        world: World,
+        ledger: Ledger,
+        conduct: Conduct,
+        customer: Customer,
+        now: float,
+        manner: str = "",
+        planner: Planner | None = None,
     ) -> None:
         self.world = world
         self.ledger = ledger
         self.customer = customer
         self.now = now
         self.ids = world.ids
+        self.profile = conduct.of(manner)
+        self._conduct = conduct
+        self._manner = manner
         self._planner = planner
 
     @property
@@ -61,6 +77,8 @@ class Turn:
     def create(
         self, kind: str, token: str, document: dict[str, Any], *, owner: str = "", look: str = ""
     ) -> Record:
+        if self._manner:
+            document = {**document, MANNER: self._manner}
         record = Record(
             self.customer.environment, self.customer.name, kind, token, self.now, document, owner, look
         )
@@ -84,6 +102,18 @@ class Turn:
 
         Without `pulled` that is the body without what pulled copies lack, its request_id and status.
         """
+        self._emit(kind, key, body, pulled)
+        for surprise in self._conduct.surprises(self._manner, kind, key, body):
+            self._emit(kind, key, surprise.body, surprise=surprise.what)
+
+    def _emit(
+        self,
+        kind: str,
+        key: str,
+        body: dict[str, Any],
+        pulled: dict[str, Any] | None = None,
+        surprise: str | None = None,
+    ) -> None:
         customer = self.customer
         emitted = self.ledger.add(
             customer.environment,
@@ -94,8 +124,23 @@ class Turn:
             self.timestamp,
             body,
             pulled,
+            surprise,
         )
-        self.ledger.plan(emitted, self.now, self._planner(self.ids.seed, emitted))
+        planned = (
+            self._planner(self.ids.seed, emitted)
+            if self._planner
+            else self._conduct.plan(self._manner, emitted)
+        )
+        self.ledger.plan(emitted, self.now, planned)
+
+    def draw(self, what: str) -> float:
+        """From 0 to 1, beside the draws that tokens are made of."""
+        return self._conduct.draw(what)
+
+    def strikes(self, what: str) -> bool:
+        """Whether this chance of the profile comes true now."""
+        odds: float = getattr(self.profile, what)
+        return odds > 0 and self._conduct.draw(what) < odds
 
 
 Step = Callable[[Turn, Record, Mapping[str, Any]], None]
@@ -110,13 +155,15 @@ class Engine:
         clock: Clock,
         customers: Customers,
         steps: Mapping[str, Step],
-        planner: Planner = plan_calm,
+        conduct: Conduct,
+        planner: Planner | None = None,
         callback_timeout: float = 10.0,
     ) -> None:
         self.world = world
         self.ledger = Ledger(world)
         self.clock = clock
         self.customers = customers
+        self.conduct = conduct
         self.planner = planner
         self.steps_failed = 0
         self._steps = steps
@@ -130,10 +177,10 @@ class Engine:
         return now if step is None else min(now, step)
 
     @contextlib.contextmanager
-    def turn(self, customer: Customer) -> Iterator[Turn]:
+    def turn(self, customer: Customer, manner: str = "") -> Iterator[Turn]:
         """A request's turn: one transaction, at the sandbox's present."""
         with self.world.transaction():
-            yield Turn(self.world, self.ledger, self.planner, customer, self.now())
+            yield Turn(self.world, self.ledger, self.conduct, customer, self.now(), manner, self.planner)
         self._set_clock()
         self._wake.set()
 
@@ -177,7 +224,7 @@ class Engine:
                 if (due := self.world.take_step(now)) is None:
                     break
                 self._happen(due)
-            sendings = self.ledger.take(self.now(), self.courier.room)
+            sendings = self.ledger.take(self.now(), self._room())
         self.courier.send(sendings)
         self._set_clock()
         return self._pause()
@@ -191,16 +238,21 @@ class Engine:
             return
         try:
             with self.world.savepoint():
-                turn = Turn(self.world, self.ledger, self.planner, customer, due.due)
+                manner = record.document.get(MANNER, "")
+                turn = Turn(self.world, self.ledger, self.conduct, customer, due.due, manner, self.planner)
                 self._steps[due.name](turn, record, due.data)
         except Exception as error:
             # One step that fails must not stop the others. Its text may quote a patient's data.
             self.steps_failed += 1
             log.error("step %s of a %s failed: %s", due.name, due.kind, type(error).__name__)
 
+    def _room(self) -> int:
+        """How many callbacks may leave now: none while the partner is dark."""
+        return 0 if self.conduct.dark else self.courier.room
+
     def _pause(self) -> float:
         moments = [self.world.next_step()]
-        if self.courier.room:
+        if self._room():
             moments.append(self.ledger.next_attempt())
         pauses = [self.clock.until(moment) for moment in moments if moment is not None]
         return min([LONGEST_SLEEP, *pauses])

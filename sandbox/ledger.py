@@ -16,9 +16,9 @@ import orjson
 from sandbox.plan import Attempt, Emitted, How
 from sandbox.world import World
 
-__all__ = ["Ended", "Event", "Ledger", "Sending"]
+__all__ = ["Ended", "Event", "Ledger", "Sending", "Traced"]
 
-EVENT = "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code"
+EVENT = "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code, surprise"
 #: What a query may compare, and the column that holds it.
 COLUMNS = {
     "id": "key",
@@ -34,7 +34,10 @@ OPERATORS = {"$eq": "=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """`body` is the callback; `pulled` what a pull gives instead of it, None for its usual form."""
+    """`body` is the callback; `pulled` what a pull gives instead of it, None for its usual form.
+
+    `surprise`: None, or what of it no reader of the reference can know: its `type` or its `code`.
+    """
 
     id: int
     environment: str
@@ -47,6 +50,7 @@ class Event:
     pulled: bytes | None
     status: str
     status_code: int | None
+    surprise: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,22 +67,36 @@ class Sending:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How an attempt went: the answer's status, or the reason why there was none."""
+    """How an attempt went: the answer's status, or the reason why there was none.
+
+    `body` is told where it was another than the event's.
+    """
 
     id: int
     event: int
     status_code: int | None
     error: str | None = None
+    body: bytes | None = None
 
     @property
     def delivered(self) -> bool:
         return self.status_code is not None and 200 <= self.status_code < 300
 
 
+@dataclass(frozen=True, slots=True)
+class Traced:
+    """An event with the attempts that have ended, and how many have not."""
+
+    event: Event
+    attempts: list[Ended]
+    waiting: int
+
+
 class Ledger:
-    """Uses the world's connection and its transactions."""
+    """Uses the world's connection and its transactions. `generated`, `sent`, `delivered`: by this process."""
 
     def __init__(self, world: World) -> None:
+        self.generated = self.sent = self.delivered = 0
         self._execute = world.connection.execute
         self._many = world.connection.executemany
 
@@ -92,12 +110,14 @@ class Ledger:
         timestamp: int,
         body: dict[str, Any],
         pulled: dict[str, Any] | None,
+        surprise: str | None = None,
     ) -> Emitted:
         """Keep an event; its id is its place in the order in which events were generated."""
+        self.generated += 1
         data = orjson.dumps(body)
         cursor = self._execute(
-            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled, surprise)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 environment,
                 customer,
@@ -107,6 +127,7 @@ class Ledger:
                 timestamp,
                 data,
                 None if pulled is None else orjson.dumps(pulled),
+                surprise,
             ),
         )
         return Emitted(cursor.lastrowid or 0, environment, customer, kind, key, type, timestamp, data)
@@ -144,6 +165,8 @@ class Ledger:
     def record(self, ended: Iterable[Ended]) -> None:
         """Keep how attempts went."""
         rows = list(ended)
+        self.sent += len(rows)
+        self.delivered += sum(row.delivered for row in rows)
         self._many(
             "UPDATE attempt SET state = 'done', status_code = ?, error = ? WHERE id = ?",
             [(row.status_code, row.error, row.id) for row in rows],
@@ -171,23 +194,36 @@ class Ledger:
         )
         return [Event(*row) for row in rows]
 
-    def truth(self, after: int, limit: int) -> list[tuple[Event, list[Ended]]]:
-        """All events behind an id, in the order of their making, each with its attempts that have ended."""
-        events = [
-            Event(*row)
-            for row in self._execute(
-                f"SELECT {EVENT} FROM event WHERE id > ? ORDER BY id LIMIT ?", (after, limit)
-            )
-        ]
-        attempts: dict[int, list[Ended]] = {event.id: [] for event in events}
+    def waiting(self) -> int:
+        """How many attempts have not begun. Cheap, unlike `unsent`."""
+        (count,) = self._execute("SELECT count(*) FROM attempt WHERE state = 'waiting'").fetchone()
+        return int(count)
+
+    def truth(self, after: int, limit: int) -> list[Traced]:
+        """All events behind an id, in the order of their making, with their attempts."""
+        return self._traced("id > ? ORDER BY id LIMIT ?", after, limit)
+
+    def truth_of(self, kind: str, keys: Sequence[str]) -> list[Traced]:
+        """The events that were generated under these keys, in the order of their making."""
+        return self._traced(f"kind = ? AND key IN ({', '.join('?' * len(keys))}) ORDER BY id", kind, *keys)
+
+    def _traced(self, where: str, *values: Any) -> list[Traced]:
+        events = [Event(*row) for row in self._execute(f"SELECT {EVENT} FROM event WHERE {where}", values)]
+        ended: dict[int, list[Ended]] = {event.id: [] for event in events}
+        waiting = dict.fromkeys(ended, 0)
         if events:
-            for row in self._execute(
-                "SELECT id, event, status_code, error FROM attempt"
-                " WHERE state = 'done' AND event BETWEEN ? AND ? ORDER BY id",
+            for *row, state in self._execute(
+                "SELECT id, event, status_code, error, body, state FROM attempt"
+                " WHERE event BETWEEN ? AND ? ORDER BY id",
                 (events[0].id, events[-1].id),
             ):
-                attempts[row[1]].append(Ended(*row))
-        return [(event, attempts[event.id]) for event in events]
+                if row[1] not in ended:
+                    continue
+                if state == "done":
+                    ended[row[1]].append(Ended(*row))
+                else:
+                    waiting[row[1]] += 1
+        return [Traced(event, ended[event.id], waiting[event.id]) for event in events]
 
     # Pages that were promised.
 

@@ -15,11 +15,13 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 
-from sandbox import control
+from sandbox import control, desk
 from sandbox.clock import Clock
+from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.engine import Engine
-from sandbox.plan import Planner, plan_calm
+from sandbox.plan import Planner
+from sandbox.profile import CALM, Profile
 from sandbox.truepill import app as truepill
 from sandbox.world import World
 
@@ -30,7 +32,10 @@ SHUTDOWN_SECONDS = 5
 
 @dataclass(frozen=True)
 class Options:
-    """How a sandbox is set up. `lag`: how far back a fast clock starts, in seconds; None: the usual."""
+    """How a sandbox is set up. `lag`: how far back a fast clock starts, in seconds; None: the usual.
+
+    `profile` stands as long as the sandbox runs.
+    """
 
     customers: tuple[Customer, ...]
     speed: float = 1.0
@@ -39,20 +44,29 @@ class Options:
     state: Path | None = None
     live_contract: bool = False
     callback_timeout: float = 10.0
+    profile: Profile = CALM
 
 
 class Sandbox:
     """Everything together. Raises StateError, or ValueError when the customers contradict each other."""
 
     def __init__(
-        self, options: Options, real: Callable[[], float] = time.time, planner: Planner = plan_calm
+        self, options: Options, real: Callable[[], float] = time.time, planner: Planner | None = None
     ) -> None:
         customers = Customers(options.customers)
         self.world = World(options.state, options.seed)
         clock = Clock(real, options.speed, options.lag, self.world.newest())
-        self.engine = Engine(self.world, clock, customers, truepill.STEPS, planner, options.callback_timeout)
+        conduct = Conduct(self.world.ids.seed, options.profile, real)
+        self.engine = Engine(
+            self.world, clock, customers, truepill.STEPS, conduct, planner, options.callback_timeout
+        )
         self.app: Starlette = truepill.build(
-            self.engine, live_contract=options.live_contract, extra=control.routes(self.engine)
+            self.engine,
+            live_contract=options.live_contract,
+            extra=[
+                *control.routes(self.engine, options.live_contract),
+                *desk.routes(self.engine, options.live_contract),
+            ],
         )
         self.app.router.lifespan_context = self._lifespan
 

@@ -16,7 +16,7 @@ import httptools
 from sandbox.customers import Callback
 from sandbox.plan import How
 
-__all__ = ["Sender", "Trouble"]
+__all__ = ["Connection", "Lost", "Sender", "Trouble"]
 
 CONNECT_SECONDS = 5.0
 
@@ -25,7 +25,7 @@ class Trouble(Exception):
     """No answer came; the text says why in a word or two."""
 
 
-class _Lost(Exception):
+class Lost(Exception):
     """The connection ended before anything of the answer came."""
 
 
@@ -36,7 +36,7 @@ class Sender:
         self._callback = callback
         self._timeout = timeout
         self._tls = ssl.create_default_context() if callback.secure else None
-        self._idle: list[_Connection] = []
+        self._idle: list[Connection] = []
         host = f"[{callback.host}]" if ":" in callback.host else callback.host
         lines = [
             f"POST {callback.target} HTTP/1.1",
@@ -55,7 +55,7 @@ class Sender:
                 return await self._send(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), how, len(body))
         except TimeoutError:
             raise Trouble("timed out") from None
-        except _Lost:
+        except Lost:
             raise Trouble("connection closed") from None
         except OSError:
             raise Trouble("cannot connect") from None
@@ -65,19 +65,19 @@ class Sender:
             kept = self._idle.pop()
             if not kept.closed:
                 # It may have been closed at the other end just now: then nothing was read, and it goes again.
-                with contextlib.suppress(_Lost):
+                with contextlib.suppress(Lost):
                     return await self._exchange(kept, request, how, length)
         return await self._exchange(await self._connect(), request, how, length)
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> Connection:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(CONNECT_SECONDS):
             _, connection = await loop.create_connection(
-                _Connection, self._callback.host, self._callback.port, ssl=self._tls
+                Connection, self._callback.host, self._callback.port, ssl=self._tls
             )
         return connection
 
-    async def _exchange(self, connection: _Connection, request: bytes, how: How, length: int) -> int:
+    async def _exchange(self, connection: Connection, request: bytes, how: How, length: int) -> int:
         if how == "hang_up":
             connection.write(request)
             connection.close()
@@ -98,7 +98,7 @@ class Sender:
         self._idle.clear()
 
 
-class _Connection(asyncio.Protocol):
+class Connection(asyncio.Protocol):
     """One request at a time."""
 
     def __init__(self) -> None:
@@ -145,7 +145,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closed = True
-        self._fail(_Lost())
+        self._fail(Lost())
 
     def _fail(self, error: Exception) -> None:
         if self._answer and not self._answer.done():

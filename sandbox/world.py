@@ -40,7 +40,7 @@ CREATE INDEX step_by_record ON step (customer, kind, token);
 CREATE TABLE event (
     id INTEGER PRIMARY KEY, environment TEXT NOT NULL, customer TEXT NOT NULL, kind TEXT NOT NULL,
     key TEXT NOT NULL, type TEXT NOT NULL, timestamp INTEGER NOT NULL, body BLOB NOT NULL, pulled BLOB,
-    status TEXT NOT NULL DEFAULT 'pending', status_code INTEGER
+    status TEXT NOT NULL DEFAULT 'pending', status_code INTEGER, surprise TEXT
 );
 CREATE INDEX event_by_type ON event (customer, type, timestamp, id);
 CREATE INDEX event_by_time ON event (customer, timestamp, id);
@@ -274,6 +274,11 @@ class World:
         """When the next step is due."""
         row = self._execute("SELECT due FROM step ORDER BY due, id LIMIT 1").fetchone()
         return float(row[0]) if row else None
+
+    def steps_until(self, moment: float) -> int:
+        """How many steps are due by then."""
+        (count,) = self._execute("SELECT count(*) FROM step WHERE due <= ?", (moment,)).fetchone()
+        return int(count)
 
     def counts(self) -> dict[str, int]:
         """Rows of each table."""

@@ -13,7 +13,7 @@ from store.engine import engine
 from store.entities import EntityRow, FactRow
 from store.schema import entities, facts, outcomes
 
-__all__ = ["entities_of", "entity", "facts_of", "facts_of_all", "facts_stated_by", "snapshot"]
+__all__ = ["entities_of", "entity", "entity_row", "facts_of", "facts_of_all", "facts_stated_by", "snapshot"]
 
 #: A question from a terminal may not hold a server for longer than this.
 STATEMENT_TIMEOUT = "60s"
@@ -35,13 +35,13 @@ def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:
     """An entity as stored, not locked; None when there is none."""
     query = select(entities).where(entities.c.kind == kind, entities.c.key == key)
     row = conn.execute(query).one_or_none()
-    return None if row is None else _entity(row)
+    return None if row is None else entity_row(row)
 
 
 def entities_of(conn: Connection, entity_ids: Collection[int]) -> dict[int, EntityRow]:
     """These entities by their id, not locked."""
     rows = conn.execute(select(entities).where(entities.c.id.in_(entity_ids)))
-    return {row.id: _entity(row) for row in rows}
+    return {row.id: entity_row(row) for row in rows}
 
 
 def facts_of(conn: Connection, entity_id: int) -> list[FactRow]:
@@ -74,7 +74,8 @@ def facts_stated_by(conn: Connection, seq: int) -> list[tuple[str, str, FactRow]
 _FACT = (*(c for c in facts.c if c.name != "lines"), cast(facts.c.lines, Text).label("lines_text"))
 
 
-def _entity(row: Any) -> EntityRow:
+def entity_row(row: Any) -> EntityRow:
+    """A row of `entities` as it is used."""
     return EntityRow(
         row.id,
         row.kind,

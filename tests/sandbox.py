@@ -18,7 +18,8 @@ from urllib.parse import quote, urlsplit
 import uvicorn
 
 from sandbox.customers import Customer, callback
-from sandbox.plan import Planner, plan_calm
+from sandbox.plan import Planner
+from sandbox.profile import CALM, Profile
 from sandbox.server import Options, Sandbox, configured
 
 __all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "desk", "shape"]
@@ -190,7 +191,8 @@ class Desk:
 @contextlib.contextmanager
 def desk(
     *,
-    planner: Planner = plan_calm,
+    planner: Planner | None = None,
+    profile: Profile = CALM,
     state: Path | None = None,
     live_contract: bool = False,
     seed: int = 7,
@@ -216,6 +218,7 @@ def desk(
         state=state,
         live_contract=live_contract,
         callback_timeout=callback_timeout,
+        profile=profile,
     )
     sandbox = Sandbox(options, lambda: present[0], planner)
     server = uvicorn.Server(configured(sandbox, "127.0.0.1", 0))

@@ -9,6 +9,8 @@ from urllib.parse import quote
 import typer
 
 from ops.output import DataOption, JsonOption, Refused, load, notes, write_json
+from ops.sandbox_check import check_command
+from ops.sandbox_load import load_command
 from sandbox.customers import Callback, Customer, Environment, callback
 from settings import Settings
 
@@ -19,6 +21,8 @@ group = typer.Typer(invoke_without_command=True, help="Run the emulated partner.
 
 
 def register(app: typer.Typer) -> None:
+    group.command("load")(load_command)
+    group.command("check")(check_command)
     app.add_typer(group, name="sandbox")
 
 
@@ -46,6 +50,9 @@ def sandbox(
         str | None, typer.Option(metavar="URL", help="The same, for live customers.")
     ] = None,
     callback_timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one callback.")] = 10.0,
+    profile: Annotated[
+        str, typer.Option(help="How it behaves: calm, lossy, hostile, black-friday, or a .toml file.")
+    ] = "calm",
     live_contract: Annotated[
         bool, typer.Option("--live-contract", help="Also what the partner has beyond its reference.")
     ] = False,
@@ -56,6 +63,7 @@ def sandbox(
     if context.invoked_subcommand:
         return
     from sandbox.clock import parse_speed
+    from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run
     from sandbox.world import StateError
 
@@ -66,6 +74,10 @@ def sandbox(
         raise typer.BadParameter(str(error), param_hint="--speed") from None
     test_url = callback_url or settings.sandbox_callback_url
     live_url = live_callback_url or settings.sandbox_live_callback_url
+    try:
+        behaves = load_profile(profile)
+    except ProfileError as error:
+        raise typer.BadParameter(str(error), param_hint="--profile") from None
     options = Options(
         customers=(
             *_customers(settings, "sandbox", settings.sandbox_keys, test_url),
@@ -77,6 +89,7 @@ def sandbox(
         state=state,
         live_contract=live_contract,
         callback_timeout=callback_timeout,
+        profile=behaves,
     )
     if not any(customer.callback for customer in options.customers):
         notes.print("no callback URL is known: nothing will be sent (--callback-url says where)")

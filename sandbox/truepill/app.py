@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable
 from functools import cache
@@ -13,8 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import Receive, Scope, Send
 
+from sandbox.conduct import HEADER, PLAIN, Manner, read_manner
 from sandbox.engine import Engine, Step
+from sandbox.profile import Profile, ProfileError
 from sandbox.truepill import (
     claims,
     consult_steps,
@@ -37,7 +41,7 @@ from sandbox.truepill import (
     transfers,
 )
 from sandbox.truepill.endpoint import Endpoint
-from sandbox.truepill.errors import Refusal, failed, not_found
+from sandbox.truepill.errors import Refusal, busy, failed, not_found
 from sandbox.truepill.openapi import describe
 from sandbox.truepill.reading import authenticate, call, read
 
@@ -111,16 +115,49 @@ def _description(live_contract: bool) -> bytes:
 def _answering(engine: Engine, methods: dict[str, Endpoint]) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         endpoint = methods["GET" if request.method == "HEAD" else request.method]
+        fault, manner = None, Manner()
         try:
+            manner = read_manner(request.headers.get(HEADER, ""))
             body = await read(request)
+            fault = _fault(engine, manner)
             customer = authenticate(request, body, engine.customers)
             understood = call(endpoint, request, body)
-            with engine.turn(customer) as turn:
-                return _json(200, endpoint.handle(turn, understood))
+            with engine.turn(customer, manner.text) as turn:
+                response = _json(200, endpoint.handle(turn, understood))
         except Refusal as refusal:
-            return _json(refusal.status, refusal.document)
+            response = _json(refusal.status, refusal.document, refusal.headers)
+        except ProfileError as error:
+            response = _json(400, failed(400, f"{HEADER}: {error}.").document)
+        return await _spoilt(engine.conduct.of(manner.text), response, fault)
 
     return answer
+
+
+def _fault(engine: Engine, manner: Manner) -> str | None:
+    """What goes wrong with the answer after the request was carried out. Raises Refusal when it is not."""
+    if engine.conduct.dark and manner.answer != PLAIN:
+        raise busy(503)
+    fault = engine.conduct.fault(manner)
+    if fault in ("429", "500", "503"):
+        raise busy(int(fault))
+    return fault
+
+
+async def _spoilt(profile: Profile, response: Response, fault: str | None) -> Response:
+    if fault == "lost":
+        return _json(500, busy(500).document)
+    if fault == "stall":
+        await asyncio.sleep(profile.stall_seconds)
+    return Cut(response.body) if fault == "cut" else response
+
+
+class Cut(Response):
+    """An answer of which only the first half comes before the connection ends."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
 
 
 def _json(status: int, document: Any, headers: Any = None) -> Response:

@@ -8,7 +8,16 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-__all__ = ["Refusal", "invalid", "not_found", "other_customer", "unauthorized", "validation_errors"]
+__all__ = [
+    "Refusal",
+    "busy",
+    "failed",
+    "invalid",
+    "not_found",
+    "other_customer",
+    "unauthorized",
+    "validation_errors",
+]
 
 Document = dict[str, Any]
 
@@ -16,10 +25,11 @@ Document = dict[str, Any]
 class Refusal(Exception):
     """A request that is answered with an error: its status and its document. Undoes what was changed."""
 
-    def __init__(self, status: int, document: Document) -> None:
+    def __init__(self, status: int, document: Document, headers: dict[str, str] | None = None) -> None:
         super().__init__(status)
         self.status = status
         self.document = document
+        self.headers = headers
 
 
 def failed(status: int, message: str, error: str | None = None) -> Refusal:
@@ -27,6 +37,12 @@ def failed(status: int, message: str, error: str | None = None) -> Refusal:
     return Refusal(
         status, {"statusCode": status, "error": error or HTTPStatus(status).phrase, "message": message}
     )
+
+
+def busy(status: int) -> Refusal:
+    """429, 500 or 503: nothing was done. None is in the reference, and each is met in practice."""
+    refusal = failed(status, BUSY[status])
+    return Refusal(status, refusal.document, None if status == 500 else {"Retry-After": "1"})
 
 
 def unauthorized() -> Refusal:
@@ -84,6 +100,11 @@ def _message(error: ErrorDetails) -> str:
     )
 
 
+BUSY = {
+    429: "Too many requests.",
+    500: "An internal server error occurred.",
+    503: "The service is not available just now.",
+}
 MESSAGES = {
     "missing": "is required",
     "string_too_short": "is not allowed to be empty",

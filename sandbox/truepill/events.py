@@ -16,12 +16,22 @@ import orjson
 from pydantic import Field
 
 from sandbox.engine import Turn
-from sandbox.ids import opaque
+from sandbox.ids import chance, opaque
 from sandbox.ledger import OPERATORS, Event
 from sandbox.truepill.endpoint import Answer, Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 
-__all__ = ["ENDPOINTS", "EventQuery", "LiveEventQuery", "Page", "comparison", "conditions", "holds", "page"]
+__all__ = [
+    "ENDPOINTS",
+    "EventQuery",
+    "LiveEventQuery",
+    "Page",
+    "comparison",
+    "conditions",
+    "holds",
+    "page",
+    "shifted",
+]
 
 PAGE = 100
 LARGEST = 1 << 53
@@ -118,14 +128,23 @@ def page(turn: Turn, query: EventQuery, fixed: list[Condition]) -> dict[str, Any
     found = turn.ledger.find(turn.customer.name, wanted, limit + 1)
     token = None
     if len(found) > limit:
-        last = found[limit - 1]
+        last = found[shifted(turn, limit - 1, len(found))]
         rest = [*(row for row in wanted if row[0] != "after"), ("after", "$gt", (last.timestamp, last.id))]
-        token = _promise(turn, [rest, limit])
-    return {"results": [_pulled(event) for event in found[:limit]], "next_page_token": token}
+        token = _promise(turn, [wanted if turn.strikes("repeat_page") else rest, limit])
+    return {"results": [_pulled(turn, event) for event in found[:limit]], "next_page_token": token}
+
+
+def shifted(turn: Turn, place: int, length: int) -> int:
+    """Where a page really ends: a place or two before or behind, when the profile shifts pages."""
+    if not turn.strikes("shift_page"):
+        return place
+    return max(0, min(length - 1, place + (1 if turn.draw("shift") < 0.5 else -2)))
 
 
 def _wanted(turn: Turn, query: EventQuery, fixed: list[Condition]) -> tuple[list[Condition], int]:
     if query.next:
+        if turn.strikes("expire_page"):
+            raise invalid(("next", "is not a valid page token"))
         kept = turn.ledger.page(query.next[-1].removeprefix("$eq:"), turn.customer.name)
         if kept is None:
             raise invalid(("next", "is not a valid page token"))
@@ -152,9 +171,10 @@ def _promise(turn: Turn, query: list[Any]) -> str:
     return token
 
 
-def _pulled(event: Event) -> dict[str, Any]:
-    payload = orjson.loads(event.pulled or event.body)
-    if event.pulled is None:
+def _pulled(turn: Turn, event: Event) -> dict[str, Any]:
+    whole = chance(turn.ids.seed, "whole_copies", event.id) < turn.profile.whole_copies
+    payload = orjson.loads(event.body if whole else event.pulled or event.body)
+    if event.pulled is None and not whole:
         # As printed: pulled copies have neither.
         for name in ("request_id", "status"):
             payload.pop(name, None)

@@ -14,7 +14,7 @@ from sandbox.moments import iso
 from sandbox.truepill import fill_bodies, fill_steps
 from sandbox.truepill.endpoint import Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
-from sandbox.truepill.events import EventQuery, Page, comparison, holds, page
+from sandbox.truepill.events import EventQuery, Page, comparison, holds, page, shifted
 from sandbox.truepill.fill_models import Accepted, Create, FillDocument, FillList, Line
 from sandbox.truepill.patients import patient_of
 from sandbox.world import Record
@@ -156,9 +156,10 @@ def _list(turn: Turn, call: Call) -> dict[str, Any]:
     asked, metadata, limit, after = query.created_at, query.metadata, query.limit, 0
     if query.next:
         kept = turn.ledger.page(query.next, turn.customer.name)
-        if kept is None:
+        if kept is None or turn.strikes("expire_page"):
             raise invalid(("next", "is not a valid page token"))
         asked, metadata, limit, after = kept
+    began = after
     wanted = [comparison("created_at", text, _moment) for text in asked]
     found: list[Record] = []
     while len(found) <= limit and (
@@ -173,7 +174,9 @@ def _list(turn: Turn, call: Call) -> dict[str, Any]:
         ]
     token = None
     if len(found) > limit:
-        rest = [asked, metadata, limit, found[limit - 1].number]
+        repeats = turn.strikes("repeat_page")
+        last = began if repeats else found[shifted(turn, limit - 1, len(found))].number
+        rest = [asked, metadata, limit, last]
         token = opaque(turn.ids.seed, orjson.dumps([turn.customer.name, "fills", rest]))
         turn.ledger.keep_page(token, turn.customer.name, rest, turn.now)
     results = [{**_told(turn, row), "request_id": row.token} for row in found[:limit]]

@@ -46,7 +46,9 @@ DESCRIPTIONS = {
     405: "The path knows other methods",
     413: "The body is too large",
     415: "The body is of another type",
-    500: "The sandbox failed",
+    429: "Too many requests: only when asked to misbehave",
+    500: "The sandbox failed, or was asked to",
+    503: "Not available just now: only when asked to misbehave",
 }
 
 
@@ -96,7 +98,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
     ]
     if endpoint.query:
         parameters += _query_parameters(endpoint.query)
-    statuses = {400, 401, 404, 405, 413, 500} | ({415} if endpoint.body else set())
+    statuses = {400, 401, 404, 405, 413, 429, 500, 503} | ({415} if endpoint.body else set())
     responses = {str(status): _response(status, schemas[_name(Error)]) for status in sorted(statuses)}
     responses["200"] = _response(200, schemas[_name(endpoint.answer)])
     for status, model in endpoint.refusals.items():

@@ -14,6 +14,7 @@ from sandbox.moments import iso
 from sandbox.truepill import transfer_steps
 from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import failed, invalid
+from sandbox.truepill.events import shifted
 from sandbox.truepill.patients import patient_of
 from sandbox.truepill.transfer_models import (
     Accepted,
@@ -104,7 +105,10 @@ def _line(turn: Turn, name: str, scenario: Scenario, simulated: bool) -> dict[st
 
 def _list(turn: Turn, call: Call) -> list[dict[str, Any]]:
     query: TransfersQuery = call.query
-    found = turn.world.paged(turn.customer.name, "transfer", min(query.page, LAST_PAGE) * PAGE, PAGE)
+    skip = min(query.page, LAST_PAGE) * PAGE
+    if skip and turn.strikes("repeat_page"):
+        skip -= PAGE
+    found = turn.world.paged(turn.customer.name, "transfer", shifted(turn, skip, skip + PAGE), PAGE)
     return [
         {
             **_head(transfer),

@@ -173,16 +173,16 @@ def test_a_name_that_two_claim_is_nobodys_and_what_was_taken_for_the_first_is_ta
 
 def test_the_content_of_a_fact_goes_back_to_the_copy_that_is_left(ledger: Ledger) -> None:
     """The pushed copy, by a token, is preferred over the pulled one; once the token is doubtful it is not."""
-    ledger.apply(contact("t1", "tok1"), done(None, "tok1", code="PUSHED"))
-    ledger.apply(done("t1", None, code="PULLED"), via="pull")
+    ledger.apply(contact("t1", "tok1"), done(None, "tok1", code="RX_EXPIRED"))
+    ledger.apply(done("t1", None, code="RX_NO_REFILLS"), via="pull")
 
     def code() -> str | None:
         return ledger.story("t1", "transfer").steps[-1].fact.lines[1].code
 
-    assert code() == "PUSHED"
+    assert code() == "RX_EXPIRED"
     ledger.apply(contact("t2", "tok1"))
     settle(ledger)
-    assert code() == "PULLED"
+    assert code() == "RX_NO_REFILLS"
 
 
 def test_names_of_one_body_that_lead_to_two_entities_lead_to_none(ledger: Ledger) -> None:
@@ -370,8 +370,8 @@ ARRIVALS: dict[str, Callable[[str, str], tuple[str, Body]]] = {
     "first claims": lambda key, tok: ("push", contact(f"{key}-1", tok)),
     "first claims another": lambda key, tok: ("push", contact(f"{key}-1", f"{tok}-x", after=5)),
     "second claims": lambda key, tok: ("push", contact(f"{key}-2", tok, after=10)),
-    "success by token": lambda key, tok: ("push", done(None, tok, code="PUSHED")),
-    "success by key": lambda key, tok: ("pull", done(f"{key}-1", None, code="PULLED")),
+    "success by token": lambda key, tok: ("push", done(None, tok, code="RX_EXPIRED")),
+    "success by key": lambda key, tok: ("pull", done(f"{key}-1", None, code="RX_NO_REFILLS")),
     "contact by token": lambda key, tok: ("push", contact(None, tok, after=20)),
     "contact by either": lambda key, tok: (
         "push",

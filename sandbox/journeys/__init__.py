@@ -1,0 +1,26 @@
+"""What patients go through, as the requests that a customer makes for them: one small module each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sandbox.journeys.consult import CONSULT
+from sandbox.journeys.copay import COPAY
+from sandbox.journeys.fill import FILL
+from sandbox.journeys.transfer import DIRECT_TRANSFER, TRANSFER
+from sandbox.journeys.trip import Journey, Trip
+
+__all__ = ["JOURNEYS", "Journey", "Trip", "possible"]
+
+JOURNEYS = (FILL, COPAY, TRANSFER, DIRECT_TRANSFER, CONSULT)
+
+
+def possible(description: Mapping[str, Any]) -> list[Journey]:
+    """Those whose endpoints a sandbox has, by its OpenAPI description."""
+    paths = description["paths"]
+    return [
+        journey
+        for journey in JOURNEYS
+        if all(method in paths.get(path, {}) for method, path in journey.needs)
+    ]

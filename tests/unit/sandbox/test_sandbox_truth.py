@@ -1,0 +1,88 @@
+"""The sandbox's own model of what events say agrees with the reading of production code, made apart."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from partners.truepill.callbacks import read
+from sandbox.truth import Said, offered, said, state_after
+from statemachine import MACHINES
+from tests.reading import keyed
+
+CALLBACKS = Path(__file__).parents[2] / "data" / "callbacks"
+PRINTED = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))
+
+
+def of(name: str) -> tuple[list[Said], Any]:
+    """What the sandbox says of a printed callback, and what is read from it."""
+    body = json.loads((CALLBACKS / f"{name}.json").read_text())
+    reading = read(json.dumps(body).encode(), keyed)
+    first = reading.stated[0]
+    return said(first.kind, str(first.key), body["callback_type"], body), reading.stated
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_every_printed_callback_says_what_is_read_from_it(name: str) -> None:
+    rows, stated = of(name)
+    assert rows == [Said(row.kind, row.key, row.fact.signal) for row in stated]
+
+
+@pytest.mark.parametrize("name", PRINTED)
+def test_every_printed_callback_alone_leads_where_its_machine_leads(name: str) -> None:
+    rows, stated = of(name)
+    for row, read_row in zip(rows, stated, strict=True):
+        summary, _ = MACHINES[row.kind].fold([read_row.fact])
+        assert state_after(None, row) == summary.state
+
+
+def follow(kind: str, *signals: str) -> str | None:
+    state = None
+    for signal in signals:
+        state = state_after(state, Said(kind, "key", signal))
+    return state
+
+
+@pytest.mark.parametrize(
+    ("kind", "signals", "state"),
+    [
+        ("fill_request", ["claim:owed"], "awaiting_payment"),
+        ("fill_request", ["claim:settled"], "pending"),
+        ("fill_request", ["claim:owed", "claim:settled"], "pending"),
+        ("fill_request", ["order:success", "shipment:unknown"], "completed"),
+        ("fill_request", ["order:success", "shipment:transit", "shipment:delivered"], "delivered"),
+        ("fill_request", ["claim:owed", "order:unpaid"], "cancelled"),
+        ("fill_request", ["order:success", "order:transferred_out"], "rejected"),
+        ("fill_request", ["order:success", "shipment:transit", "order:returned"], "returned"),
+        ("transfer", ["contact:error", "transfer:success"], "completed"),
+        ("copay", ["copay:rejected", "copay:success"], "completed"),
+        ("prior_auth", ["pa:new", "pa:submitted", "pa:declined", "pa:appealed"], "appealed"),
+        ("consult", ["file:received"], "unassigned"),
+        ("consult", ["consult:assigned", "consult:unassigned"], "unassigned"),
+        ("prescription", ["rx:received", "rx:superseded"], "superseded"),
+        ("prescription", ["rx:superseded", "rx:received"], "superseded"),
+    ],
+)
+def test_a_life_ends_where_its_events_lead(kind: str, signals: list[str], state: str) -> None:
+    assert follow(kind, *signals) == state
+
+
+def test_a_surprise_leaves_an_entity_where_it_was() -> None:
+    triage = Said("fill_request", "key", "order:triage")
+    assert state_after("completed", triage, surprise=True) == "completed"
+    assert state_after(None, triage, surprise=True) == "pending"
+
+
+def test_an_event_of_an_unknown_type_says_nothing() -> None:
+    assert said("fill_request", "key", "PHARMACY_NOTE", {"callback_type": "PHARMACY_NOTE"}) == []
+
+
+def test_what_the_reference_offers_and_what_only_the_live_contract_does() -> None:
+    everything = "/v1/webhook_events"
+    assert offered("prescription", "rx", "NOTIFY_RX", False) == ["/v1/webhook_events/notify_rx"]
+    assert offered("fill_request", "f", "SHIPMENT", False) == ["/v1/fill_request/f/webhook_events"]
+    assert offered("transfer", "t", "TRANSFER", False) == []
+    assert offered("transfer", "t", "TRANSFER", True) == [everything]

@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-from typing import Annotated, Any
+import time
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.moments import parse_span
 from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.tables import cell
+from ops.tailing import Tail, print_change
+
+if TYPE_CHECKING:
+    from store.feed import Change
 
 __all__ = ["load_command"]
-
-UNITS = {"": 1.0, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
-
-def seconds(text: str) -> float:
-    """`60s`, `5m`, `1h` or `90`. Raises typer.BadParameter."""
-    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|)", text.strip())
-    if not found or not float(found[1]):
-        raise typer.BadParameter("a time is a number of seconds, or such as 60s, 5m, 1h")
-    return float(found[1]) * UNITS[found[2]]
 
 
 def load_command(
@@ -37,6 +33,9 @@ def load_command(
         typer.Option(help="How the partner behaves meanwhile: calm, lossy, hostile, black-friday."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of what the journeys draw.")] = 0,
+    watch: Annotated[
+        bool, typer.Option("--watch", help="Print each change of state as it comes, and where its story is.")
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -48,15 +47,20 @@ def load_command(
         raise Refused("no sandbox is known: RXLEDGER_SANDBOX_URL is not set, and no `up` has written it")
     wanted = Load(
         rate=rate,
-        seconds=seconds(duration) if duration else (None if journeys else 60.0),
+        seconds=parse_span(duration) if duration else (None if journeys else 60.0),
         journeys=journeys,
         profile=profile,
         # Patients of one name would be one patient: each load has names of its own.
         name=f"load-{secrets.token_hex(4)}",
         seed=seed,
     )
+    if watch and as_json:
+        raise typer.BadParameter("--watch is for people: without --json")
+    shown: _Shown | _Watched = _Shown(wanted.journeys)
+    if watch:
+        shown = _Watched(str(settings.require("database").database_url))
     try:
-        with _Shown(wanted.journeys) as shown:
+        with shown:
             report = asyncio.run(run(settings.sandbox_url, settings.sandbox_keys[0], wanted, shown.update))
     except (LoadError, ValueError) as error:
         raise Refused(str(error)) from None
@@ -99,6 +103,36 @@ class _Shown:
         self._bar.stop()
 
 
+class _Watched:
+    """Each change of state, on stdout, while the load goes on; then how to read the last one's story."""
+
+    def __init__(self, url: str) -> None:
+        self._tail = Tail(url)
+        self._last: Change | None = None
+
+    def update(self, _: Any) -> None:
+        for change in self._tail.look():
+            print_change(change)
+            self._last = change
+
+    def __enter__(self) -> _Watched:
+        self._tail.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
+        try:
+            if error is None:
+                # What was delivered a moment ago is applied within a second, when the workers are not behind.
+                time.sleep(1.0)
+                self.update(None)
+        finally:
+            self._tail.__exit__(kind, error, trace)
+        if self._last is not None:
+            screen.print()
+            for command in ("show " + self._last.kind, "trace"):
+                screen.print(cell(f"rxledger {command} {self._last.key}", ""), soft_wrap=True)
+
+
 def _document(profile: str | None, report: Any) -> dict[str, Any]:
     journeys, sent = max(1, report.journeys), max(1, report.sent)
     return {
@@ -126,7 +160,7 @@ def _document(profile: str | None, report: Any) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import cell, note, print_table
+    from ops.tables import note, print_table
 
     rows = list(document["journeys"].items())
     print_table(("journey", "begun"), rows, fold=("journey",))

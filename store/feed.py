@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-__all__ = ["Change", "place", "read"]
+__all__ = ["Change", "newest", "place", "read"]
 
 Connection = psycopg.Connection[Any]
 
@@ -76,3 +76,9 @@ WHERE c.cursor > %s ORDER BY c.cursor LIMIT %s
 def read(conn: Connection, after: int, limit: int) -> list[Change]:
     """The placed changes behind a cursor, in the order of the feed; 0 is before the first."""
     return [Change._make(row) for row in conn.execute(_READ, (after, limit))]
+
+
+def newest(conn: Connection) -> int:
+    """The cursor of the newest placed change; 0 when there is none."""
+    row = conn.execute("SELECT coalesce(max(cursor), 0) FROM changes").fetchone()
+    return int(row[0]) if row else 0

@@ -1,12 +1,16 @@
-"""`changes`: the feed of state changes, each read once."""
+"""`changes`: the feed of state changes, each read once; `tail`: the same, live."""
 
 from __future__ import annotations
 
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.moments import parse_span
 from ops.output import DataOption, JsonOption, load, screen, write_json
+from ops.tailing import Tail, print_change
 
 if TYPE_CHECKING:
     from store.feed import Change
@@ -14,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = ["register"]
 
 _LAST = 2**63 - 1
+LOOK_SECONDS = 0.5
 
 
 def register(app: typer.Typer) -> None:
     app.command()(changes)
+    app.command()(tail)
 
 
 def changes(
@@ -41,6 +47,33 @@ def changes(
         write_json({"changes": [_document(change) for change in found], "cursor": cursor})
     else:
         _print(found, cursor)
+
+
+def tail(
+    after: Annotated[
+        int | None,
+        typer.Option(min=0, max=_LAST, metavar="CURSOR", help="Where to begin [default: with what is new]."),
+    ] = None,
+    span: Annotated[
+        str | None,
+        typer.Option("--for", metavar="TIME", help="End after so long, such as 60s [default: Ctrl-C]."),
+    ] = None,
+    data: DataOption = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON document a change, a line each.")
+    ] = False,
+) -> None:
+    """Print changes of state as they are committed, within half a second."""
+    settings = load(data).require("database")
+    until = float("inf") if span is None else time.monotonic() + parse_span(span)
+    with Tail(str(settings.database_url), after) as feed, suppress(KeyboardInterrupt):
+        while True:
+            for change in feed.look():
+                write_json(_document(change)) if as_json else print_change(change)
+            left = until - time.monotonic()
+            if left <= 0:
+                return
+            time.sleep(min(LOOK_SECONDS, left))
 
 
 def _document(change: Change) -> dict[str, Any]:

@@ -115,6 +115,17 @@ def test_a_simulated_fill_of_the_sandbox_arrives_and_is_delivered(up: Up) -> Non
     assert call(up, "GET", "/v1/webhook_events/order")["results"], "the live contract is on"
 
 
+def test_a_watched_journey_prints_its_states_as_they_come_and_ends_as_one_story(up: Up) -> None:
+    done = up.rxledger("sandbox", "load", "--journeys", "1", "--watch")
+    assert done.returncode == 0, done.stderr
+    assert "(new) → received" in done.stdout  # the prescription; what becomes of its fill is drawn
+    (trace,) = [line for line in done.stdout.splitlines() if line.startswith("rxledger trace ")]
+    story = up.rxledger("trace", trace.split()[-1], "--json")
+    assert story.returncode == 0, story.stderr
+    kinds = {entity["kind"] for entity in json.loads(story.stdout)["entities"]}
+    assert kinds >= {"fill_request", "prescription"}
+
+
 def test_a_second_shell_needs_the_data_folder_alone(up: Up) -> None:
     done = up.rxledger("migrate", "--json")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from tests.commandline import Cli
 from tests.factories import OrderSuccess, Shipment
 
@@ -88,3 +90,29 @@ def test_what_is_applied_comes_through_the_feed_once(cli: Cli) -> None:
         ("fill_request_1", None, "completed", "2020-05-30T00:53:20Z"),
         ("fill_request_1", "completed", "delivered", "2020-05-30T00:54:20Z"),
     ]
+
+
+def test_the_tail_prints_what_comes_behind_its_cursor(cli: Cli) -> None:
+    change(cli, "a", None, "completed")
+    cursor = cli.run("changes", "--json").document["cursor"]
+    change(cli, "a", "completed", "in_transit")
+
+    told = cli.run("tail", "--after", str(cursor), "--for", "0.1s")
+
+    assert (told.code, told.err) == (0, "")
+    assert told.out == "2026-01-02 03:04:05Z  fill_request a  completed → in_transit (full)\n"
+
+
+def test_the_tail_begins_with_what_is_new_and_gives_a_document_a_line(cli: Cli) -> None:
+    change(cli, "a", None, "completed")
+    assert cli.run("tail", "--for", "0.1s").out == ""
+
+    lines = cli.run("tail", "--after", "0", "--for", "0.1s", "--json").out.splitlines()
+
+    assert [orjson.loads(line) for line in lines] == cli.run("changes", "--json").document["changes"]
+    assert len(lines) == 1
+
+
+def test_a_tail_of_no_time_is_refused(cli: Cli) -> None:
+    for given in ("0", "soon", "-1s"):
+        assert cli.run("tail", "--for", given).code == 2

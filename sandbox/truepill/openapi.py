@@ -88,7 +88,8 @@ def _models(endpoint: Endpoint) -> list[Any]:
 
 
 def _name(model: Any) -> str:
-    return getattr(model, "__name__", None) or re.sub(r"\W+", "_", str(model))
+    """What tells a model from all others: classes of two modules may share their name, and lists do."""
+    return f"{model.__module__}.{model.__qualname__}" if isinstance(model, type) else str(model)
 
 
 def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:

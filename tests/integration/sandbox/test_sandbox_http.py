@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
@@ -93,6 +94,26 @@ def test_every_endpoint_is_described(desk: Desk, live: Desk, live_contract: bool
     for methods in described["paths"].values():
         for operation in methods.values():
             assert {"200", "400", "401", "404", "405", "413"} <= set(operation["responses"])
+
+
+def test_each_answer_is_described_by_its_own_model(live: Desk) -> None:
+    described = live.done("GET", "/openapi.json", key=None)
+    for endpoint in offered(True):
+        operation = described["paths"][endpoint.path][endpoint.method.lower()]
+        schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
+        own = TypeAdapter(endpoint.answer).json_schema()
+        assert inlined(schema, described["components"]["schemas"]) == inlined(own, own.get("$defs", {}))
+
+
+def inlined(schema: Any, definitions: dict[str, Any]) -> Any:
+    """A schema with what it refers to in the place of the reference."""
+    if isinstance(schema, list):
+        return [inlined(part, definitions) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        return inlined(definitions[schema["$ref"].rpartition("/")[2]], definitions)
+    return {name: inlined(part, definitions) for name, part in schema.items() if name != "$defs"}
 
 
 def test_answers_keep_to_their_description(desk: Desk) -> None:

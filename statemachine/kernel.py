@@ -52,8 +52,8 @@ class Summary(NamedTuple):
 
     `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
     order, even one that adds nothing (seconds of Unix time), `review` names the latest conflict. `due` is the
-    date that the last move carried, or a confirmation since, as its rule says; what is late or a conflict does
-    not say what to wait for now.
+    date that the last move carried, or a confirmation since, as its rule says; what is late or a conflict
+    does not say what to wait for now.
     """
 
     state: str

@@ -9,16 +9,19 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+import orjson
 import psycopg
 
-from statemachine import MACHINES
+from statemachine import MACHINES, Fact, Line
 from statemachine.seen import is_seen
 from store import arrays
 
-__all__ = ["Place", "Wanting", "wanting"]
+__all__ = ["Place", "Wanting", "last_facts", "wanting"]
 
 #: Kinds whose record is asked for by another name than the entity's key.
 BY_ALIAS = frozenset({"transfer", "direct_transfer"})
+#: A fill's record says nothing of the parcel, so for a packed one its events are the place to look.
+TOLD_ELSEWHERE = {"fill_request": frozenset({"completed", "in_transit", "delivered", "delivery_failed"})}
 
 
 class Place(NamedTuple):
@@ -74,11 +77,11 @@ def wanting(
     limit: int,
     after: Place | None = None,
 ) -> list[Wanting]:
-    """Up to `limit` entities of `kinds` that are past their deadline, or without news for `quiet`; the oldest first.
+    """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
 
     Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
-    to its end is not asked about. Fewer than `limit` means that the end was reached: begin anew without
-    `after`. Raises KeyError for a kind without a machine, and psycopg.Error.
+    to its end is not asked about, nor what cannot be named (`BY_ALIAS`). Fewer than `limit` means that the
+    end was reached: begin anew without `after`. Raises KeyError for a kind without a machine, and psycopg.Error.
     """
     rows = [(kind, state, state in MACHINES[kind].clocks) for kind in sorted(kinds) for state in _open(kind)]
     found = conn.execute(
@@ -102,10 +105,35 @@ def wanting(
 
 
 def _open(kind: str) -> list[str]:
-    """The states that some snapshot moves."""
-    table = MACHINES[kind].table
+    """The states in which something is waited for that a record would tell; none where no clock ever runs."""
+    machine = MACHINES[kind]
+    elsewhere = TOLD_ELSEWHERE.get(kind, frozenset())
     return [
         state
-        for state, row in table.items()
-        if any(is_seen(signal) and rule.to is not None for signal, rule in row.items())
+        for state, row in machine.table.items()
+        if machine.clocks
+        and state not in elsewhere
+        and any(is_seen(signal) and rule.to is not None for signal, rule in row.items())
     ]
+
+
+_LAST_FACTS = """
+SELECT e.kind, e.key, extract(epoch FROM f.occurred_at)::bigint, f.signal, f.code, f.discriminator,
+       f.lines::text, extract(epoch FROM f.due)::bigint
+FROM unnest(%s::text[], %s::text[]) AS n (kind, key)
+JOIN entities e ON e.kind = n.kind AND e.key = n.key
+JOIN facts f ON f.entity_id = e.id AND f.occurred_at = e.last_at
+"""
+
+
+def last_facts(conn: psycopg.Connection[Any], names: Collection[tuple[str, str]]) -> dict[Any, Fact]:
+    """The last known fact of these entities, given and returned by (kind, key)."""
+    rows = conn.execute(
+        _LAST_FACTS, (arrays.texts([kind for kind, _ in names]), arrays.texts([key for _, key in names]))
+    )
+    found: dict[Any, Fact] = {}
+    for kind, key, at, signal, code, discriminator, lines, due in rows:
+        listed = tuple(Line(*line) for line in orjson.loads(lines)) if lines else ()
+        fact = Fact(at, signal, code, bytes(discriminator), listed, due)
+        found[kind, key] = max(found.get((kind, key), fact), fact, key=MACHINES[kind].order)
+    return found

@@ -17,10 +17,12 @@ import orjson
 from partners.truepill.fields import Json, date, name
 from partners.truepill.records import RECORDS
 
-__all__ = ["IDS", "RESOURCES", "Envelope", "envelopes", "own_names", "updated_at"]
+__all__ = ["IDS", "RESOURCES", "Envelope", "envelopes", "of_its_day", "own_names", "updated_at"]
 
 #: The resources that can be read, as `envelopes` wants them named.
 RESOURCES = tuple(RECORDS)
+
+DAY = 86_400
 
 # Where a record's own id stands. The first name is also the one under which its links and aliases are read.
 IDS = {
@@ -61,6 +63,14 @@ def envelopes(
             envelope["asked_at"] = asked_at
         found.append(Envelope(asked_for or own, orjson.dumps(envelope, option=orjson.OPT_SORT_KEYS)))
     return found
+
+
+def of_its_day(envelope: Envelope) -> Envelope:
+    """The same, dated by the day (UTC) of the request: a record that stands still is one event a day."""
+    content = orjson.loads(envelope.body)
+    if "asked_at" in content:
+        content["asked_at"] -= content["asked_at"] % DAY
+    return Envelope(envelope.id, orjson.dumps(content, option=orjson.OPT_SORT_KEYS))
 
 
 def own_names(resource: str, content: Json) -> list[str]:

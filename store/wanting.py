@@ -81,7 +81,9 @@ def wanting(
 
     Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
     to its end is not asked about, nor what cannot be named (`BY_ALIAS`). Fewer than `limit` means that the
-    end was reached: begin anew without `after`. Raises KeyError for a kind without a machine, psycopg.Error.
+    end was reached: begin anew without `after`, once it is worth while to ask the same again, since an answer
+    that says nothing new leaves the entity as it was. Raises KeyError for a kind without a machine,
+    and psycopg.Error.
     """
     rows = [(kind, state, state in MACHINES[kind].clocks) for kind in sorted(kinds) for state in _open(kind)]
     found = conn.execute(

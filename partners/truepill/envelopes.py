@@ -17,10 +17,21 @@ import orjson
 from partners.truepill.fields import Json, date, name
 from partners.truepill.records import RECORDS
 
-__all__ = ["IDS", "RESOURCES", "Envelope", "envelopes", "of_its_day", "own_names", "updated_at"]
+__all__ = [
+    "IDS",
+    "RESOURCES",
+    "RESOURCE_OF",
+    "Envelope",
+    "envelopes",
+    "of_its_day",
+    "own_names",
+    "updated_at",
+]
 
 #: The resources that can be read, as `envelopes` wants them named.
 RESOURCES = tuple(RECORDS)
+#: The resource that has the record of an entity, by its kind.
+RESOURCE_OF = {record.kind: resource for resource, record in RECORDS.items()}
 
 DAY = 86_400
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill.codes import meaning
-from partners.truepill.envelopes import RESOURCES, Envelope, envelopes, of_its_day
+from partners.truepill.envelopes import RESOURCE_OF, RESOURCES, Envelope, envelopes, of_its_day
+from partners.truepill.records import RECORDS
 from partners.truepill.snapshots import read
 from statemachine import MACHINES, Line
+from statemachine.seen import is_seen
 from tests.factories import PricedPrescription, RefusedPrescription
 from tests.reading import keyed
 from tests.records import (
@@ -307,6 +309,14 @@ def test_a_record_with_a_time_of_its_own_is_one_body_whenever_it_is_read() -> No
     assert first != second
     assert of_its_day(Envelope("f1", first)) == of_its_day(Envelope("f1", second))
     assert told(seen("copay_request", {**record, "updated_at": "soon"}, "c1"))[2] == AT
+
+
+def test_every_kind_whose_page_knows_snapshots_has_a_resource() -> None:
+    kinds = {kind for kind, machine in MACHINES.items() if any(map(is_seen, machine.rank))}
+    assert set(RESOURCE_OF) == kinds
+    for kind, resource in RESOURCE_OF.items():
+        words = set(RECORDS[resource].states.values()) or {"received", "unfillable"}
+        assert {f"seen:{word}" for word in words} == set(filter(is_seen, MACHINES[kind].rank))
 
 
 def test_codes_of_snapshots_are_explained_by_the_tables_of_their_kind() -> None:

@@ -46,7 +46,8 @@ class Wanting(NamedTuple):
     place: Place
 
 
-# A name that several keys claim is nobody's (D13), and of several names of one entity the first will do.
+# A name that several keys claim is nobody's (D13), and of several names of one entity the first will do. They
+# are joined and not looked up one by one: aliases have no index by key.
 _WANTING = """
 WITH waiting AS (
     SELECT e.id, e.kind, e.key, e.state,
@@ -54,17 +55,19 @@ WITH waiting AS (
                greatest(e.last_at, e.registered_at, e.since) + %(quiet)s END) AS since
     FROM unnest(%(kinds)s::text[], %(states)s::text[], %(clocked)s::bool[]) AS s (kind, state, clocked)
     JOIN entities e ON e.kind = s.kind AND e.state = s.state
+), due AS (
+    SELECT * FROM waiting WHERE since <= %(now)s
+      AND (%(after)s::timestamptz IS NULL OR (since, id) > (%(after)s, %(after_id)s::bigint))
 ), named AS (
-    SELECT w.*, CASE WHEN w.kind = ANY(%(by_alias)s::text[]) THEN (
-        SELECT min(a.alias) FROM aliases a WHERE a.kind = w.kind AND a.key = w.key AND NOT EXISTS (
-            SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key
-        )
-    ) ELSE w.key END AS name
-    FROM waiting w
-    WHERE w.since <= %(now)s
-      AND (%(after)s::timestamptz IS NULL OR (w.since, w.id) > (%(after)s, %(after_id)s::bigint))
+    SELECT d.id, min(a.alias) AS name FROM due d JOIN aliases a ON a.kind = d.kind AND a.key = d.key
+    WHERE d.kind = ANY(%(by_alias)s::text[]) AND NOT EXISTS (
+        SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key
+    )
+    GROUP BY d.id
 )
-SELECT kind, key, name, state, since, id FROM named WHERE name IS NOT NULL ORDER BY since, id LIMIT %(limit)s
+SELECT kind, key, coalesce(name, key), state, since, id FROM due LEFT JOIN named USING (id)
+WHERE name IS NOT NULL OR kind <> ALL(%(by_alias)s::text[])
+ORDER BY since, id LIMIT %(limit)s
 """
 
 

@@ -15,8 +15,8 @@ from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import copays, transfers
 from partners.truepill.drift import unseen_in
 from partners.truepill.envelopes import IDS, own_names, updated_at
-from partners.truepill.fields import Hash, Json, key_of, label, name, text, texts, when
-from partners.truepill.lines import NO_LINES, REASONS, Lines, entries, gathered, is_refused, made
+from partners.truepill.fields import Hash, Json, code_like, first_text, key_of, label, name, text, texts, when
+from partners.truepill.lines import NO_LINES, REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.records import RECORDS, Record
 from partners.truepill.stating import Copy, stated
 
@@ -169,22 +169,14 @@ def _transfer(seen: _Seen) -> Stated:
         state = "cancelled"
     lines, links = NO_LINES, []
     if state != "pending":
-        listed = [_asked_for(item) for _, item in entries(content.get("transfer_medications"))]
-        if any("prescription" in item or "rejection_reason" in item for item in listed):
+        listed = [(n, _asked_for(item)) for n, item in entries(content.get("transfer_medications"))]
+        if any("prescription" in item or "rejection_reason" in item for _, item in listed):
             lines = gathered(
-                made(
-                    position,
-                    item,
-                    state if state != "completed" else _came(item),
-                    seen.copy.hash,
-                    tokens=LINE_TOKENS,
-                    shown=transfers.SHOWN,
-                    reason=text(item.get("rejection_reason")) or text(item.get("rejection_reason_other")),
-                )
-                for position, item in enumerate(listed)
+                _medication(position, item, state if state != "completed" else _came(item), seen.copy.hash)
+                for position, item in listed
             )
-        tokens = [("medication", item.get("url_token")) for item in listed]
-        tokens += [("prescription", item.get("prescription_token")) for item in listed]
+        tokens = [("medication", item.get("url_token")) for _, item in listed]
+        tokens += [("prescription", item.get("prescription_token")) for _, item in listed]
         links = [Link(domain, found) for domain, token in tokens if (found := name(token))]
     code = reason if state in ENDED_BADLY else None
     return _stated(seen, state, TRANSFER_TEXTS, code=code, lines=lines, links=tuple(links))
@@ -197,6 +189,21 @@ def _asked_for(item: Json) -> Json:
         return item
     added = {field: came[field] for field in ("prescriber", "last_filled_date") if field in came}
     return {**item, **added, "prescription_token": came.get("url_token")}
+
+
+def _medication(position: int, item: Json, status: str, hash: Hash) -> Made:
+    """One medication. A reason that is spelled like a code is one, as in a callback."""
+    reason = first_text(item, REASONS)
+    return made(
+        position,
+        item,
+        status,
+        hash,
+        tokens=LINE_TOKENS,
+        shown=transfers.SHOWN,
+        code=code_like(reason),
+        reason=reason,
+    )
 
 
 def _came(item: Json) -> str:

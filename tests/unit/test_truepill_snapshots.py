@@ -124,16 +124,17 @@ def test_the_medications_of_a_transfer_tell_what_became_of_each() -> None:
         status="completed",
         transfer_medications=[
             Medication(prescription={"url_token": "rx1"}),
+            None,
             Medication(url_token="m2", rejection_reason="RX_EXPIRED"),
             Medication(url_token="m3"),
         ],
     )
     one = seen("transfer", record)
-    assert [(line.token, line.status) for line in one.fact.lines] == [
-        ("rx1", "transferred"),
-        ("m2", "rejected"),
-        ("m3", "unclear"),
-    ]
+    assert one.fact.lines == (
+        Line(0, "rx1", "transferred", None),
+        Line(2, "m2", "rejected", "RX_EXPIRED"),
+        Line(3, "m3", "unclear", None),
+    )
     assert Link("prescription", "rx1") in one.links
 
 

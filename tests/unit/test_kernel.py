@@ -274,6 +274,10 @@ def row(**rules: Rule) -> dict[str, Rule]:
             {"outcome": parts()["outcome"]._replace(source="burn")},
             "letter: the outcome's source burn has no rank",
         ),
+        (
+            {"outcome": parts()["outcome"]._replace(also=frozenset({"burn"}))},
+            "letter: the outcome's source burn has no rank",
+        ),
         ({"clocks": {"lost": Clock(1, "why")}}, "letter: a clock runs in lost, which has no row"),
         ({"clocks": {"written": Clock(0, "why")}}, "letter: the clock of written has no length or no reason"),
         ({"clocks": {"written": Clock(1, "")}}, "letter: the clock of written has no length or no reason"),

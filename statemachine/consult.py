@@ -11,10 +11,12 @@ Signals, as `partners` picks them from CONSULT by its status, and from FILE:
     consult:rejected    a provider refused it
     consult:cancelled   the customer or the care team called it off
     file:received       FILE: documents of the patient arrived. Says nothing about where the consult stands
+    seen:*              a list of consults, which has the status of each; the record of one has none
 
 The documented ways are assigned, review, completed, and assigned, issue, resolved, review, completed; a step
 of them that is behind the state is late. `unassigned` starts over from wherever a provider had it, and from a
-rejection too, since another provider may decide otherwise. What was completed or cancelled stays so.
+rejection too, since another provider may decide otherwise. What was completed or cancelled stays so. A
+snapshot starts nothing over but a rejection: a consult that is seen back at its beginning is for a person.
 """
 
 from __future__ import annotations
@@ -27,17 +29,26 @@ __all__ = ["CONSULT"]
 # Within one second the steps are taken in the order of the documented ways, as the simulation runs through
 # them at once. `unassigned` is first: where a provider gives back and another accepts, the acceptance counts.
 # Of the ends the most common is first, so that it is the other one which has to be explained. Files move
-# nothing; they are sent in before anybody looks.
+# nothing; they are sent in before anybody looks. A snapshot comes after the news that it repeats and before
+# what leads on, which it may have been read just before.
 RANK = {
     "file:received": 0,
     "consult:unassigned": 10,
+    "seen:unassigned": 15,
     "consult:assigned": 20,
+    "seen:assigned": 25,
     "consult:issue": 30,
+    "seen:issue": 35,
     "consult:resolved": 40,
+    "seen:resolved": 45,
     "consult:review": 50,
+    "seen:review": 55,
     "consult:completed": 60,
+    "seen:completed": 65,
     "consult:rejected": 70,
+    "seen:rejected": 75,
     "consult:cancelled": 80,
+    "seen:cancelled": 85,
 }
 
 TABLE = {
@@ -51,6 +62,14 @@ TABLE = {
         "consult:completed": MOVE("completed", gap=("assigned", "review")),
         "consult:rejected": MOVE("rejected"),  # no gap: who refuses need not have accepted before
         "consult:cancelled": MOVE("cancelled"),
+        "seen:unassigned": CONFIRM,
+        "seen:assigned": MOVE("assigned"),
+        "seen:issue": MOVE("issue", gap=("assigned",)),
+        "seen:resolved": MOVE("resolved", gap=("assigned", "issue")),
+        "seen:review": MOVE("review", gap=("assigned",)),
+        "seen:completed": MOVE("completed", gap=("assigned", "review")),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "assigned": {
         "file:received": CONFIRM,
@@ -62,6 +81,14 @@ TABLE = {
         "consult:completed": MOVE("completed", gap=("review",)),
         "consult:rejected": MOVE("rejected"),
         "consult:cancelled": MOVE("cancelled"),
+        "seen:unassigned": CONFLICT,  # back at the start: given back, or an old record?
+        "seen:assigned": CONFIRM,
+        "seen:issue": MOVE("issue"),
+        "seen:resolved": MOVE("resolved", gap=("issue",)),
+        "seen:review": MOVE("review"),
+        "seen:completed": MOVE("completed", gap=("review",)),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "review": {
         "file:received": CONFIRM,
@@ -73,6 +100,14 @@ TABLE = {
         "consult:completed": MOVE("completed"),
         "consult:rejected": MOVE("rejected"),
         "consult:cancelled": MOVE("cancelled"),
+        "seen:unassigned": CONFLICT,
+        "seen:assigned": CONFLICT,
+        "seen:issue": MOVE("issue"),
+        "seen:resolved": MOVE("resolved", gap=("issue",)),
+        "seen:review": CONFIRM,
+        "seen:completed": MOVE("completed"),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "issue": {
         "file:received": CONFIRM,
@@ -84,6 +119,14 @@ TABLE = {
         "consult:completed": MOVE("completed", gap=("resolved", "review")),
         "consult:rejected": MOVE("rejected"),
         "consult:cancelled": MOVE("cancelled"),
+        "seen:unassigned": CONFLICT,
+        "seen:assigned": CONFLICT,
+        "seen:issue": CONFIRM,
+        "seen:resolved": MOVE("resolved"),
+        "seen:review": MOVE("review", gap=("resolved",)),
+        "seen:completed": MOVE("completed", gap=("resolved", "review")),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "resolved": {
         "file:received": CONFIRM,
@@ -95,6 +138,14 @@ TABLE = {
         "consult:completed": MOVE("completed", gap=("review",)),
         "consult:rejected": MOVE("rejected"),
         "consult:cancelled": MOVE("cancelled"),
+        "seen:unassigned": CONFLICT,
+        "seen:assigned": CONFLICT,
+        "seen:issue": MOVE("issue"),
+        "seen:resolved": CONFIRM,
+        "seen:review": MOVE("review"),
+        "seen:completed": MOVE("completed", gap=("review",)),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "completed": {
         "file:received": CONFIRM,
@@ -106,6 +157,14 @@ TABLE = {
         "consult:completed": CONFIRM,  # may bring other completion states
         "consult:rejected": CONFLICT,
         "consult:cancelled": CONFLICT,  # a prescription may have been written
+        "seen:unassigned": CONFLICT,
+        "seen:assigned": CONFLICT,
+        "seen:issue": CONFLICT,
+        "seen:resolved": CONFLICT,
+        "seen:review": CONFLICT,
+        "seen:completed": CONFIRM,
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFLICT,
     },
     "rejected": {
         "file:received": CONFIRM,
@@ -117,6 +176,15 @@ TABLE = {
         "consult:completed": CONFLICT,
         "consult:rejected": CONFIRM,
         "consult:cancelled": MOVE("cancelled"),  # called off instead of being offered again
+        # A rejection is not the end: the consult was offered again, and another provider went on with it.
+        "seen:unassigned": MOVE("unassigned"),
+        "seen:assigned": MOVE("assigned", gap=("unassigned",)),
+        "seen:issue": MOVE("issue", gap=("unassigned", "assigned")),
+        "seen:resolved": MOVE("resolved", gap=("unassigned", "assigned", "issue")),
+        "seen:review": MOVE("review", gap=("unassigned", "assigned")),
+        "seen:completed": CONFLICT,
+        "seen:rejected": CONFIRM,
+        "seen:cancelled": MOVE("cancelled"),
     },
     "cancelled": {
         "file:received": CONFIRM,
@@ -128,6 +196,14 @@ TABLE = {
         "consult:completed": CONFLICT,  # a prescription may have been written
         "consult:rejected": LATE,
         "consult:cancelled": CONFIRM,
+        "seen:unassigned": CONFLICT,
+        "seen:assigned": CONFLICT,
+        "seen:issue": CONFLICT,
+        "seen:resolved": CONFLICT,
+        "seen:review": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFIRM,
     },
 }
 

@@ -7,6 +7,7 @@ Signals, as `partners` picks them from callbacks:
     copay:rejected   COPAY error with any code not named below, unknown ones included
     copay:cancelled  COPAY error CUSTOMER_CANCELLATION_REQUEST
     pa:approved      derived: a prior authorization for a prescription of this copay is approved
+    seen:*           the record of the request, with the prescriptions as they stand in it
 
 Every success is completed, whatever its lines say: the lines, and the outcome made of them, tell how much was
 answered. Neither a rejection nor a success with rejected lines is the end: a prior authorization may be under
@@ -22,19 +23,37 @@ completed copay only while a line is left open: a prescription that has its pric
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import AWAIT, CONFIRM, CONFLICT, DAY, LATE, MINUTE, MOVE, RENEW, Clock, OutcomeRule
+from statemachine.rules import (
+    AWAIT,
+    CONFIRM,
+    CONFLICT,
+    DAY,
+    LATE,
+    MINUTE,
+    MOVE,
+    RENEW,
+    SETTLE,
+    Clock,
+    OutcomeRule,
+)
 
 __all__ = ["COPAY"]
 
 # Within one second the less final word is taken first: a triage may still be resolved, a rejection may be
 # overcome by an answer and never the other way round, and the customer may call off all of them. An approval
-# is the answer to a triage or a rejection and is followed by the success.
+# is the answer to a triage or a rejection and is followed by the success. A snapshot comes after the news
+# that it repeats and before what leads on, which it may have been read just before.
 RANK = {
+    "seen:pending": 5,
     "copay:triage": 10,
+    "seen:triage": 15,
     "copay:rejected": 20,
+    "seen:rejected": 22,
     "pa:approved": 25,
     "copay:success": 30,
+    "seen:completed": 35,
     "copay:cancelled": 40,
+    "seen:cancelled": 45,
 }
 
 TABLE = {
@@ -44,6 +63,11 @@ TABLE = {
         "pa:approved": CONFIRM,  # nothing was reported yet, and the answer is due all the same
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),
+        "seen:pending": CONFIRM,
+        "seen:triage": MOVE("triage"),
+        "seen:rejected": MOVE("rejected"),
+        "seen:completed": MOVE("completed"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "triage": {
         "copay:triage": CONFIRM,  # another reason for the same wait: `since` stays, the fact is kept
@@ -51,6 +75,11 @@ TABLE = {
         "pa:approved": CONFIRM,  # whatever the triage waited for: now the answer is due
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),
+        "seen:pending": CONFIRM,  # not over, as a triage is not; whether it is resolved, other news will say
+        "seen:triage": CONFIRM,
+        "seen:rejected": MOVE("rejected"),
+        "seen:completed": MOVE("completed"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "completed": {
         # A line that was rejected is worked on again, for instance until its prior authorization is there.
@@ -59,6 +88,11 @@ TABLE = {
         "pa:approved": AWAIT,  # a rejected line is due for its price; when all have one, nothing is
         "copay:success": RENEW,  # brings new lines: outcome and date are made of them anew
         "copay:cancelled": MOVE("cancelled"),
+        "seen:pending": CONFLICT,
+        "seen:triage": MOVE("triage"),
+        "seen:rejected": CONFLICT,
+        "seen:completed": SETTLE,  # may bring the lines of a success that was lost
+        "seen:cancelled": MOVE("cancelled"),
     },
     "rejected": {
         "copay:triage": MOVE("triage"),
@@ -66,6 +100,11 @@ TABLE = {
         "pa:approved": CONFIRM,  # what was rejected for want of it: its answer is due
         "copay:success": MOVE("completed"),
         "copay:cancelled": MOVE("cancelled"),  # the customer does not wait for the authorization
+        "seen:pending": CONFLICT,
+        "seen:triage": MOVE("triage"),
+        "seen:rejected": CONFIRM,
+        "seen:completed": MOVE("completed"),
+        "seen:cancelled": MOVE("cancelled"),
     },
     "cancelled": {
         "copay:triage": CONFLICT,  # somebody works on what was called off
@@ -73,6 +112,11 @@ TABLE = {
         "pa:approved": LATE,  # it was asked for before the cancellation, and nothing follows from it
         "copay:success": CONFLICT,  # the insurer may hold a claim open that nobody wants
         "copay:cancelled": CONFIRM,
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:rejected": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:cancelled": CONFIRM,
     },
 }
 
@@ -95,5 +139,6 @@ COPAY = Machine(
         none_in=frozenset({"rejected", "cancelled"}),
         open_in=frozenset({"pending", "triage"}),
         settled_in=frozenset({"completed"}),
+        also=frozenset({"seen:completed"}),
     ),
 )

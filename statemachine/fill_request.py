@@ -14,6 +14,8 @@ Signals, as `partners` picks them from callbacks and derived facts:
     payment:known          derived: a payment for this fill is known. Whoever derives it dates it no earlier
                            than the claim that it settles, since a claim after a payment waits anew
     shipment:*             SHIPMENT by its details.status, whatever its top-level status says
+    seen:*                 the record of the request, which follows the order and not the parcel: what is not
+                           over is pending or triage in it, and what was packed stays completed
 
 Three rules give most of the table. Before completion everything moves, and a shipment proves the completion
 that was not heard of (`gap`). Completed can only be undone by R0, R4 and R5. Once the carrier has the parcel,
@@ -35,17 +37,24 @@ __all__ = ["FILL_REQUEST"]
 # resolves it, a success before an error (R0 and R5 may still undo a completion, while nothing completes what
 # was rejected), the order before its parcel, the carrier from the least to the most final word. A failed
 # attempt precedes the delivery; R4 is last, since a parcel is scanned before it is reported as back. Errors
-# share a rank: nothing in the reference says which of two comes first, so their names decide.
+# share a rank: nothing in the reference says which of two comes first, so their names decide. A snapshot
+# comes after the news that it repeats, so as to confirm it, and before what leads on: a record that was read
+# in the second in which something happened may have been read just before.
 RANK = {
+    "seen:pending": 5,
     "claim:owed": 10,
     "claim:settled": 10,
     "payment:known": 20,
     "order:triage": 30,
+    "seen:triage": 35,
     "order:success": 40,
+    "seen:completed": 45,
     "order:cancelled": 50,
     "order:rejected": 50,
     "order:transferred_out": 50,
     "order:unpaid": 50,
+    "seen:rejected": 55,
+    "seen:cancelled": 55,
     "shipment:unknown": 60,
     "shipment:pre_transit": 70,
     "shipment:transit": 80,
@@ -53,6 +62,7 @@ RANK = {
     "shipment:delivered": 100,
     "shipment:returned": 110,
     "order:returned": 120,
+    "seen:returned": 125,
 }
 
 TABLE = {
@@ -75,6 +85,12 @@ TABLE = {
         "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
         "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
         "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+        "seen:pending": CONFIRM,
+        "seen:triage": MOVE("triage"),
+        "seen:completed": MOVE("completed"),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "triage": {
         "order:success": MOVE("completed"),
@@ -93,6 +109,12 @@ TABLE = {
         "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
         "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
         "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+        "seen:pending": CONFIRM,  # the record has no other word for what is not over
+        "seen:triage": CONFIRM,
+        "seen:completed": MOVE("completed"),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "awaiting_payment": {
         "order:success": MOVE("completed"),  # the payment went to the pharmacy without our knowing
@@ -111,6 +133,12 @@ TABLE = {
         "shipment:delivered": MOVE("delivered", gap=("completed", "in_transit")),
         "shipment:returned": MOVE("returned", gap=("completed", "in_transit")),
         "shipment:failure": MOVE("delivery_failed", gap=("completed", "in_transit")),
+        "seen:pending": CONFIRM,  # the record has no other word for what is not over
+        "seen:triage": MOVE("triage"),
+        "seen:completed": MOVE("completed"),
+        "seen:rejected": MOVE("rejected"),
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "completed": {
         "order:success": CONFIRM,  # may bring other lines
@@ -129,6 +157,13 @@ TABLE = {
         "shipment:delivered": MOVE("delivered", gap=("in_transit",)),
         "shipment:returned": MOVE("returned", gap=("in_transit",)),
         "shipment:failure": MOVE("delivery_failed", gap=("in_transit",)),
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFIRM,
+        # Only R5 could: its own callback can be pulled, and then this confirms it.
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:returned": MOVE("returned", gap=("in_transit",)),
     },
     "in_transit": {
         "order:success": LATE,
@@ -147,6 +182,12 @@ TABLE = {
         "shipment:delivered": MOVE("delivered"),
         "shipment:returned": MOVE("returned"),
         "shipment:failure": MOVE("delivery_failed"),
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFIRM,  # the record's last word: it does not follow the parcel
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFLICT,
+        "seen:returned": MOVE("returned"),
     },
     "delivered": {
         "order:success": LATE,
@@ -165,6 +206,12 @@ TABLE = {
         "shipment:delivered": CONFIRM,
         "shipment:returned": MOVE("returned"),
         "shipment:failure": CONFLICT,  # the carrier contradicts itself: does the patient have the parcel?
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFIRM,
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFLICT,
+        "seen:returned": MOVE("returned"),
     },
     "returned": {
         "order:success": LATE,
@@ -184,6 +231,12 @@ TABLE = {
         "shipment:delivered": CONFLICT,
         "shipment:returned": CONFIRM,
         "shipment:failure": LATE,  # the failed attempt that the return followed
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFIRM,  # the carrier's return is not in the record
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFLICT,
+        "seen:returned": CONFIRM,
     },
     "delivery_failed": {
         "order:success": LATE,
@@ -202,6 +255,12 @@ TABLE = {
         "shipment:delivered": MOVE("delivered"),  # the next attempt needs no scan before it: no gap
         "shipment:returned": MOVE("returned"),
         "shipment:failure": CONFIRM,
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFIRM,
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFLICT,
+        "seen:returned": MOVE("returned"),
     },
     "rejected": {
         "order:success": CONFLICT,
@@ -220,6 +279,12 @@ TABLE = {
         "shipment:delivered": CONFLICT,
         "shipment:returned": CONFLICT,
         "shipment:failure": CONFLICT,
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:rejected": CONFIRM,
+        "seen:cancelled": CONFLICT,
+        "seen:returned": CONFLICT,
     },
     "cancelled": {
         "order:success": CONFLICT,
@@ -238,6 +303,12 @@ TABLE = {
         "shipment:delivered": CONFLICT,
         "shipment:returned": CONFLICT,
         "shipment:failure": CONFLICT,
+        "seen:pending": CONFLICT,
+        "seen:triage": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:rejected": CONFLICT,
+        "seen:cancelled": CONFIRM,
+        "seen:returned": CONFLICT,
     },
 }
 

@@ -5,7 +5,8 @@ It *moves*, it *confirms*, it is *late* (it speaks of something behind the state
 Nothing falls through: `Machine` refuses a table with a hole when it is made, which is at import.
 
 State is a pure function of the set of facts known. `Machine.order` puts facts in effective order, whatever
-the order of their arrival; `Machine.fold` steps through them; `Machine.step` goes on from a stored Summary.
+the order of their arrival; `Machine.fold` steps through them; `Machine.step` goes on from a stored Summary,
+unless it is a snapshot that comes: whether that one is news, the fact before it says (`statemachine.seen`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
+from statemachine.seen import adds_nothing, is_seen
 
 __all__ = ["Fact", "Line", "Machine", "MachineError", "Step", "Summary", "Verdict", "current_lines"]
 
@@ -49,9 +51,9 @@ class Summary(NamedTuple):
     """Where the fold stands; stepping on from a stored one equals folding everything.
 
     `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
-    order (seconds of Unix time), `review` names the latest conflict. `due` is the date that the last move
-    carried, or a confirmation since, as its rule says; what is late or a conflict does not say what to wait
-    for now.
+    order, even one that adds nothing (seconds of Unix time), `review` names the latest conflict. `due` is the
+    date that the last move carried, or a confirmation since, as its rule says; what is late or a conflict
+    does not say what to wait for now.
     """
 
     state: str
@@ -87,7 +89,7 @@ class _Cell(NamedTuple):
     dates: Dates
 
 
-_KEEP, _NONE, _OPEN, _LINES = "keep", "none", "open", "lines"
+_KEEP, _NONE, _OPEN, _LINES, _ANY_LINES = "keep", "none", "open", "lines", "any lines"
 
 
 class Machine:
@@ -168,8 +170,10 @@ class Machine:
                 due = None if dates is _RENEWED else due
             elif dates is not _OPEN_ONLY or outcome != "full":
                 due = brought
-        if effect is not _KEEP:
+        if effect is not _KEEP and (lines or effect is not _ANY_LINES):
             outcome = self._outcome(effect, lines)
+        if dates is _SETTLED and outcome == "full":
+            due = None
         # tuple.__new__ skips the generated __new__ of a NamedTuple, which costs as much as the rest of this.
         return (
             _new(Summary, (after, since, by, outcome, review, occurred_at, due)),
@@ -181,6 +185,7 @@ class Machine:
 
         Copies with one identity count once. Callers choose the preferred copy; if copies with other content
         still come here, the choice among them must not depend on order either: the smallest content wins.
+        Of snapshots in a row that say the same, the first alone is in the history.
         """
         known: dict[tuple[int, int, str, str, bytes], Fact] = {}
         for fact in facts:
@@ -189,9 +194,13 @@ class Machine:
             if other is not fact and other != fact:
                 known[key] = min(other, fact, key=_by_content)
         summary = self.start()
-        steps = []
+        steps: list[Step] = []
         for key in sorted(known):
-            summary, step = self.step(summary, known[key])
+            fact = known[key]
+            if is_seen(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
+                summary = summary._replace(last_at=fact.occurred_at)
+                continue
+            summary, step = self.step(summary, fact)
             steps.append(step)
         return summary, steps
 
@@ -210,13 +219,20 @@ def current_lines(machine: Machine, steps: Sequence[Step]) -> tuple[Line, ...]:
 
     In a state of the machine's `lines_from` they are those of the last fact of that signal, so that a later
     return does not hide what was filled; else those of the last fact that has any. A conflict gives no lines.
+    A snapshot's count where they tell other statuses than those (`OutcomeRule.also`).
     """
     counted = [step.fact for step in reversed(steps) if step.verdict is not Verdict.CONFLICT]
-    source = machine.lines_from.get(steps[-1].after) if steps else None
+    state = steps[-1].after if steps else ""
+    source = machine.lines_from.get(state)
+    settled = machine.outcome is not None and state in machine.outcome.settled_in
+    also = machine.outcome.also if machine.outcome is not None and settled else frozenset()
+    seen: tuple[Line, ...] = ()
     for fact in counted:
         if fact.signal == source:
-            return fact.lines
-    return next((fact.lines for fact in counted if fact.lines), ())
+            return seen if seen and _statuses(seen) != _statuses(fact.lines) else fact.lines
+        if fact.signal in also:
+            seen = seen or fact.lines
+    return seen or next((fact.lines for fact in counted if fact.lines), ())
 
 
 _new = tuple.__new__
@@ -225,6 +241,11 @@ _CONFIRMED = Verdict.CONFIRMED
 _CONFLICT = Verdict.CONFLICT
 _RENEWED = Dates.RENEWED
 _OPEN_ONLY = Dates.OPEN
+_SETTLED = Dates.SETTLED
+
+
+def _statuses(lines: tuple[Line, ...]) -> list[str]:
+    return sorted(line.status for line in lines)
 
 
 def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str]], bool, int]:
@@ -251,6 +272,8 @@ def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None) -> _
     if outcome is not None and rule.verdict is not Verdict.CONFLICT:
         if signal == outcome.source:
             effect = _LINES
+        elif signal in outcome.also:
+            effect = _ANY_LINES
         elif rule.to in outcome.none_in:
             effect = _NONE
         elif rule.to in outcome.open_in:

@@ -1,10 +1,11 @@
 """The machine of a prescription that lies at the pharmacy.
 
-Signals, as `partners` picks them from NOTIFY_RX; `rx:unfillable` is for snapshots of the prescription:
+Signals, as `partners` picks them from NOTIFY_RX and from records of the prescription:
 
-    rx:received    it is there and has a token
-    rx:unfillable  it is there, and cannot be filled any more
-    rx:superseded  another one, with a token of its own, took its place
+    rx:received      it is there and has a token
+    rx:superseded    another one, with a token of its own, took its place
+    seen:received    the record says that it can be filled
+    seen:unfillable  the record says that it cannot be filled any more
 
 Whoever reports a prescription reports that it was received, so that is where it begins, and hearing it again
 later says nothing new. Superseded is the end: it is discontinued, which is why it cannot be filled either.
@@ -14,32 +15,37 @@ No clock runs: a prescription waits until somebody wants it filled.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, LATE, MOVE
+from statemachine.rules import CONFIRM, CONFLICT, LATE, MOVE
 
 __all__ = ["PRESCRIPTION"]
 
-# Within one second what is received can be found unfillable, and can be superseded all the same.
+# Within one second what is received can be found unfillable, and can be superseded all the same. A snapshot
+# comes after the news that it repeats and before what leads on, which it may have been read just before.
 RANK = {
     "rx:received": 10,
-    "rx:unfillable": 20,
+    "seen:received": 15,
+    "seen:unfillable": 20,
     "rx:superseded": 30,
 }
 
 TABLE = {
     "received": {
         "rx:received": CONFIRM,
-        "rx:unfillable": MOVE("unfillable"),
+        "seen:unfillable": MOVE("unfillable"),
         "rx:superseded": MOVE("superseded"),
+        "seen:received": CONFIRM,
     },
     "unfillable": {
         "rx:received": LATE,
-        "rx:unfillable": CONFIRM,
+        "seen:unfillable": CONFIRM,
         "rx:superseded": MOVE("superseded"),
+        "seen:received": CONFLICT,  # renewed, or an error? a refill may hang on it
     },
     "superseded": {
         "rx:received": LATE,
-        "rx:unfillable": CONFIRM,  # it follows from being superseded
+        "seen:unfillable": CONFIRM,  # it follows from being superseded
         "rx:superseded": CONFIRM,  # also by yet another one
+        "seen:received": CONFLICT,  # a prescription that was replaced should not be filled
     },
 }
 

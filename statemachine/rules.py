@@ -5,6 +5,7 @@ MOVE("delivered", gap=("in_transit",))  the same, over a state that the partner 
 CONFIRM  LATE  CONFLICT                 the state stays; a conflict also asks for a review
 RENEW                                   confirms; a date that was waited for counts no more
 AWAIT                                   confirms; its date counts only while the outcome is not full
+SETTLE                                  confirms; no date counts once the outcome is full
 
 Clock(3 * DAY, "why")                   how long a state may last without news
 """
@@ -24,6 +25,8 @@ __all__ = [
     "MINUTE",
     "MOVE",
     "RENEW",
+    "SEEN",
+    "SETTLE",
     "Clock",
     "Clocks",
     "Dates",
@@ -38,6 +41,10 @@ __all__ = [
 
 MINUTE = 60  # seconds
 DAY = 86_400
+
+#: How the signals of snapshots begin: `seen:STATE` is what the partner's own record says now. It confirms or
+#: moves forward; what lies behind the state is a conflict and never late, since it speaks of the present.
+SEEN = "seen:"
 
 
 class Verdict(StrEnum):
@@ -55,6 +62,7 @@ class Dates(StrEnum):
     KEPT = "kept"  # unless it brings another
     RENEWED = "renewed"  # by the one that it brings, or by none
     OPEN = "open"  # kept, and the one that it brings counts only while the outcome is not full
+    SETTLED = "settled"  # kept, unless it brings another; none once it leaves the outcome full
 
 
 class Rule(NamedTuple):
@@ -74,6 +82,7 @@ def MOVE(to: str, *, gap: tuple[str, ...] = ()) -> Rule:
 CONFIRM = Rule(Verdict.CONFIRMED)
 RENEW = Rule(Verdict.CONFIRMED, dates=Dates.RENEWED)
 AWAIT = Rule(Verdict.CONFIRMED, dates=Dates.OPEN)
+SETTLE = Rule(Verdict.CONFIRMED, dates=Dates.SETTLED)
 LATE = Rule(Verdict.LATE)
 CONFLICT = Rule(Verdict.CONFLICT)
 
@@ -85,6 +94,9 @@ class OutcomeRule(NamedTuple):
     some have, none when no line has, null when there are no lines. A move into `none_in` sets none, a move
     into `open_in` sets null; otherwise it is carried. While the state is in `settled_in`, the entity's lines
     are those of the last source fact.
+
+    Facts of `also` do the same where they have lines. Where these tell no other statuses than the source
+    fact before them, that one's are kept: a snapshot's lines say less than a callback's.
     """
 
     source: str
@@ -92,6 +104,7 @@ class OutcomeRule(NamedTuple):
     none_in: frozenset[str]
     open_in: frozenset[str]
     settled_in: frozenset[str]
+    also: frozenset[str] = frozenset()
 
 
 class Clock(NamedTuple):
@@ -128,6 +141,7 @@ def faults(
         found += [f"the outcome names {state}, which has no row" for state in sorted(named - set(table))]
         if outcome.source not in rank:
             found.append(f"the outcome's source {outcome.source} has no rank")
+        found += [f"the outcome's source {s} has no rank" for s in sorted(outcome.also - set(rank))]
     for state, clock in clocks.items():
         if state not in table:
             found.append(f"a clock runs in {state}, which has no row")

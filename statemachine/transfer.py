@@ -7,6 +7,7 @@ Signals, as `partners` picks them from callbacks:
     transfer:success    TRANSFER success: prescriptions came over, though single medications may be rejected
     transfer:cancelled  TRANSFER error PATIENT_CANCELLED_RX: the patient called it off
     transfer:rejected   TRANSFER error with any other code, or, as all printed ones, with none
+    seen:*              the record of the transfer; it is pending in it until it has ended
 
 The three ends exclude each other, and nothing in the reference leads out of them: a second, different end is
 a conflict. A contact that speaks after the end belongs to the way there.
@@ -21,13 +22,18 @@ __all__ = ["TRANSFER"]
 
 # Within one second an attempt precedes what came of it, and the one that failed precedes the one that reached
 # somebody. A success is taken before an error: it names prescriptions that now exist, so that it is the error
-# which has to be explained. The two errors share a rank: no text says which comes first.
+# which has to be explained. The two errors share a rank: no text says which comes first. A snapshot comes
+# after the news that it repeats and before what leads on, which it may have been read just before.
 RANK = {
+    "seen:pending": 5,
     "contact:error": 10,
     "contact:success": 20,
     "transfer:success": 30,
+    "seen:completed": 35,
     "transfer:cancelled": 40,
     "transfer:rejected": 40,
+    "seen:cancelled": 45,
+    "seen:rejected": 45,
 }
 
 TABLE = {
@@ -39,6 +45,10 @@ TABLE = {
         # No gap: a duplicate is refused, and a patient calls it off, before anybody is asked.
         "transfer:cancelled": MOVE("cancelled"),
         "transfer:rejected": MOVE("rejected"),
+        "seen:pending": CONFIRM,
+        "seen:completed": MOVE("completed", gap=("contacting",)),
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:rejected": MOVE("rejected"),
     },
     "contacting": {
         "contact:error": CONFIRM,  # every attempt is a fact; the days of silence count from the first one
@@ -46,6 +56,10 @@ TABLE = {
         "transfer:success": MOVE("completed"),
         "transfer:cancelled": MOVE("cancelled"),
         "transfer:rejected": MOVE("rejected"),
+        "seen:pending": CONFIRM,  # attempts are not in the record
+        "seen:completed": MOVE("completed"),
+        "seen:cancelled": MOVE("cancelled"),
+        "seen:rejected": MOVE("rejected"),
     },
     "completed": {
         "contact:error": LATE,
@@ -53,6 +67,10 @@ TABLE = {
         "transfer:success": CONFIRM,  # may bring other lines
         "transfer:cancelled": CONFLICT,  # the prescription lies here: does the patient know?
         "transfer:rejected": CONFLICT,
+        "seen:pending": CONFLICT,
+        "seen:completed": CONFIRM,
+        "seen:cancelled": CONFLICT,
+        "seen:rejected": CONFLICT,
     },
     "rejected": {
         "contact:error": LATE,
@@ -60,6 +78,10 @@ TABLE = {
         "transfer:success": CONFLICT,
         "transfer:cancelled": CONFLICT,
         "transfer:rejected": CONFIRM,  # also with another code: it is as rejected as before
+        "seen:pending": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:cancelled": CONFLICT,
+        "seen:rejected": CONFIRM,
     },
     "cancelled": {
         "contact:error": LATE,
@@ -67,6 +89,10 @@ TABLE = {
         "transfer:success": CONFLICT,  # came over against the patient's word
         "transfer:cancelled": CONFIRM,
         "transfer:rejected": CONFLICT,
+        "seen:pending": CONFLICT,
+        "seen:completed": CONFLICT,
+        "seen:cancelled": CONFIRM,
+        "seen:rejected": CONFLICT,
     },
 }
 
@@ -84,5 +110,6 @@ TRANSFER = Machine(
         none_in=frozenset({"rejected", "cancelled"}),
         open_in=frozenset({"pending", "contacting"}),
         settled_in=frozenset({"completed"}),
+        also=frozenset({"seen:completed"}),
     ),
 )

@@ -1,7 +1,8 @@
 """What a batch changes about one entity: a pure function of its row, its facts and the new statements.
 
 A fact later than all others is stepped from the stored state; anything else refolds the entity from all
-of its facts. Both give the same, since the fold is a sequence of such steps.
+of its facts. Both give the same, since the fold is a sequence of such steps. A snapshot always refolds: the
+stored state does not say whether the last fact was an equal one.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import orjson
 
 from statemachine import Fact, Line, Machine, Summary
 from statemachine.clocks import deadline
+from statemachine.seen import is_seen
 from store.entities import EntityRow, FactRow
 
 __all__ = ["Change", "Statement", "fact_id", "fact_of", "needs_facts", "plan", "summary_of"]
@@ -75,9 +77,11 @@ def summary_of(entity: EntityRow) -> Summary:
 
 
 def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:
-    """Whether any statement may be known already or sorts before what was folded."""
+    """Whether any statement may be known already, sorts before what was folded, or is a snapshot."""
     last = entity.last_at
-    return last is not None and any(s.fact.occurred_at <= last for s in statements)
+    return any(
+        is_seen(s.fact.signal) or (last is not None and s.fact.occurred_at <= last) for s in statements
+    )
 
 
 def plan(
@@ -89,7 +93,8 @@ def plan(
 ) -> Change:
     """What the statements change.
 
-    `known` holds every fact of the entity, or is None when all statements come after them. `withdrawn` maps
+    `known` holds every fact of the entity, or is None when all statements come after them and none is a
+    snapshot. `withdrawn` maps
     fact ids to events that no longer count as having stated them (a replay reads its events anew).
     """
     rows = {row.fact_id: row for row in known or ()}

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import orjson
 
 from partners.reading import Link, Reading, Stated, Unreadable
-from partners.truepill import callbacks
+from partners.truepill import callbacks, snapshots
 from statemachine import Fact
 from store import looks as look_store
 from store.entities import Held, Taken
@@ -26,6 +26,8 @@ Hash = Callable[[str, str], bytes]
 #: The domains that entities' own keys belong to.
 _OWN = frozenset({"request", "consult", "prescription"})
 READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": callbacks.read}
+#: For copies that came `via` a snapshot. No other way leads here, so no callback can pass for a record.
+RECORD_READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": snapshots.read}
 
 #: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
 EARLIEST = 1_420_070_400  # 2015-01-01
@@ -80,7 +82,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
             continue
         try:
             body = tools.sealer.unseal(copy.sealed, copy.id)
-            reader = READERS.get(copy.partner)
+            reader = (RECORD_READERS if copy.via == "snapshot" else READERS).get(copy.partner)
             if reader is None:
                 look = look_store.look_of(body) if copy.partner == look_store.PARTNER else None
                 if look is None:

@@ -175,6 +175,15 @@ _TABLES: Mapping[str, tuple[Table, ...]] = MappingProxyType(
         "consult:completed": (COMPLETION_STATES,),
     }
 )
+# Those of a snapshot, by kind.
+_OF_RECORDS: Mapping[str, tuple[Table, ...]] = MappingProxyType(
+    {
+        "fill_request": (ORDER_ERRORS, ORDER_TRIAGES),
+        "transfer": (TRANSFER_ERRORS,),
+        "direct_transfer": (TRANSFER_ERRORS,),
+        "copay": (COPAY_ERRORS, COPAY_TRIAGES, COPAY_LINES, INSURER_REFUSALS),
+    }
+)
 
 
 def meaning(kind: str, signal: str, code: str | None) -> str | None:
@@ -185,7 +194,8 @@ def meaning(kind: str, signal: str, code: str | None) -> str | None:
     if code is None:
         return None
     family = signal.partition(":")[0]
-    for table in _TABLES.get(signal) or _TABLES.get(f"{family}:*", ()):
+    tables = _TABLES.get(signal) or _TABLES.get(f"{family}:*", ())
+    for table in _OF_RECORDS.get(kind, ()) if family == "seen" else tables:
         found = table.get(code) or table.get(code.upper()) or table.get(code.lower())
         if found:
             return found

@@ -9,7 +9,7 @@ from partners.truepill.fields import EMPTY, Hash, Json, code_like, date, first_t
 from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.stating import Copy, deciding_code, named_status, stated
 
-__all__ = ["copay", "prior_auth"]
+__all__ = ["CANCELLED", "copay", "copay_lines", "next_fill", "prior_auth"]
 
 CANCELLED = "CUSTOMER_CANCELLATION_REQUEST"
 DATED_TRIAGES = frozenset({"CT004"})  # CT009 is about a date too, but about one of birth
@@ -67,9 +67,9 @@ def copay(copy: Copy) -> tuple[Stated, ...]:
         cancelled = code is not None and code.upper() == CANCELLED
         unsaid = "cancelled" if cancelled else "rejected"
         signal = f"copay:{unsaid}"
-    lines = _lines(known, unsaid, copy.hash)
+    lines = copay_lines(known, unsaid, copy.hash)
     if status == "success":
-        due = _next_fill(lines)
+        due = next_fill(lines)
     return (
         stated(
             "copay",
@@ -94,8 +94,11 @@ def prior_auth(copy: Copy) -> tuple[Stated, ...]:
     return (stated("prior_auth", copy, signal, code=code, detail=texts(known, PRIOR_AUTH_TEXTS)),)
 
 
-def _lines(details: Json, unsaid: str, hash: Hash) -> Lines:
-    """The prescriptions; `unsaid` is the status of one of which nothing is said."""
+def copay_lines(details: Json, unsaid: str, hash: Hash) -> Lines:
+    """The prescriptions; `unsaid` is the status of one of which nothing is said.
+
+    Raises Unreadable bad_details for too many.
+    """
     return gathered(
         _line(position, item, _status(item) or unsaid, hash)
         for position, item in entries(details.get("prescriptions"))
@@ -144,7 +147,7 @@ def _refusals(item: Json) -> list[str]:
     return []
 
 
-def _next_fill(lines: Lines) -> int | None:
+def next_fill(lines: Lines) -> int | None:
     """The first day on which a rejected prescription can be filled."""
     dates = [
         day

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from partners.truepill.contract import SHAPES, Shape
 from partners.truepill.fields import EMPTY, Json, is_plain, label
 
-__all__ = ["Unseen", "unseen"]
+__all__ = ["Unseen", "unseen", "unseen_in"]
 
 DEPTH = 4  # parts of a field's name; what stands deeper is not looked at
 MAX_NAMES = 20  # more unseen names in one object are no fields but data that is keyed by something
@@ -54,8 +54,13 @@ def unseen(callback_type: str | None, content: Mapping[str, object]) -> tuple[Un
         shape, callback_type = SHAPES.get(known), known
         if shape is None:
             return ()
+    return unseen_in(shape, callback_type or "", content)
+
+
+def unseen_in(shape: Shape, callback_type: str, content: Json) -> tuple[Unseen, ...]:
+    """What an object holds that is not in a shape, each once."""
     found: dict[Unseen, None] = {}
-    _walk(callback_type or "", shape, content, "", 1, found)
+    _walk(callback_type, shape, content, "", 1, found)
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from partners.truepill.fields import EMPTY, Hash, Json, code_like, first_text, l
 from partners.truepill.lines import REASONS, Lines, entries, gathered, is_refused, made
 from partners.truepill.stating import Copy, deciding_code, named_status, stated
 
-__all__ = ["direct_transfer", "transfer", "transfer_contact"]
+__all__ = ["CANCELLED", "SHOWN", "direct_lines", "direct_transfer", "transfer", "transfer_contact"]
 
 # The one error that is the patient's own doing.
 CANCELLED = "PATIENT_CANCELLED_RX"
@@ -74,7 +74,7 @@ def direct_transfer(copy: Copy) -> tuple[Stated, ...]:
     """One prescription, which is the line; later versions may list several."""
     known = copy.details if copy.details is not None else EMPTY
     status = named_status(copy, "success", "error") or _answered(known)
-    lines = _direct_lines(known, "transferred" if status == "success" else "rejected", copy.hash)
+    lines = direct_lines(known, "transferred" if status == "success" else "rejected", copy.hash)
     return (
         stated(
             "direct_transfer",
@@ -110,7 +110,11 @@ def _lines(details: Json, status: str | None, hash: Hash) -> Lines:
     return gathered(lines)
 
 
-def _direct_lines(details: Json, status: str, hash: Hash) -> Lines:
+def direct_lines(details: Json, status: str, hash: Hash) -> Lines:
+    """The one prescription, or those that a later version lists, each with `status` unless it was refused.
+
+    Raises Unreadable bad_details for too many.
+    """
     listed = details.get("medications")
     if not isinstance(listed, list):
         listed = [details] if details.get("prescription_token") else []

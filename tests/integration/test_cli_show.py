@@ -11,6 +11,7 @@ from tests.factories import (
     RefusedMedication,
     Shipment,
 )
+from tests.records import FillRecord, enveloped
 
 AT = 1_590_800_000
 KEY = "fill_request_1"
@@ -52,6 +53,22 @@ def test_show_prints_state_history_and_lines_in_effective_order(cli: Cli) -> Non
         {"position": 0, "token": "rxa", "status": "filled", "code": None},
         {"position": 1, "token": "meda", "status": "rejected", "code": None},
     ]
+
+
+def test_a_record_that_was_read_twice_is_shown_once_and_its_free_text_from_its_sealed_form(cli: Cli) -> None:
+    for after in (0, 60):
+        waits = FillRecord(triage_reason="No stock (anywhere)")
+        cli.ledger.apply(enveloped("fill_request", waits, at=AT + after, of=KEY), via="snapshot")
+
+    assert cli.one("SELECT count(*) FROM facts WHERE code LIKE '#%'") == 2
+    found = cli.run("show", "fill_request", KEY, "--json").document
+    (fact,) = found["facts"]
+    assert (found["state"], found["since"]) == ("triage", fact["occurred_at"])
+    assert (fact["signal"], fact["via"], fact["code"]) == (
+        "seen:triage",
+        ["snapshot"],
+        "No stock (anywhere)",
+    )
 
 
 def test_a_code_of_free_text_is_printed_from_its_sealed_form(cli: Cli) -> None:

@@ -23,13 +23,21 @@ CONSULT = Grid(
                         U     A    V    I     S    C  R  X
     file:received       =     =    =    =     =    =  =  =
     consult:unassigned  =     U    U    U     U    !  U  ~
+    seen:unassigned     =     !    !    !     !    !  U  !
     consult:assigned    A     =    ~    ~     ~    ~  ~  ~
+    seen:assigned       A     =    !    !     !    !  A:U  !
     consult:issue       I:A   I    I    =     I    ~  ~  ~
+    seen:issue          I:A   I    I    =     I    !  I:UA  !
     consult:resolved    S:AI  S:I  S:I  S     =    ~  ~  ~
+    seen:resolved       S:AI  S:I  S:I  S     =    !  S:UAI  !
     consult:review      V:A   V    =    V:S   V    ~  ~  ~
+    seen:review         V:A   V    =    V:S   V    !  V:UA  !
     consult:completed   C:AV  C:V  C    C:SV  C:V  =  !  !
+    seen:completed      C:AV  C:V  C    C:SV  C:V  =  !  !
     consult:rejected    R     R    R    R     R    !  =  ~
+    seen:rejected       R     R    R    R     R    !  =  !
     consult:cancelled   X     X    X    X     X    !  X  =
+    seen:cancelled      X     X    X    X     X    !  X  =
     """,
 )
 

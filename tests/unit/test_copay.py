@@ -14,11 +14,16 @@ COPAY = Grid(
     {"P": "pending", "T": "triage", "C": "completed", "R": "rejected", "X": "cancelled"},
     """
                      P  T  C  R  X
+    seen:pending     =  =  !  !  !
     copay:triage     T  =  T  T  !
+    seen:triage      T  =  T  T  !
     copay:rejected   R  R  !  =  ~
+    seen:rejected    R  R  !  =  !
     pa:approved      =  =  =  =  ~
     copay:success    C  C  =  C  !
+    seen:completed   C  C  =  C  !
     copay:cancelled  X  X  X  X  =
+    seen:cancelled   X  X  X  X  =
     """,
 )
 

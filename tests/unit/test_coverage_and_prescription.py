@@ -20,10 +20,11 @@ PRESCRIPTION = Grid(
     "prescription",
     {"R": "received", "U": "unfillable", "S": "superseded"},
     """
-                   R  U  S
-    rx:received    =  ~  ~
-    rx:unfillable  U  =  =
-    rx:superseded  S  S  =
+                     R  U  S
+    rx:received      =  ~  ~
+    seen:received    =  !  !
+    seen:unfillable  U  =  =
+    rx:superseded    S  S  =
     """,
 )
 
@@ -72,14 +73,14 @@ PRESCRIPTIONS = {
         [
             fact(0, "rx:received"),
             fact(5, "rx:superseded", told=b"a" * 16),
-            fact(7, "rx:unfillable"),
+            fact(7, "seen:unfillable"),
             fact(9, "rx:received"),
         ],
         "confirmed moved confirmed late",
         "superseded",
     ),
     "received and superseded within one second": Story(
-        [fact(0, "rx:received"), fact(0, "rx:unfillable"), fact(0, "rx:superseded", told=b"a" * 16)],
+        [fact(0, "rx:received"), fact(0, "seen:unfillable"), fact(0, "rx:superseded", told=b"a" * 16)],
         "confirmed moved moved",
         "superseded",
     ),

@@ -27,6 +27,12 @@ STATES = {
 # = confirms, ~ is late, ! is a conflict.
 EXPECTED = """
                         P     T     A     C    I  D  R  F  J  X
+seen:pending            =     =     =     !    !  !  !  !  !  !
+seen:triage             T     =     T     !    !  !  !  !  !  !
+seen:completed          C     C     C     =    =  =  =  =  !  !
+seen:rejected           J     J     J     !    !  !  !  !  =  !
+seen:cancelled          X     X     X     X    !  !  !  !  !  =
+seen:returned           R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
 order:success           C     C     C     =    ~  ~  ~  ~  !  !
 order:triage            T     =     T     !    !  !  !  !  !  !
 order:rejected          J     J     J     !    !  !  !  !  =  !

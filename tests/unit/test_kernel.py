@@ -9,7 +9,19 @@ from typing import Any
 import pytest
 
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
-from statemachine.rules import AWAIT, CONFIRM, CONFLICT, LATE, MOVE, RENEW, Clock, Dates, OutcomeRule, Rule
+from statemachine.rules import (
+    AWAIT,
+    CONFIRM,
+    CONFLICT,
+    LATE,
+    MOVE,
+    RENEW,
+    SETTLE,
+    Clock,
+    Dates,
+    OutcomeRule,
+    Rule,
+)
 
 NOON = 1_590_840_000  # 2020-05-30T12:00:00Z
 
@@ -262,6 +274,10 @@ def row(**rules: Rule) -> dict[str, Rule]:
             {"outcome": parts()["outcome"]._replace(source="burn")},
             "letter: the outcome's source burn has no rank",
         ),
+        (
+            {"outcome": parts()["outcome"]._replace(also=frozenset({"burn"}))},
+            "letter: the outcome's source burn has no rank",
+        ),
         ({"clocks": {"lost": Clock(1, "why")}}, "letter: a clock runs in lost, which has no row"),
         ({"clocks": {"written": Clock(0, "why")}}, "letter: the clock of written has no length or no reason"),
         ({"clocks": {"written": Clock(1, "")}}, "letter: the clock of written has no length or no reason"),
@@ -288,6 +304,10 @@ def test_a_table_that_is_not_whole_is_refused_when_it_is_made(change: dict[str, 
         (AWAIT, ["good", "bad"], NOON + 9, NOON + 9),
         (AWAIT, [], NOON + 9, NOON + 9),
         (AWAIT, ["good"], NOON + 9, NOON),
+        (SETTLE, ["good", "bad"], None, NOON),
+        (SETTLE, ["bad"], NOON + 9, NOON + 9),
+        (SETTLE, ["good"], None, None),
+        (SETTLE, ["good"], NOON + 9, None),
     ],
 )
 def test_a_confirmation_says_what_becomes_of_the_date_that_is_waited_for(

@@ -12,11 +12,15 @@ TRANSFER = Grid(
     {"P": "pending", "C": "contacting", "D": "completed", "R": "rejected", "X": "cancelled"},
     """
                         P    C  D  R  X
+    seen:pending        =    =  !  !  !
     contact:error       C    =  ~  ~  ~
     contact:success     C    =  ~  ~  ~
     transfer:success    D:C  D  =  !  !
+    seen:completed      D:C  D  =  !  !
     transfer:cancelled  X    X  !  !  =
     transfer:rejected   R    R  !  =  !
+    seen:cancelled      X    X  !  !  =
+    seen:rejected       R    R  !  =  !
     """,
 )
 DIRECT = Grid(
@@ -24,8 +28,11 @@ DIRECT = Grid(
     {"P": "pending", "D": "completed", "R": "rejected"},
     """
                              P  D  R
+    seen:pending             =  !  !
     direct_transfer:success  D  =  !
+    seen:completed           D  =  !
     direct_transfer:error    R  !  =
+    seen:rejected            R  !  =
     """,
 )
 

@@ -93,7 +93,7 @@ def _tried(conn: psycopg.Connection[Any], batch: Sequence[int], tools: Tools, dr
 
 
 def _gather(entries: dict[tuple[str, str], Entry], moved: Iterable[Moved]) -> None:
-    for before, change, known in moved:
+    for before, change, known, _ in moved:
         after = change.entity
         added, withdrawn = len(change.inserted), len(change.deleted)
         earlier = entries.get((after.kind, after.key))

@@ -112,4 +112,6 @@ def sharing(
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
     query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
     parameters = (arrays.numbers(entity_ids), first, kind, *others)
-    return [(row[0], EntityRow(*row[1:])) for row in conn.execute(query.encode(), parameters, binary=True)]
+    # Planned each time, for the tables as large as they are: a plan kept from when they were small scans them.
+    rows = conn.execute(query.encode(), parameters, prepare=False, binary=True)
+    return [(row[0], EntityRow(*row[1:])) for row in rows]

@@ -189,21 +189,23 @@ WITH stated AS (
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[])
 ), posted AS (
     INSERT INTO postings (hash, entity_id, domain) SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[])
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING entity_id
 ), changed AS (
     INSERT INTO changes_unplaced (entity_id, from_state, to_state, outcome, review, since)
     SELECT entity_id, from_state, to_state, outcome, review, to_timestamp(since)
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
         AS n (entity_id, from_state, to_state, outcome, review, since)
+), stands AS (
+    UPDATE entities e
+    SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
+        review = n.review, last_at = to_timestamp(n.last_at), due = to_timestamp(n.due),
+        deadline = to_timestamp(n.deadline)
+    FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
+                %s::bigint[], %s::bigint[])
+        AS n (id, state, since, moved_by, outcome, review, last_at, due, deadline)
+    WHERE e.id = n.id
 )
-UPDATE entities e
-SET state = n.state, since = to_timestamp(n.since), moved_by = n.moved_by, outcome = n.outcome,
-    review = n.review, last_at = to_timestamp(n.last_at), due = to_timestamp(n.due),
-    deadline = to_timestamp(n.deadline)
-FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[],
-            %s::bigint[], %s::bigint[])
-    AS n (id, state, since, moved_by, outcome, review, last_at, due, deadline)
-WHERE e.id = n.id
+SELECT DISTINCT entity_id FROM posted
 """
 
 
@@ -214,8 +216,11 @@ def write_few(
     links: Sequence[PostingRow],
     news: Sequence[ChangeRow],
     changed: Sequence[EntityRow],
-) -> None:
-    """Everything that follows from a few events, in one statement and without COPY."""
+) -> set[int]:
+    """Everything that follows from a few events, in one statement and without COPY.
+
+    Returns the ids of the entities that got names which they did not have.
+    """
     identities = (
         arrays.numbers([r.occurred_at for r in facts]),
         arrays.texts([r.signal for r in facts]),
@@ -229,7 +234,7 @@ def write_few(
         arrays.texts([r.callback_type for r in outcomes]),
     )
     parameters = (*_contents(facts), *identities, *told, *_posted(links), *_told(news), *_states(changed))
-    conn.execute(_WRITE_FEW, parameters)
+    return {entity_id for (entity_id,) in conn.execute(_WRITE_FEW, parameters)}
 
 
 _POSTING_HEAD = copying.row_head(3)
@@ -244,13 +249,18 @@ def first_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:
     copying.copy(conn, "postings", "hash, entity_id, domain", packed)
 
 
-def add_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:
-    """The names that entities' bodies carry; one that is known already stays as it is."""
-    conn.execute(
+def add_postings(conn: Connection, rows: Sequence[PostingRow]) -> set[int]:
+    """The names that entities' bodies carry; one that is known already stays as it is.
+
+    Returns the ids of the entities that got names which they did not have.
+    """
+    added = conn.execute(
         "INSERT INTO postings (hash, entity_id, domain) "
-        "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) ON CONFLICT DO NOTHING",
+        "SELECT * FROM unnest(%s::uuid[], %s::bigint[], %s::text[]) "
+        "ON CONFLICT DO NOTHING RETURNING entity_id",
         _posted(rows),
     )
+    return {entity_id for (entity_id,) in added}
 
 
 def _posted(rows: Sequence[PostingRow]) -> tuple[str, ...]:

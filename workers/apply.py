@@ -47,11 +47,15 @@ class Applied(NamedTuple):
 
 
 class Moved(NamedTuple):
-    """One entity before and after; `known` says whether it existed before."""
+    """One entity before and after; `known` says whether it existed before.
+
+    `named` says whether it got a name that it did not have.
+    """
 
     before: EntityRow
     change: Change
     known: bool
+    named: bool = False
 
 
 class Replayed(NamedTuple):
@@ -164,7 +168,8 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     named = name_all(conn, read, anew=readable)
     past = entities.drop_outcomes(conn, readable)
     moved = _state(conn, named.statements, _withdrawn(past, readable), anew=touched)
-    deriving.follow(conn, moved, tools)
+    # All names count as new: whoever replays may do it for the sake of what is derived.
+    deriving.follow(conn, [m._replace(named=True) for m in moved], tools)
     entities.unquarantine(conn, readable)
     held = [*read.held, *named.held]
     if held:
@@ -211,11 +216,12 @@ def _state(
         change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id))
         moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
         outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in change.counted]
-    _write(conn, moved, outcomes)
-    return moved
+    named = _write(conn, moved, outcomes)
+    return [m._replace(named=True) if m.before.id in named else m for m in moved] if named else moved
 
 
-def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow]) -> None:
+def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow]) -> set[int]:
+    """Write it all; returns the ids of those that got names which they did not have."""
     changes = [m.change for m in moved]
     inserted = [row for change in changes for row in change.inserted]
     changed = [change.entity for change in changes if change.changed]
@@ -226,20 +232,21 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
     if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
         writes.delete_facts(conn, deleted)
     if len(inserted) <= FEW and len(outcomes) <= FEW:
-        writes.write_few(conn, inserted, outcomes, [*first, *links], news, changed)
-        return
+        return writes.write_few(conn, inserted, outcomes, [*first, *links], news, changed)
     if inserted:
         writes.insert_facts(conn, inserted)
     if outcomes:
         writes.add_outcomes(conn, outcomes)
+    named = {row.entity_id for row in first}
     if first:
         writes.first_postings(conn, first)
     if links:
-        writes.add_postings(conn, links)
+        named |= writes.add_postings(conn, links)
     if news:
         writes.add_changes(conn, news)
     if changed:
         writes.update_entities(conn, changed)
+    return named
 
 
 def _postings(moved: Iterable[Moved]) -> tuple[list[PostingRow], list[PostingRow]]:
@@ -249,7 +256,7 @@ def _postings(moved: Iterable[Moved]) -> tuple[list[PostingRow], list[PostingRow
     """
     first: set[PostingRow] = set()
     others: set[PostingRow] = set()
-    for before, change, known in moved:
+    for before, change, known, _ in moved:
         into = first if before.made else others
         for statement in change.counted:
             if statement.own is not None and not known:

@@ -43,7 +43,7 @@ def follow(conn: Connection, moved: Sequence[Moved], tools: Tools) -> list[int]:
     found = {look for m in moved if m.before.kind in derived.CAUSES for look in _changed(m)}
     effects: dict[str, list[int]] = {}
     for m in moved:
-        if m.before.kind in derived.EFFECTS and _has_names(m):
+        if m.before.kind in derived.EFFECTS and m.named:
             effects.setdefault(m.before.kind, []).append(m.before.id)
     if effects:
         found |= derived.causes_of(conn, effects)
@@ -58,13 +58,8 @@ def _changed(m: Moved) -> Iterable[Look]:
     for one in DERIVATIONS:
         if one.cause == m.before.kind:
             implied = one.implies(after)
-            if implied != one.implies(before) or (implied and _has_names(m)):
+            if implied != one.implies(before) or (implied and m.named):
                 yield Look(one.name, m.before.kind, m.before.key)
-
-
-def _has_names(m: Moved) -> bool:
-    """Whether a copy came whose body may hold a name that the entity did not have."""
-    return any(statement.links for statement in m.change.counted)
 
 
 def _sealed(look: Look, tools: Tools) -> SealedLook:

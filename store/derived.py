@@ -112,6 +112,6 @@ def sharing(
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
     query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
     parameters = (arrays.numbers(entity_ids), first, kind, *others)
-    # Planned each time, for the tables as large as they are: a plan kept from when they were small scans them.
+    # Planned each time, for tables as large as they are: a plan that was kept from small ones scans them.
     rows = conn.execute(query.encode(), parameters, prepare=False, binary=True)
     return [(row[0], EntityRow(*row[1:])) for row in rows]

@@ -25,7 +25,7 @@ __all__ = ["Nameless", "Tools", "Understood", "understand"]
 Hash = Callable[[str, str], bytes]
 #: The domains that entities' own keys belong to.
 _OWN = frozenset({"request", "consult", "prescription"})
-READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": callbacks.read}
+READERS: Mapping[str, Callable[[bytes, Hash, str | None], Reading]] = {"truepill": callbacks.read}
 
 #: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
 EARLIEST = 1_420_070_400  # 2015-01-01
@@ -88,7 +88,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 else:
                     looks.append(Seen(copy, look))
                 continue
-            reading = reader(body, tools.lookup.hash)
+            reading = reader(body, tools.lookup.hash, copy.url_id)
             if reading.unseen:
                 drifted.setdefault(copy.partner, Counter()).update(reading.unseen)
             impossible = _impossible(copy, reading, now)

@@ -107,9 +107,12 @@ def test_an_answer_that_is_none_says_whose_fault_it_is_and_nothing_of_itself(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     gate = Told()
-    with partner(lambda _: answer) as server, client(server.url, gate) as reading:
-        with pytest.raises(CallFailed) as raised:
-            reading.fill_events("fill_request_1")
+    with (
+        partner(lambda _: answer) as server,
+        client(server.url, gate) as reading,
+        pytest.raises(CallFailed) as raised,
+    ):
+        reading.fill_events("fill_request_1")
     assert type(raised.value) is kind
     assert (len(server.asked), gate.entered) == (calls, calls)
     assert gate.left[-1] is raised.value
@@ -132,16 +135,22 @@ def test_a_partner_that_is_not_there_or_does_not_answer_is_silent() -> None:
 
 
 def test_an_answer_that_drips_does_not_hold_a_caller_for_ever() -> None:
-    with partner(lambda _: Answer(body=b" " * 10_000, drip=0.05)) as server:
-        with client(server.url, timeout=0.1) as reading, pytest.raises(Silent, match="did not end in time"):
-            reading.prescription("rx1")
+    with (
+        partner(lambda _: Answer(body=b" " * 10_000, drip=0.05)) as server,
+        client(server.url, timeout=0.1) as reading,
+        pytest.raises(Silent, match="did not end in time"),
+    ):
+        reading.prescription("rx1")
 
 
 def test_an_answer_of_any_length_is_read_only_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("partners.truepill.wire.LARGEST", 1 << 20)
-    with partner(lambda _: Answer(body=b" " * (3 << 20))) as server, client(server.url) as reading:
-        with pytest.raises(Garbled, match="larger than 1 MiB"):
-            reading.prescription("rx1")
+    with (
+        partner(lambda _: Answer(body=b" " * (3 << 20))) as server,
+        client(server.url) as reading,
+        pytest.raises(Garbled, match="larger than 1 MiB"),
+    ):
+        reading.prescription("rx1")
 
 
 def test_a_read_that_succeeds_the_second_time_has_succeeded() -> None:

@@ -26,6 +26,7 @@ __all__ = [
     "begin_pass",
     "count_stored",
     "finish_pass",
+    "finish_round",
     "lease",
     "note_deliveries",
     "note_trouble",
@@ -180,12 +181,20 @@ def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
     return _held(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
 
 
-def release(conn: Connection, stream: Stream) -> None:
-    """Let others run the stream. Nothing happens when the lease is lost already."""
+def finish_round(conn: Connection, stream: Stream) -> Stream:
+    """All that was due is done: no trouble is left. Raises LeaseLost."""
+    return _held(conn, stream, "completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL")
+
+
+def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:
+    """Let others run the stream after so many seconds. Nothing happens when the lease is lost already.
+
+    Whoever will go on after a wait keeps others from starting meanwhile, or each round would add a runner.
+    """
     conn.execute(
-        "UPDATE streams SET holder = NULL, leased_until = NULL "
+        "UPDATE streams SET holder = NULL, leased_until = clock_timestamp() + %s * interval '1 s' "
         "WHERE partner = %s AND name = %s AND epoch = %s",
-        (stream.partner, stream.name, stream.epoch),
+        (wait, stream.partner, stream.name, stream.epoch),
     )
 
 

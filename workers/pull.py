@@ -51,6 +51,11 @@ class Report:
     wait: float | None = None
     trouble: str | None = None
 
+    @property
+    def rest(self) -> float:
+        """How long nobody need try: this run will be gone on with then."""
+        return self.wait or 0.0 if self.trouble is None else 0.0
+
 
 @dataclass(frozen=True)
 class Run:
@@ -92,7 +97,7 @@ def pull_stream(run: Run, name: str, pages: Pages, since: datetime | None = None
         report.busy = True
     finally:
         with suppress(psycopg.Error):  # then its time runs out
-            streams.release(run.conn, stream)
+            streams.release(run.conn, stream, report.rest)
     return report
 
 

@@ -20,8 +20,8 @@ from workers.pulled import PARTNER, seal, store
 
 __all__ = ["EventsOf", "pull_one", "pull_requests"]
 
-#: How many due requests are chosen at once; the choice is made anew after them.
-CHOSEN = 50
+#: How many due requests are chosen at once, by a look at all of them; the choice is made anew after them.
+CHOSEN = 500
 #: Pages of one request: it has a dozen events.
 MOST_PAGES = 50
 
@@ -64,7 +64,7 @@ def _leased(run: Run, name: str, work: Callable[[_Work], None], events_of: Event
         working.trouble(str(failure))
     finally:
         with suppress(psycopg.Error):  # then its time runs out
-            streams.release(run.conn, stream)
+            streams.release(run.conn, stream, report.rest)
     return report
 
 
@@ -85,6 +85,7 @@ class _Work:
                     return
                 self.one(entity)
             if not chosen:
+                self.stream = streams.finish_round(self.run.conn, self.stream)
                 self.report.finished = True
                 return
 

@@ -188,7 +188,8 @@ def settle_pull(settings: Settings, report: Report) -> None:
     if report.trouble is not None:
         log.warning("pull of %s: %s", report.stream, report.trouble)
     elif not report.finished and not report.busy:
-        pull_later(settings, report.stream, report.wait or 0.0)
+        # A moment later than others may start, so that it is not one of them that finds it busy.
+        pull_later(settings, report.stream, report.wait + 1.0 if report.wait else 0.0)
 
 
 def pull_later(settings: Settings, stream: str, wait: float = 0.0) -> None:

@@ -17,6 +17,7 @@ from store.database import connect
 from tests.ledger import Ledger
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, Broken, Faults, FaultyConnection, arrivals
+from workers.gate import NotNow
 from workers.pull import RESTARTS, Pages, Report, Run, pull_stream
 from workers.reading import Tools
 
@@ -100,7 +101,7 @@ def test_a_stream_is_read_to_its_last_page_and_its_watermark_stands_before_the_n
     assert sorted(hinted) == ledger.queued()
     found = row(ledger.conn)
     assert found["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
-    assert (found["holder"], found["leased_until"], found["trouble"]) == (None, None, None)
+    assert (found["holder"], found["trouble"]) == (None, None)
     assert received(ledger) == tokens(book)
 
 
@@ -394,3 +395,30 @@ def test_a_lease_that_was_released_can_be_taken_at_once(ledger: Ledger, pull: Ca
     pull()
     pull()
     assert row(ledger.conn)["epoch"] == 2
+
+
+def test_whoever_waits_for_its_turn_keeps_others_from_starting(
+    ledger: Ledger, pull: Callable[..., Report], pages: Pages
+) -> None:
+    def full(*, since: int | None, next: str | None) -> Page:
+        raise NotNow(60.0, "budget")
+
+    assert pull(of=full).wait == 60.0
+    assert pull().busy
+    expire(ledger.conn)
+    assert pull().finished
+
+
+def test_an_open_circuit_keeps_nobody_from_trying_when_it_closes(
+    ledger: Ledger, pull: Callable[..., Report]
+) -> None:
+    def closed(*, since: int | None, next: str | None) -> Page:
+        raise NotNow(60.0, "circuit")
+
+    report = pull(of=closed)
+    assert (
+        report.trouble
+        == row(ledger.conn)["trouble"]
+        == "the partner is left alone for a while, after failures"
+    )
+    assert pull().finished

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from settings import Settings
 from store import aliases, queue
 from store import partitions as partition_store
-from store.database import connect, is_environmental, is_one_rows
+from store.database import connect_unhurried, is_environmental, is_one_rows
 from workers.app import app
 from workers.apply import Applied, apply_looks, apply_queued, replay
 from workers.hints import HINT_IDS, send
@@ -165,7 +165,7 @@ def pull(stream: str | None = None) -> None:
         if worker.settings.truepill_api_key is None:
             return
         with (
-            connect(worker.settings.database_url or "", "pull") as conn,
+            connect_unhurried(worker.settings.database_url or "", "pull") as conn,
             Puller(
                 worker.settings,
                 conn,
@@ -180,7 +180,7 @@ def pull(stream: str | None = None) -> None:
                 return
             ends = time.monotonic() + PULL_SECONDS
             report = puller.pull(stream, over=lambda: time.monotonic() > ends)
-    settle_pull(worker.settings, report)
+        settle_pull(worker.settings, report)
 
 
 def settle_pull(settings: Settings, report: Report) -> None:

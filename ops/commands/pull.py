@@ -71,12 +71,12 @@ def pull(
 
 @contextmanager
 def _puller(settings: Settings) -> Iterator[Puller]:
-    from store.database import connect
+    from store.database import connect_unhurried
     from workers.pulling import Puller
     from workers.runtime import tools
 
     with (
-        connect(str(settings.database_url), "ops") as conn,
+        connect_unhurried(str(settings.database_url), "ops") as conn,
         Puller(settings, conn, tools(settings), patience=PATIENCE, hint=_Hints(settings)) as puller,
     ):
         yield puller

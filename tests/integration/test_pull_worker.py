@@ -144,3 +144,15 @@ def test_without_a_key_a_worker_pulls_nothing(
         )
     assert server.asked == []
     assert cli.ledger.count("streams") == 0
+
+
+def test_a_run_that_must_wait_for_its_turn_is_gone_on_with_by_a_later_message(
+    cli: Cli, env: dict[str, str], broker: Broker, book: Book, tmp_path: Path
+) -> None:
+    """Three seconds from call to call are longer than a worker waits."""
+    book.events = book.events[:400]
+    env.update(RXLEDGER_TRUEPILL_CALLS_PER_MINUTE="20", RXLEDGER_TRUEPILL_LIVE_CONTRACT="no")
+    with worker(env, tmp_path / "log"):
+        broker.send("rxledger.pull", "notify_rx")
+        until(lambda: cli.ledger.count("events") == 400, "the rest was not gone on with")
+    assert int(cli.one("SELECT epoch FROM streams WHERE name = 'notify_rx'")) > 1

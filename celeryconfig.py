@@ -72,5 +72,10 @@ broker_transport_options: dict[str, object] = (
 beat_schedule = {
     # A sweep that waited behind a backlog is stale: the next one is due anyway.
     "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    "pull": {
+        "task": "rxledger.pull",
+        "schedule": _settings.pull.every,
+        "options": {"expires": _settings.pull.every},
+    },
     "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

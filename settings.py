@@ -21,6 +21,7 @@ from typing import Literal, TypeVar
 __all__ = [
     "Network",
     "PartnerSettings",
+    "PullSettings",
     "SealKey",
     "Settings",
     "SettingsError",
@@ -66,6 +67,23 @@ class PartnerSettings:
 
 
 @dataclass(frozen=True)
+class PullSettings:
+    """How what was missed is fetched from the partner. Times are in seconds.
+
+    `live_contract` says whether the partner has what its reference does not print: `auto` asks it.
+    """
+
+    calls_per_minute: int = 120
+    timeout: float = 10.0
+    connections: int = 4
+    live_contract: Literal["auto", "yes", "no"] = "auto"
+    types: tuple[str, ...] = ()
+    every: float = 300.0
+    overlap: int = 3600
+    quiet: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the environment says, parsed. `None` means: not set."""
 
@@ -80,6 +98,7 @@ class Settings:
     healnow: PartnerSettings = field(default_factory=lambda: PartnerSettings("healnow"))
     truepill_base_url: str = "https://api.truepill.com"
     truepill_api_key: str | None = field(default=None, repr=False)
+    pull: PullSettings = field(default_factory=PullSettings)
     trusted_proxies: tuple[Network, ...] = ()
     spool_dir: Path | None = None
     metrics_token: str | None = field(default=None, repr=False)
@@ -205,7 +224,8 @@ class _Reader:
             truepill=self.partner("truepill"),
             healnow=self.partner("healnow"),
             truepill_base_url=self.one("RXLEDGER_TRUEPILL_BASE_URL", _http_url) or "https://api.truepill.com",
-            truepill_api_key=get("RXLEDGER_TRUEPILL_API_KEY"),
+            truepill_api_key=self.one("RXLEDGER_TRUEPILL_API_KEY", _token),
+            pull=self.pull(),
             trusted_proxies=self.many("RXLEDGER_TRUSTED_PROXIES", _network),
             spool_dir=self.one("RXLEDGER_SPOOL_DIR", Path),
             metrics_token=get("RXLEDGER_METRICS_TOKEN"),
@@ -235,6 +255,19 @@ class _Reader:
             hmac_keys=self.many(f"{prefix}_WEBHOOK_HMAC_KEYS", _hmac_key),
             hmac_header=self.one(f"{prefix}_WEBHOOK_HMAC_HEADER", _header_name),
             allowed_cidrs=self.many(f"{prefix}_ALLOWED_CIDRS", _network),
+        )
+
+    def pull(self) -> PullSettings:
+        usual = PullSettings()
+        return PullSettings(
+            calls_per_minute=self.one("RXLEDGER_TRUEPILL_CALLS_PER_MINUTE", _count) or usual.calls_per_minute,
+            timeout=self.one("RXLEDGER_TRUEPILL_TIMEOUT", _seconds) or usual.timeout,
+            connections=self.one("RXLEDGER_TRUEPILL_CONNECTIONS", _count) or usual.connections,
+            live_contract=self.one("RXLEDGER_TRUEPILL_LIVE_CONTRACT", _live_contract) or usual.live_contract,
+            types=self.many("RXLEDGER_TRUEPILL_PULL_TYPES", _callback_type),
+            every=self.one("RXLEDGER_PULL_EVERY", _seconds) or usual.every,
+            overlap=int(self.one("RXLEDGER_PULL_OVERLAP", _seconds) or usual.overlap),
+            quiet=self.one("RXLEDGER_PULL_QUIET", _seconds) or usual.quiet,
         )
 
     def one(self, name: str, parse: Callable[[str], T]) -> T | None:
@@ -280,6 +313,34 @@ def _http_url(value: str) -> str:
     if not value.startswith(("http://", "https://")):
         raise ValueError("wants http://… or https://…")
     return value.rstrip("/")
+
+
+def _count(value: str) -> int:
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= 1_000_000):
+        raise ValueError("wants a whole number from 1 to 1000000")
+    return int(value)
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0.01 <= seconds <= 31_536_000:
+        raise ValueError("wants seconds, more than none and less than a year")
+    return seconds
+
+
+def _live_contract(value: str) -> Literal["auto", "yes", "no"]:
+    if value not in ("auto", "yes", "no"):
+        raise ValueError("wants auto, yes or no")
+    return value  # type: ignore[return-value]
+
+
+def _callback_type(value: str) -> str:
+    if not (value.isascii() and value.replace("_", "").isalnum() and len(value) <= 40):
+        raise ValueError("wants types of callbacks such as CONSULT")
+    return value.upper()
 
 
 def _seal_key(value: str) -> SealKey:

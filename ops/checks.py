@@ -9,7 +9,7 @@ from typing import Literal
 from ops.spool_depth import spool_depth
 from settings import PartnerSettings, Settings, SettingsError
 
-__all__ = ["Check", "pulls", "required", "secrets", "spool"]
+__all__ = ["Check", "required", "secrets", "spool"]
 
 SHORTEST_SECRET = 16
 
@@ -67,13 +67,6 @@ def _short(partner: PartnerSettings) -> Iterator[str]:
 
 def _password(login: str | None) -> str | None:
     return None if login is None else login.partition(":")[2]
-
-
-def pulls(settings: Settings) -> Check:
-    if settings.truepill_api_key is None:
-        todo = "Set RXLEDGER_TRUEPILL_API_KEY to the partner's API key."
-        return Check("pulls", "warn", "pulls are off: what the partner fails to push is never heard of", todo)
-    return Check("pulls", "ok", "the partner's API key is set")
 
 
 def spool(settings: Settings) -> Check:

@@ -35,8 +35,9 @@ def connect(url: str, application: str = "worker", *, statement_ms: int = 60_000
 def connect_unhurried(url: str, application: str = "worker") -> psycopg.Connection:
     """As `connect`, with COMMITs that do not wait for the disk: for work that would be done again.
 
-    Only for what takes from the queue and writes in one transaction. If the server dies before the COMMIT is
-    on disk, the queue rows are back with it, and applying them again gives the same.
+    Only for what takes from the queue and writes in one transaction, or stores a page with its cursor. If the
+    server dies before the COMMIT is on disk, the queue rows or the cursor are back with it, and doing it
+    again gives the same.
     """
     conn = connect(url, application)
     conn.execute("SET synchronous_commit = off")

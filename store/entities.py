@@ -41,7 +41,10 @@ Cursor = psycopg.Cursor[Any]
 
 
 class Taken(NamedTuple):
-    """One event to apply: `id` 16 bytes, `sealed` the body, or None when there is none any more."""
+    """One event to apply: `id` 16 bytes, `sealed` the body, or None when there is none any more.
+
+    `url_id` is the request's id in the URL that it was pulled from.
+    """
 
     seq: int
     id: bytes
@@ -49,6 +52,7 @@ class Taken(NamedTuple):
     via: str
     received_at: datetime
     sealed: bytes | None
+    url_id: str | None = None
 
 
 class EntityRow(NamedTuple):
@@ -115,7 +119,7 @@ WITH taken AS (
         SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq FOR UPDATE SKIP LOCKED
     ) RETURNING seq, received_at
 )
-SELECT t.seq, uuid_send(b.id), b.partner, b.via, t.received_at, b.sealed
+SELECT t.seq, uuid_send(b.id), b.partner, b.via, t.received_at, b.sealed, b.url_id
 FROM taken t
 LEFT JOIN LATERAL (
     SELECT * FROM bodies WHERE bodies.seq = t.seq AND bodies.received_at = t.received_at LIMIT 1 OFFSET 0
@@ -123,7 +127,7 @@ LEFT JOIN LATERAL (
 """
 
 _TAKE_BODIES = """
-SELECT e.seq, uuid_send(b.id), b.partner, b.via, b.received_at, b.sealed
+SELECT e.seq, uuid_send(b.id), b.partner, b.via, b.received_at, b.sealed, b.url_id
 FROM (SELECT seq, received_at FROM events WHERE seq = ANY(%s::bigint[]) ORDER BY seq) e
 CROSS JOIN LATERAL (
     SELECT * FROM bodies WHERE bodies.seq = e.seq AND bodies.received_at = e.received_at LIMIT 1 OFFSET 0

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import psycopg
@@ -25,6 +26,7 @@ class Arrival(NamedTuple):
     """One verified copy, sealed. `id` is its `Lookup.event_id`; `received_at` is aware, in UTC.
 
     `timeless` marks a source that prints no times: there, an equal body is a copy for ten minutes only (D12).
+    `url_id` is the request's id in the URL that it was pulled from, as it went into `id`.
     """
 
     id: bytes
@@ -33,13 +35,15 @@ class Arrival(NamedTuple):
     received_at: datetime
     sealed: bytes
     timeless: bool = False
+    url_id: str | None = None
 
 
 # A timeless body that comes again after ten minutes is news: its registry row is renewed, it is queued again.
 _ADMIT = f"""
 WITH arrived AS (
-    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %b::bytea[], %s::bool[])
-        AS a (id, partner, via, received_at, sealed, timeless)
+    SELECT * FROM unnest(%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %b::bytea[], %s::bool[],
+                         %s::text[])
+        AS a (id, partner, via, received_at, sealed, timeless, url_id)
 ), admitted AS (
     INSERT INTO events (id, partner, via, received_at)
     SELECT id, partner, via, received_at FROM arrived
@@ -48,8 +52,9 @@ WITH arrived AS (
           AND (SELECT timeless FROM arrived a WHERE a.id = excluded.id)
     RETURNING seq, id
 ), kept AS (
-    INSERT INTO bodies (seq, received_at, id, partner, via, sealed)
-    SELECT n.seq, a.received_at, a.id, a.partner, a.via, a.sealed FROM admitted n JOIN arrived a USING (id)
+    INSERT INTO bodies (seq, received_at, id, partner, via, sealed, url_id)
+    SELECT n.seq, a.received_at, a.id, a.partner, a.via, a.sealed, a.url_id
+    FROM admitted n JOIN arrived a USING (id)
 ), queued AS (
     INSERT INTO queue (seq, received_at, due_at)
     SELECT n.seq, a.received_at, now() + interval '{LEASE_SECONDS} seconds'
@@ -60,8 +65,11 @@ SELECT uuid_send(id), seq FROM admitted
 """
 
 
+_by_id = itemgetter(0)
+
+
 def _parameters(batch: Sequence[Arrival]) -> tuple[Any, ...]:
-    rows = sorted(batch)
+    rows = sorted(batch, key=_by_id)
     return (
         arrays.texts([row.id.hex() for row in rows]),
         arrays.texts([row.partner for row in rows]),
@@ -69,6 +77,7 @@ def _parameters(batch: Sequence[Arrival]) -> tuple[Any, ...]:
         arrays.texts([row.received_at.isoformat() for row in rows]),
         [row.sealed for row in rows],
         arrays.texts(["t" if row.timeless else "f" for row in rows]),
+        arrays.texts([row.url_id for row in rows]),
     )
 
 

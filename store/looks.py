@@ -120,7 +120,7 @@ def take(conn: Connection, seqs: Iterable[int]) -> list[QueuedLook]:
     anew holds entities that applying it waits for.
     """
     rows = conn.execute(_TAKE, (arrays.numbers(seqs),), binary=True)
-    return [QueuedLook(Taken._make(row[:6]), row[6]) for row in rows]
+    return [QueuedLook(Taken(*row[:6]), row[6]) for row in rows]
 
 
 def settle(conn: Connection, looks: Sequence[QueuedLook]) -> None:

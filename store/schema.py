@@ -16,6 +16,7 @@ from sqlalchemy import (
     DateTime,
     Identity,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -34,17 +35,22 @@ __all__ = [
     "aliases",
     "audit",
     "bodies",
+    "calls",
     "changes",
     "changes_unplaced",
+    "deliveries",
     "drift",
     "entities",
     "events",
     "facts",
+    "lookups",
     "metadata",
     "outcomes",
     "postings",
     "quarantine",
     "queue",
+    "streams",
+    "surfaces",
 ]
 
 metadata = MetaData(
@@ -79,6 +85,8 @@ bodies = Table(
     Column("partner", Text, nullable=False),
     Column("via", Text, nullable=False),
     Column("sealed", LargeBinary, nullable=False),
+    # The request's id in the URL that a copy was pulled from: the copy itself may not have it.
+    Column("url_id", Text),
     Index(None, "seq"),
     postgresql_partition_by="RANGE (received_at)",
 )
@@ -270,4 +278,78 @@ drift = Table(
     Column("first_at", Moment, nullable=False),
     Column("last_at", Moment, nullable=False),
     PrimaryKeyConstraint("partner", "what", "callback_type", "name"),
+)
+
+#: What is pulled, each stream by one runner at once: who holds the lease writes with its epoch or not at all.
+#: `watermark`: everything before it is stored. The pass under way reads since `pass_from` and goes on with
+#: `next_page`, the partner's token, sealed.
+streams = Table(
+    "streams",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("holder", Text),
+    Column("epoch", BigInteger, nullable=False, server_default=text("0")),
+    Column("leased_until", Moment),
+    Column("watermark", Moment),
+    Column("pass_from", Moment),
+    Column("pass_began", Moment),
+    Column("pass_newest", Moment),
+    Column("pass_sorted", Boolean, nullable=False, server_default=text("true")),
+    Column("next_page", LargeBinary),
+    Column("pages", BigInteger, nullable=False, server_default=text("0")),
+    Column("seen", BigInteger, nullable=False, server_default=text("0")),
+    Column("stored", BigInteger, nullable=False, server_default=text("0")),
+    Column("nameless", BigInteger, nullable=False, server_default=text("0")),
+    Column("read_at", Moment),
+    Column("completed_at", Moment),
+    Column("trouble", Text),
+    Column("trouble_at", Moment),
+)
+
+#: One row a partner, shared by all workers: when the next call may be made, and the circuit.
+calls = Table(
+    "calls",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("next_at", Moment, nullable=False, server_default=text("'-infinity'")),
+    Column("paused_until", Moment),
+    Column("failures", Integer, nullable=False, server_default=text("0")),
+    Column("open_until", Moment),
+    Column("trouble", Text),
+    Column("trouble_at", Moment),
+    Column("answered_at", Moment),
+)
+
+#: What a partner was found to have, or not, beyond its reference.
+surfaces = Table(
+    "surfaces",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("surface", Text, primary_key=True),
+    Column("offered", Boolean, nullable=False),
+    Column("checked_at", Moment, nullable=False),
+)
+
+#: The partner's own record of whether its push of a pulled event was answered.
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("status", Text),
+    Column("status_code", SmallInteger),
+    Column("noted_at", Moment, nullable=False),
+)
+
+#: When the partner was last asked about an entity, and what was known of it after that.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("entity_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("looked_at", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("last_at", Moment),
+    Column("fruitless", SmallInteger, nullable=False),
+    Column("trouble", Text),
 )

@@ -30,7 +30,8 @@ SYSTEM_RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/{vhost}"
 TABLES = (
     "events, bodies, queue, quarantine, entities, facts, outcomes, audit, postings, aliases, "
     "alias_names, alias_news, "
-    "changes_unplaced, changes, drift"
+    "changes_unplaced, changes, drift, "
+    "streams, calls, surfaces, deliveries, lookups"
 )
 
 

@@ -25,9 +25,10 @@ __all__ = ["Nameless", "Tools", "Understood", "understand"]
 Hash = Callable[[str, str], bytes]
 #: The domains that entities' own keys belong to.
 _OWN = frozenset({"request", "consult", "prescription"})
-READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": callbacks.read}
+Reader = Callable[[bytes, Hash, str | None], Reading]
+READERS: Mapping[str, Reader] = {"truepill": callbacks.read}
 #: For copies that came `via` a snapshot. No other way leads here, so no callback can pass for a record.
-RECORD_READERS: Mapping[str, Callable[[bytes, Hash], Reading]] = {"truepill": snapshots.read}
+RECORD_READERS: Mapping[str, Reader] = {"truepill": snapshots.read}
 
 #: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
 EARLIEST = 1_420_070_400  # 2015-01-01
@@ -90,7 +91,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 else:
                     looks.append(Seen(copy, look))
                 continue
-            reading = reader(body, tools.lookup.hash)
+            reading = reader(body, tools.lookup.hash, copy.url_id)
             if reading.unseen:
                 drifted.setdefault(copy.partner, Counter()).update(reading.unseen)
             impossible = _impossible(copy, reading, now)

@@ -36,6 +36,7 @@ class Runtime:
 
     def __init__(self, settings: Settings) -> None:
         settings.require("database", "sealing")
+        self.settings = settings
         self._url = settings.database_url or ""
         self._conn: psycopg.Connection[Any] | None = None
         self.tools = tools(settings)

@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from typing import TYPE_CHECKING
 
+from settings import Settings
 from store import aliases, queue
 from store import partitions as partition_store
-from store.database import is_environmental, is_one_rows
+from store.database import connect_unhurried, is_environmental, is_one_rows
 from workers.app import app
 from workers.apply import Applied, apply_looks, apply_queued, replay
 from workers.hints import HINT_IDS, send
 from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
 
-__all__ = ["apply", "partitions", "sweep"]
+if TYPE_CHECKING:
+    from workers.pull import Report
+
+__all__ = ["apply", "partitions", "pull", "sweep"]
 
 log = logging.getLogger("rxledger.worker")
 
 #: How many overdue events one sweep hints: 40 hints, and the next sweep is five seconds away.
 SWEEP_LIMIT = 20_000
+#: A pull ends between two pages after so many seconds, and another goes on: others want the process too.
+PULL_SECONDS = 60.0
+#: Longer waits for the partner are not waited for here.
+PULL_PATIENCE = 2.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
 DOUBTFUL_LIMIT = 100
 
@@ -142,3 +152,47 @@ def partitions() -> None:
         made = runtime().run(partition_store.ensure)
         if made:
             log.info("made partitions %s", ", ".join(made))
+
+
+# The partner may take minutes over a page, and its pages hold no lock meanwhile.
+@app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
+def pull(stream: str | None = None) -> None:
+    """Fetch what was missed: of one stream for a while; without a stream, have each of them run."""
+    from workers.pulling import Puller  # with an HTTP client: only processes that pull load it
+
+    with told():
+        worker = runtime()
+        if worker.settings.truepill_api_key is None:
+            return
+        with (
+            connect_unhurried(worker.settings.database_url or "", "pull") as conn,
+            Puller(
+                worker.settings,
+                conn,
+                worker.tools,
+                patience=PULL_PATIENCE,
+                hint=partial(send_all, swept=False),
+            ) as puller,
+        ):
+            if stream is None:
+                for name in puller.names():
+                    pull_later(worker.settings, name)
+                return
+            ends = time.monotonic() + PULL_SECONDS
+            report = puller.pull(stream, over=lambda: time.monotonic() > ends)
+        settle_pull(worker.settings, report)
+
+
+def settle_pull(settings: Settings, report: Report) -> None:
+    """Say how a run ended, and have another go on with what is left."""
+    if report.trouble is not None:
+        log.warning("pull of %s: %s", report.stream, report.trouble)
+    elif not report.finished and not report.busy:
+        # A moment later than others may start, so that it is not one of them that finds it busy.
+        pull_later(settings, report.stream, report.wait + 1.0 if report.wait else 0.0)
+
+
+def pull_later(settings: Settings, stream: str, wait: float = 0.0) -> None:
+    """Have a stream run after so many seconds. When that is lost, the next beat comes."""
+    options = {"expires": wait + settings.pull.every, "countdown": wait}
+    app.send_task("rxledger.pull", args=(stream,), ignore_result=True, **options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -33,7 +33,7 @@ def stats(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 def _read(settings: Settings) -> dict[str, Any]:
     from ops.spool_depth import spool_depth
-    from store import event_queries, figures, queries
+    from store import event_queries, figures, pull_figures, queries
     from store.schema import entities, events, facts
 
     with queries.snapshot(str(settings.database_url)) as conn:
@@ -64,6 +64,11 @@ def _read(settings: Settings) -> dict[str, Any]:
                 "by": _groups(figures.by_state(conn), ("kind", "state")),
             },
             "facts": _count(figures.size(conn, facts)),
+            "pulls": {
+                "streams": [row._asdict() for row in pull_figures.stream_figures(conn, "truepill")],
+                "calls": [row._asdict() for row in pull_figures.circuits(conn)],
+                "requests": pull_figures.looks(conn)._asdict(),
+            },
         }
     document["spool"] = spool_depth(settings.spool)._asdict()
     return document
@@ -96,14 +101,28 @@ def _print(document: dict[str, Any]) -> None:
         *((f"  {reason}", f"{count:,}") for reason, count in document["quarantine"]["reasons"].items()),
         ("spool files here", spool["files"]),
         ("  damaged", spool["damaged"]),
+        *((f"calls to {row['partner']}", _calls(row, document["at"])) for row in document["pulls"]["calls"]),
     ]
     print_table(("what", "how much"), rows, fold=())
     sources = [(f"{b['partner']} {b['via']}", b["type"] or "not known yet", _about(b)) for b in events["by"]]
     if sources:
         print_table(("events from", "type", "count"), sources, fold=())
+    pulled = document["pulls"]["streams"]
+    if pulled:
+        names = ("name", "pages", "seen", "stored", "nameless", "watermark", "trouble")
+        shown = [[row[name] for name in names] for row in pulled]
+        headers = ("stream", "pages", "events", "new", "without a name", "read up to", "trouble")
+        print_table(headers, shown, fold=("trouble",))
     states = [(b["kind"], b["state"], _about(b)) for b in document["entities"]["by"]]
     if states:
         print_table(("entities", "state", "count"), states, fold=())
+
+
+def _calls(row: dict[str, Any], now: datetime) -> str:
+    if row["open_until"] is not None:
+        return f"{row['failures']} failures in a row: the circuit is open"
+    paused = row["paused_until"] is not None and row["paused_until"] > now
+    return "paused, as the partner asked" if paused else "answered"
 
 
 def _about(of: dict[str, Any]) -> str:

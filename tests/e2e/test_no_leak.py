@@ -31,7 +31,7 @@ from tests.factories import (
 from tests.ledger import every_text
 
 CANARY = "Jane Canary"
-TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "outcomes", "audit")
+TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "outcomes", "audit", "lookups")
 
 
 def bodies() -> list[bytes]:

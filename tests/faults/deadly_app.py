@@ -14,10 +14,10 @@ __all__ = ["app"]
 DEADLY = b"deadly"
 
 
-def _read(body: bytes, hash: Any) -> Any:
+def _read(body: bytes, hash: Any, url_id: str | None) -> Any:
     if body == DEADLY:
         os._exit(9)
-    return callbacks.read(body, hash)
+    return callbacks.read(body, hash, url_id)
 
 
 reading.READERS = {"truepill": _read}

@@ -182,6 +182,7 @@ arrivals = st.builds(
     st.datetimes(timezones=st.just(UTC)),
     st.binary(max_size=200),
     st.booleans(),
+    st.none(),  # no push has an id in its URL, and nothing else is spooled
 )
 
 

@@ -230,7 +230,7 @@ def test_a_future_time_is_judged_again_when_it_has_come(ledger: Ledger, clock: C
 def test_a_defect_of_ours_is_held_with_its_place_and_without_its_text(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def defective(body: bytes, hash: Any) -> Any:
+    def defective(body: bytes, hash: Any, url_id: str | None) -> Any:
         raise RuntimeError(body.decode())
 
     monkeypatch.setattr("workers.reading.READERS", {"truepill": defective})

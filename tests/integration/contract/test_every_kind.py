@@ -217,7 +217,7 @@ def test_a_replay_takes_back_what_an_event_it_reads_along_no_longer_states(
     apply_queued(ledger.conn, [first, *ledger.admit(moved)], ledger.tools)
     assert ledger.story("new", "prescription").stored.state == "received"
 
-    def of_the_old_one_alone(body: bytes, hash: Any) -> Any:
+    def of_the_old_one_alone(body: bytes, hash: Any, url_id: str | None) -> Any:
         reading = callbacks.read(body, hash)
         return reading._replace(stated=tuple(s for s in reading.stated if s.key == "old"))
 

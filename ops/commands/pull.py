@@ -1,0 +1,149 @@
+"""`pull`: fetch now, in the foreground, what the partner's pushes may have missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.moments import parse_moment
+from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+
+if TYPE_CHECKING:
+    from settings import Settings
+    from workers.pull import Report
+    from workers.pulling import Puller
+
+__all__ = ["register"]
+
+#: A person waits as long as the partner asks, but sees it.
+PATIENCE = 3600.0
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(pull)
+
+
+def pull(
+    stream: Annotated[
+        str | None,
+        typer.Option(metavar="S", help="Only this stream, such as notify_rx or fill_request [default: all]."),
+    ] = None,
+    since: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_moment, metavar="WHEN", help="Read again since then: 30d, 12h, a time."),
+    ] = None,
+    entity: Annotated[
+        tuple[str, str] | None, typer.Option(metavar="KIND KEY", help="Only the events of this one.")
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Fetch now what was missed. It can be interrupted and run again: nothing is lost or counted twice."""
+    if entity is not None and (stream is not None or since is not None):
+        raise typer.BadParameter("--entity goes without --stream and --since")
+    settings = load(data).require("database", "sealing")
+    if settings.truepill_api_key is None:
+        raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
+    from workers.pulling import UnknownStream
+
+    with _puller(settings) as puller:
+        try:
+            if entity is not None:
+                reports = [_one(puller, settings, *entity)]
+            else:
+                names = puller.names() if stream is None else [stream]
+                reports = [_run(puller, name, since) for name in names]
+        except UnknownStream as error:
+            raise Refused(str(error)) from None
+        except ValueError as error:  # a key that may stand in no URL
+            raise Refused(str(error)) from None
+    document = {"streams": [_document(report) for report in reports]}
+    if as_json:
+        write_json(document)
+    else:
+        _print(reports)
+    _judge(reports)
+
+
+@contextmanager
+def _puller(settings: Settings) -> Iterator[Puller]:
+    from store.database import connect_unhurried
+    from workers.pulling import Puller
+    from workers.runtime import tools
+
+    with (
+        connect_unhurried(str(settings.database_url), "ops") as conn,
+        Puller(settings, conn, tools(settings), patience=PATIENCE, hint=_Hints(settings)) as puller,
+    ):
+        yield puller
+
+
+class _Hints:
+    """Hints for the workers while the broker takes them; what is left the sweeper finds."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._works = settings.broker_url is not None
+
+    def __call__(self, seqs: Sequence[int]) -> None:
+        from workers.hints import HINT_IDS, send
+
+        for start in range(0, len(seqs), HINT_IDS):
+            if self._works:
+                try:
+                    send(seqs[start : start + HINT_IDS])
+                except Exception:  # each transport raises errors of its own
+                    self._works = False
+                    notes.print("the broker does not take hints: the sweeper applies what is pulled")
+
+
+def _run(puller: Puller, name: str, since: datetime | None) -> Report:
+    with notes.status(f"{name}: asking") as status:
+
+        def tell(report: Report) -> None:
+            status.update(f"{name}: {report.pages:,} pages, {report.seen:,} events, {report.stored:,} new")
+
+        return puller.pull(name, since=since, tell=tell)
+
+
+def _one(puller: Puller, settings: Settings, kind: str, name: str) -> Report:
+    from ops.naming import own_key
+    from store import queries
+
+    with queries.snapshot(str(settings.database_url)) as conn:
+        key = own_key(conn, kind, name)
+    with notes.status(f"{kind} {key}: asking"):
+        report = puller.pull_entity(kind, key)
+    if report is None:
+        raise Refused(f"there is no {kind} {key}")
+    return report
+
+
+def _document(report: Report) -> dict[str, Any]:
+    names = ("stream", "pages", "seen", "stored", "nameless", "finished", "busy", "wait", "trouble")
+    return {name: getattr(report, name) for name in names}
+
+
+def _print(reports: list[Report]) -> None:
+    from ops.tables import print_table
+
+    rows = [(r.stream, f"{r.pages:,}", f"{r.seen:,}", f"{r.stored:,}", f"{r.nameless:,}") for r in reports]
+    print_table(("stream", "pages", "events", "new", "without a name"), rows, fold=())
+    screen.print("what is new is applied by the workers", soft_wrap=True)
+
+
+def _judge(reports: list[Report]) -> None:
+    """Raises Refused with a clause for each stream that was not read to its end."""
+    clauses = []
+    for report in reports:
+        if report.busy:
+            clauses.append(f"{report.stream} is being read by another process")
+        elif report.trouble is not None:
+            clauses.append(f"{report.stream}: {report.trouble}")
+        elif report.wait is not None:
+            clauses.append(f"{report.stream}: the partner wants no call for {report.wait:.0f} s")
+    if clauses:
+        raise Refused("; ".join(clauses))

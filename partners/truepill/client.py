@@ -1,0 +1,139 @@
+"""What can be read from Truepill: every read that its reference or its live contract has.
+
+Nothing here writes: a POST that is sent twice is two requests ("Error Codes": R1, TRANSFER_DUPLICATE,
+DUPLICATE_REQUEST).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from partners.truepill.faults import Garbled
+from partners.truepill.pages import Page, page_of
+from partners.truepill.wire import Wire
+
+__all__ = ["Client"]
+
+# A token in a path must not become another path.
+_plain = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}").fullmatch
+
+
+class Client:
+    """The partner's reads over one wire. Close it, or use it as a context.
+
+    Every read raises CallFailed, what the gate raises, or ValueError for a name that may stand in no URL.
+    """
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._wire.close()
+
+    # Pulled events: "Get Webhook Events", "Get Fill Request Webhook Events".
+
+    def events(
+        self,
+        of_type: str | None = None,
+        *,
+        since: int | None = None,
+        id: str | None = None,
+        request_id: str | None = None,
+        next: str | None = None,
+        limit: int | None = None,
+    ) -> Page:
+        """A page of events, of one type or, by the live contract, of all; since a second of Unix time.
+
+        A `next` goes on with the query that it came from. `limit` and `request_id` are the live contract's.
+        """
+        path = "/v1/webhook_events" + (f"/{_name(of_type.lower())}" if of_type else "")
+        surface = f"webhook_events/{of_type.lower()}" if of_type else "webhook_events"
+        asked: dict[str, str] = {}
+        if next is not None:
+            asked["next"] = next
+        else:
+            if since is not None:
+                # "Query Operators" lists $lte twice: the second one must be this.
+                asked["timestamp"] = f"$gte:{since}"
+            if id is not None:
+                asked["id"] = f"$eq:{_name(id)}"
+            if request_id is not None:
+                asked["request_id"] = f"$eq:{_name(request_id)}"
+            if limit is not None:
+                asked["limit"] = str(limit)
+        return self._page(surface, path, asked)
+
+    def fill_events(self, request_id: str, *, next: str | None = None) -> Page:
+        """A page of the events of one fill request."""
+        path = f"/v1/fill_request/{_name(request_id)}/webhook_events"
+        return self._page("fill_request webhook_events", path, {} if next is None else {"next": next})
+
+    # Records: each gives the document as it is.
+
+    def fill_request(self, request_id: str) -> Any:
+        """ "Get Fill Request"."""
+        return self._wire.get("fill_request", f"/v1/fill_request/{_name(request_id)}")
+
+    def fill_requests(self, *, since: str | None = None, next: str | None = None) -> Any:
+        """A page of all fill requests, made since a time in ISO 8601 (live contract)."""
+        asked = {"next": next} if next else {"created_at": f"$gte:{since}"} if since else {}
+        return self._wire.get("fill_requests", "/v1/fill_requests", asked)
+
+    def transfers(self, page: int = 0) -> Any:
+        """A page of transfers, counted from 0, the earliest first; an empty list past the end."""
+        return self._wire.get("transfer_request list", "/v1/transfer_request", {"page": str(page)})
+
+    def transfer(self, transfer_token: str) -> Any:
+        """A list of one transfer."""
+        return self._wire.get("transfer_request", f"/v1/transfer_request/{_name(transfer_token)}")
+
+    def direct_transfer(self, token: str) -> Any:
+        """One direct transfer (live contract)."""
+        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}")
+
+    def copay_request(self, request_id: str) -> Any:
+        """One copay request (live contract)."""
+        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}")
+
+    def consult(self, consult_id: str) -> Any:
+        """One consult, which prints no status."""
+        return self._wire.get("consult", f"/consults/v0/consult/{_name(consult_id)}")
+
+    def consults(
+        self, *, status: str | None = None, page: int | None = None, limit: int | None = None
+    ) -> Any:
+        """A page of consults, with their status (live contract)."""
+        asked = {"status": status, "page_number": page, "limit": limit}
+        return self._wire.get(
+            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}
+        )
+
+    def prescriptions(self, patient_token: str) -> Any:
+        """A patient's prescriptions."""
+        return self._wire.get("patient prescriptions", f"/v1/patient/{_name(patient_token)}/prescriptions")
+
+    def prescription(self, token: str) -> Any:
+        """One prescription, and whether it can be filled."""
+        return self._wire.get("prescription", f"/v1/prescription/{_name(token)}")
+
+    def claims(self, prescription_token: str, fill_number: int) -> Any:
+        """The claims of one fill of a prescription."""
+        path = f"/v1/prescription/{_name(prescription_token)}/fill/{int(fill_number)}/claims"
+        return self._wire.get("claims", path)
+
+    def _page(self, surface: str, path: str, asked: Mapping[str, str]) -> Page:
+        page = page_of(self._wire.get(surface, path, asked))
+        if page is None:
+            raise self._wire.noted(Garbled(surface, "the answer is no page of events", 200))
+        return page
+
+
+def _name(token: str) -> str:
+    if not _plain(token):
+        raise ValueError("a name in a URL wants 1 to 128 of A-Z, a-z, 0-9, _, . and -")
+    return token

@@ -1,0 +1,79 @@
+"""Why a call to the partner failed, and by whose fault. No text holds a body, a key, a URL or a token.
+
+CallFailed
+├── KeyRefused     401, 403: ours; every further call fails too, until the key is changed
+├── NotGranted     400, 404 and other refusals: ours; this call fails again, others may not
+├── Throttled      429: we ask too often; `wait` says for how long to be still
+└── PartnerFault   the partner's
+    ├── Silent     no connection, or no whole answer in time
+    ├── Failing    500 and above
+    └── Garbled    a redirect, HTML, half a JSON, too much of it, or another shape than documented
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "CallFailed",
+    "Failing",
+    "Garbled",
+    "KeyRefused",
+    "NotGranted",
+    "PartnerFault",
+    "Silent",
+    "Throttled",
+]
+
+
+class CallFailed(Exception):
+    """A read that came to nothing. `surface` names what was read, without any token; `status` is HTTP's.
+
+    `again`: the same call may succeed a moment later.
+    """
+
+    again = False
+
+    def __init__(self, surface: str, found: str, status: int | None = None) -> None:
+        super().__init__(f"{surface}: {found}")
+        self.surface = surface
+        self.found = found
+        self.status = status
+
+
+class KeyRefused(CallFailed):
+    """The partner does not accept our API key."""
+
+
+class NotGranted(CallFailed):
+    """The partner does not give what we asked for."""
+
+
+class Throttled(CallFailed):
+    """We are to ask again after `wait` seconds."""
+
+    again = True
+
+    def __init__(self, surface: str, wait: float) -> None:
+        super().__init__(surface, "429, too many calls", 429)
+        self.wait = wait
+
+
+class PartnerFault(CallFailed):
+    """The partner does not answer as it documents."""
+
+    again = True
+
+
+class Silent(PartnerFault):
+    """No whole answer came."""
+
+
+class Failing(PartnerFault):
+    """An answer of 500 and above."""
+
+
+class Garbled(PartnerFault):
+    """An answer that cannot be read."""
+
+    def __init__(self, surface: str, found: str, status: int, *, again: bool = True) -> None:
+        super().__init__(surface, found, status)
+        self.again = again

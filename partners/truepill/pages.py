@@ -1,0 +1,110 @@
+"""Pages of pulled events, as "Get Webhook Events" and "Get Fill Request Webhook Events" give them.
+
+A payload is written out again with sorted keys: a copy that is pulled twice then has the same bytes, whatever
+the order in which the partner's server wrote its fields.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import orjson
+
+from partners.reading import Unreadable
+from partners.truepill.fields import Json, is_plain, when
+
+__all__ = ["Delivery", "Page", "Pulled", "page_of"]
+
+_MOST_STATUS = 599
+
+
+class Delivery(NamedTuple):
+    """The partner's own record of its push: both only as far as they may stand in the clear."""
+
+    status: str | None
+    status_code: int | None
+
+
+class Pulled(NamedTuple):
+    """One event of a page: its payload as bytes, its time in Unix seconds where it has one, its delivery.
+
+    `named`: the payload itself says which request, consult or prescription it is about.
+    """
+
+    body: bytes
+    at: int | None
+    delivery: Delivery | None
+    named: bool
+
+
+class Page(NamedTuple):
+    """Events in the partner's order, and the token of the next page; None on the last one."""
+
+    events: tuple[Pulled, ...]
+    next: str | None
+
+
+def page_of(document: object) -> Page | None:
+    """The page that a document is; None for a document of another shape.
+
+    What stands among the results without being an event is kept as it is: the door quarantines it.
+    """
+    if type(document) is not dict:
+        return None
+    results, token = document.get("results"), document.get("next_page_token")
+    if type(results) is not list or not (token is None or type(token) is str):
+        return None
+    return Page(tuple(_pulled(row) for row in results), token or None)
+
+
+def _pulled(row: object) -> Pulled:
+    payload = row.get("payload") if type(row) is dict else None
+    if type(row) is not dict or type(payload) is not dict:
+        return Pulled(_bytes(row), None, None, True)
+    return Pulled(_bytes(payload), _at(payload), _delivery(row.get("delivery_data")), _is_named(payload))
+
+
+def _bytes(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def _at(payload: Json) -> int | None:
+    try:
+        return when(payload.get("timestamp"))
+    except Unreadable:
+        return None
+
+
+def _delivery(value: object) -> Delivery | None:
+    if type(value) is not dict:
+        return None
+    status, code = value.get("status"), value.get("status_code")
+    plain = status if type(status) is str and is_plain(status) else None
+    known = code if type(code) is int and 0 < code <= _MOST_STATUS else None
+    return Delivery(plain, known) if plain or known else None
+
+
+def _is_named(payload: Json) -> bool:
+    """Whether a copy that was pulled by no request's URL can be told whose it is.
+
+    In doubt it can: what cannot be read is then quarantined, where it is seen.
+    """
+    details = payload.get("details")
+    if type(details) is not dict:
+        return True
+    return any(place.get(name) for place in (payload, details) for name in _NAMES)
+
+
+#: What a callback's readers take as its entity's name, or as another name of it.
+_NAMES = (
+    "request_id",
+    "consult_id",
+    "prescription_token",
+    "transfer_token",
+    "url_token",
+    "direct_transfer_token",
+    "direct_transfer_id",
+    "copay_token",
+    "copay_request_token",
+    "coverage_request_token",
+)

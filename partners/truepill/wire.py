@@ -1,0 +1,187 @@
+"""GET from Truepill over HTTP.
+
+A read is tried again a few times, after a growing wait. Before each attempt the `Gate` is asked, and
+afterwards told how it went: the budget of calls and the circuit are kept there, for all workers.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+import httpx
+import orjson
+import stamina
+
+from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
+
+__all__ = ["Gate", "Line", "OpenGate", "Wire"]
+
+#: A page holds a hundred events of some kilobytes each.
+LARGEST = 16 << 20
+ATTEMPTS = 3
+#: What a 429 without Retry-After asks for, and the most that one with it gets, in seconds.
+PAUSE, LONGEST_PAUSE = 30.0, 900.0
+
+
+class Gate(Protocol):
+    """What every attempt passes through."""
+
+    def enter(self) -> None:
+        """Return when a call may be made. Whatever it raises ends the read."""
+
+    def leave(self, failure: CallFailed | None) -> None:
+        """Hear how the call went."""
+
+
+class OpenGate:
+    """Lets every call through."""
+
+    def enter(self) -> None:
+        return None
+
+    def leave(self, failure: CallFailed | None) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class Line:
+    """How the partner is reached. `base_url` has no /v1; `timeout` is seconds, for each step of a call, and
+    a whole answer may take six times as long; `connections` is how many are open at once.
+    """
+
+    base_url: str
+    key: str = field(repr=False)
+    timeout: float = 10.0
+    connections: int = 4
+
+
+class Wire:
+    """One pool of connections to the partner."""
+
+    def __init__(
+        self, line: Line, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
+    ) -> None:
+        # They log URLs, which name patients, and headers.
+        for name in ("httpx", "httpcore"):
+            logging.getLogger(name).setLevel(logging.WARNING)
+        self._gate: Gate = gate or OpenGate()
+        self._longest = line.timeout * 6
+        self._http = httpx.Client(
+            base_url=line.base_url.removesuffix("/v1"),
+            headers={
+                "Authorization": f"ApiKey {line.key}",
+                "Accept": "application/json",
+                # What is packed could be small here and large in memory.
+                "Accept-Encoding": "identity",
+                "User-Agent": "rxledger",
+            },
+            timeout=line.timeout,
+            limits=httpx.Limits(max_connections=line.connections, max_keepalive_connections=line.connections),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    def close(self) -> None:
+        self._http.close()
+
+    def noted(self, failure: CallFailed) -> CallFailed:
+        """A failure that shows in a document, once the gate has heard of it."""
+        self._gate.leave(failure)
+        return failure
+
+    def get(self, surface: str, path: str, asked: Mapping[str, str] | None = None) -> Any:
+        """The JSON document. `surface` names what is read, in errors. Raises CallFailed, and as the gate."""
+        for attempt in stamina.retry_context(
+            on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5.0, wait_jitter=1.0
+        ):
+            with attempt:
+                return self._attempt(surface, path, asked or {})
+        raise AssertionError("the last attempt returns or raises")
+
+    def _attempt(self, surface: str, path: str, asked: Mapping[str, str]) -> Any:
+        self._gate.enter()
+        document, failure = self._send(surface, path, asked)
+        self._gate.leave(failure)
+        if failure is not None:
+            raise failure
+        return document
+
+    def _send(self, surface: str, path: str, asked: Mapping[str, str]) -> tuple[Any, CallFailed | None]:
+        """The document, or why there is none: raised here, it would be chained to what has the request."""
+        try:
+            with self._http.stream("GET", path, params=dict(asked)) as response:
+                failure = _refusal(surface, response)
+                if failure is not None:
+                    return None, failure
+                body = _read(response, time.monotonic() + self._longest)
+        except httpx.TimeoutException:
+            return None, Silent(surface, "no answer in time")
+        except httpx.TransportError as error:
+            return None, Silent(surface, f"no answer: {type(error).__name__}")
+        if isinstance(body, str):
+            slow = body == _TOO_SLOW
+            return None, Silent(surface, body) if slow else Garbled(surface, body, 200)
+        try:
+            return orjson.loads(body), None
+        except orjson.JSONDecodeError:
+            looks = "HTML" if body.lstrip()[:1] == b"<" else "no whole JSON"
+            return None, Garbled(surface, f"the answer is {looks}", 200)
+
+
+_TOO_SLOW = "the answer did not end in time"
+
+
+def _read(response: httpx.Response, deadline: float) -> bytes | str:
+    """The body, or what is wrong with it: a peer may send for ever, or a byte a second."""
+    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+        return "the answer is packed, though we asked for plain text"
+    parts, size = [], 0
+    for part in response.iter_raw():
+        parts.append(part)
+        size += len(part)
+        if size > LARGEST:
+            return f"the answer is larger than {LARGEST >> 20} MiB"
+        if time.monotonic() > deadline:
+            return _TOO_SLOW
+    return b"".join(parts)
+
+
+def _refusal(surface: str, response: httpx.Response) -> CallFailed | None:
+    status = response.status_code
+    if 200 <= status < 300:
+        return None
+    if status in (401, 403):
+        return KeyRefused(surface, f"{status}, the API key is refused", status)
+    if status == 429:
+        return Throttled(surface, _pause(response))
+    if status >= 500:
+        return Failing(surface, f"{status}, the partner failed", status)
+    if status < 400:
+        return Garbled(surface, f"{status}, a redirect, which is not followed", status, again=False)
+    return NotGranted(surface, f"{status}, the partner does not give it", status)
+
+
+def _pause(response: httpx.Response) -> float:
+    """Retry-After in either of its forms (RFC 9110, 10.2.3), within bounds."""
+    asked = response.headers.get("Retry-After", "").strip()
+    seconds = PAUSE
+    if asked.isascii() and asked.isdigit():
+        seconds = float(asked[:9])
+    elif asked:
+        try:
+            until = parsedate_to_datetime(asked)
+        except ValueError:
+            return PAUSE
+        known = until if until.tzinfo else until.replace(tzinfo=UTC)
+        seconds = (known - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 1.0), LONGEST_PAUSE)
+
+
+def _again(error: Exception) -> bool:
+    return isinstance(error, CallFailed) and error.again

@@ -1,0 +1,112 @@
+"""The calls to a partner, shared by all workers: how many a minute, and when to leave it alone.
+
+One row a partner, moved by single statements of their own. The server's clock alone counts. Calls are spaced
+by their rate, of which a short burst may be used at once. The circuit opens after failures in a row: nobody
+calls until its time is over; then one call goes through as a probe, and the others wait for how it goes.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import psycopg
+
+__all__ = [
+    "BURST_SECONDS",
+    "OPENS_AFTER",
+    "PROBE_SECONDS",
+    "Turn",
+    "failed",
+    "pause",
+    "take_turn",
+    "went_well",
+]
+
+Connection = psycopg.Connection[Any]
+
+#: So many seconds' worth of calls may be made at once after a quiet time.
+BURST_SECONDS = 10
+#: Failures in a row that open the circuit: for 30 s, then twice as long each time, up to 15 min.
+OPENS_AFTER = 5
+_FIRST_OPEN, _LONGEST_OPEN = 30, 900
+#: How long others wait for a probe that never says how it went.
+PROBE_SECONDS = 120
+
+
+class Turn(NamedTuple):
+    """`wait` is 0 when the call may be made now, else seconds to wait, and why."""
+
+    wait: float
+    why: Literal["budget", "pause", "circuit"] | None
+
+
+_TAKE = f"""
+INSERT INTO calls AS c (partner, next_at) VALUES (%(partner)s, clock_timestamp() + %(step)s * interval '1 s')
+ON CONFLICT (partner) DO UPDATE SET
+    next_at = greatest(c.next_at, clock_timestamp() - %(burst)s * interval '1 s') + %(step)s * interval '1 s',
+    open_until = CASE WHEN c.open_until IS NOT NULL
+                      THEN clock_timestamp() + interval '{PROBE_SECONDS} seconds' END
+WHERE c.next_at <= clock_timestamp()
+  AND coalesce(c.paused_until, '-infinity') <= clock_timestamp()
+  AND coalesce(c.open_until, '-infinity') <= clock_timestamp()
+RETURNING true
+"""
+_WAIT = """
+SELECT extract(epoch FROM next_at - t.now)::float8, extract(epoch FROM paused_until - t.now)::float8,
+       extract(epoch FROM open_until - t.now)::float8
+FROM calls, (SELECT clock_timestamp() AS now) t WHERE partner = %s
+"""
+#: Waits of nothing would be asked for in a tight loop.
+_LEAST_WAIT = 0.01
+
+
+def take_turn(conn: Connection, partner: str, per_minute: int) -> Turn:
+    """Take a call out of the budget, or say how long to wait. One statement, committed at once."""
+    step = 60 / per_minute
+    # A call may always be made when the last one is a step past.
+    burst = max(0.0, BURST_SECONDS - step)
+    if conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone():
+        return Turn(0.0, None)
+    row = conn.execute(_WAIT, (partner,)).fetchone()
+    budget, pause, circuit = (float(value or 0.0) for value in (row or (0, 0, 0)))
+    longest = max(budget, pause, circuit, _LEAST_WAIT)
+    if circuit == longest:
+        return Turn(longest, "circuit")
+    return Turn(longest, "pause" if pause == longest else "budget")
+
+
+def went_well(conn: Connection, partner: str) -> None:
+    """The partner answered: the circuit closes. Written once a second at most while all goes well."""
+    conn.execute(
+        "UPDATE calls SET failures = 0, open_until = NULL, trouble = NULL, trouble_at = NULL, "
+        "answered_at = clock_timestamp() WHERE partner = %s AND (failures > 0 OR open_until IS NOT NULL OR "
+        "trouble IS NOT NULL OR coalesce(answered_at, '-infinity') < clock_timestamp() - interval '1 s')",
+        (partner,),
+    )
+
+
+def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = False) -> None:
+    """A call failed by a fault that any call would meet; `at_once` opens the circuit whatever came before."""
+    conn.execute(
+        "UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(), "
+        "open_until = CASE WHEN %(at_once)s OR failures + 1 >= %(opens)s THEN clock_timestamp() + "
+        "least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s))) "
+        "* interval '1 s' END WHERE partner = %(partner)s",
+        {
+            "partner": partner,
+            "trouble": trouble,
+            "at_once": at_once,
+            "opens": 1 if at_once else OPENS_AFTER,
+            "first": _FIRST_OPEN,
+            "longest": _LONGEST_OPEN,
+        },
+    )
+
+
+def pause(conn: Connection, partner: str, seconds: float, trouble: str) -> None:
+    """The partner asks to be left alone for so long: all workers do."""
+    conn.execute(
+        "UPDATE calls SET paused_until = greatest(paused_until, clock_timestamp() + %s * interval '1 s'), "
+        "open_until = NULL, trouble = %s, trouble_at = clock_timestamp() WHERE partner = %s",
+        (seconds, trouble, partner),
+    )

@@ -1,0 +1,97 @@
+"""How pulls stand, for `stats` and `doctor`. Read only, by SQLAlchemy Core over `store.schema`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import Connection, func, select
+
+from store.schema import calls, lookups, streams, surfaces
+
+__all__ = ["Circuit", "Looks", "StreamFigures", "circuits", "looks", "offered", "stream_figures"]
+
+
+class StreamFigures(NamedTuple):
+    """One stream: its cursor, what it has brought, and since when it is in trouble."""
+
+    name: str
+    running: bool
+    watermark: datetime | None
+    unfinished: bool
+    pages: int
+    seen: int
+    stored: int
+    nameless: int
+    read_at: datetime | None
+    completed_at: datetime | None
+    trouble: str | None
+    trouble_at: datetime | None
+
+
+class Circuit(NamedTuple):
+    """How calls to a partner go. `open_until` and `paused_until` may be past."""
+
+    partner: str
+    failures: int
+    open_until: datetime | None
+    paused_until: datetime | None
+    trouble: str | None
+    trouble_at: datetime | None
+    answered_at: datetime | None
+
+
+class Looks(NamedTuple):
+    """How many requests the partner was asked about, and of how many it gave nothing."""
+
+    requests: int
+    refused: int
+
+
+def stream_figures(conn: Connection, partner: str) -> list[StreamFigures]:
+    """Every stream that was read, by name; less the single requests that people asked about."""
+    now = func.clock_timestamp()
+    query = (
+        select(
+            streams.c.name,
+            func.coalesce(streams.c.leased_until > now, False),
+            streams.c.watermark,
+            streams.c.pass_from.is_not(None),
+            streams.c.pages,
+            streams.c.seen,
+            streams.c.stored,
+            streams.c.nameless,
+            streams.c.read_at,
+            streams.c.completed_at,
+            streams.c.trouble,
+            streams.c.trouble_at,
+        )
+        .where(streams.c.partner == partner, ~streams.c.name.contains(":"))
+        .order_by(streams.c.name)
+    )
+    return [StreamFigures._make(row) for row in conn.execute(query)]
+
+
+def circuits(conn: Connection) -> list[Circuit]:
+    """One row for each partner that was ever called."""
+    query = select(
+        calls.c.partner,
+        calls.c.failures,
+        calls.c.open_until,
+        calls.c.paused_until,
+        calls.c.trouble,
+        calls.c.trouble_at,
+        calls.c.answered_at,
+    )
+    return [Circuit._make(row) for row in conn.execute(query.order_by(calls.c.partner))]
+
+
+def offered(conn: Connection, partner: str) -> dict[str, bool]:
+    """What the partner was found to have, or not, beyond its reference."""
+    query = select(surfaces.c.surface, surfaces.c.offered).where(surfaces.c.partner == partner)
+    return {row[0]: row[1] for row in conn.execute(query.order_by(surfaces.c.surface))}
+
+
+def looks(conn: Connection) -> Looks:
+    row = conn.execute(select(func.count(), func.count(lookups.c.trouble)).select_from(lookups)).one()
+    return Looks(row[0], row[1])

@@ -1,0 +1,216 @@
+"""The cursors of pulls: one runner a stream, and a page and its cursor in one COMMIT (D11).
+
+A lease is a row with a holder, an epoch and an end by the server's clock. Each new holder raises the epoch,
+and every later write names the one that it holds: who lost the lease during a call writes nothing.
+
+A pass reads from `pass_from` to the last page. Only its end moves the watermark: to the newest time that it
+has read, or to when it began if that is earlier, less an overlap for events that the partner shows late.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+
+from store import arrays
+
+__all__ = [
+    "LEASE_SECONDS",
+    "DeliveryRow",
+    "LeaseLost",
+    "Progress",
+    "Stream",
+    "begin_pass",
+    "count_stored",
+    "finish_pass",
+    "finish_round",
+    "lease",
+    "note_deliveries",
+    "note_trouble",
+    "release",
+    "restart",
+    "resume_at",
+    "turn_page",
+]
+
+Connection = psycopg.Connection[Any]
+
+#: Longer than a call with its retries takes.
+LEASE_SECONDS = 300
+
+
+class LeaseLost(Exception):
+    """Somebody else runs the stream now."""
+
+
+class Stream(NamedTuple):
+    """A leased stream as it stood then. Times are aware; `next_page` is sealed."""
+
+    partner: str
+    name: str
+    epoch: int
+    watermark: datetime | None
+    pass_from: datetime | None
+    pass_newest: datetime | None
+    pass_sorted: bool
+    next_page: bytes | None
+
+
+class Progress(NamedTuple):
+    """What a page adds: how many events it held, and of how many nobody can tell whose they are.
+
+    `newest` is in Unix seconds; `sorted`: no event of it is older than those before it.
+    """
+
+    seen: int
+    nameless: int
+    newest: int | None
+    sorted: bool
+
+
+class DeliveryRow(NamedTuple):
+    """What the partner says of its push of an event; `id` is the pulled copy's (16 bytes)."""
+
+    id: bytes
+    status: str | None
+    status_code: int | None
+
+
+_COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, next_page"
+_LEASE = f"""
+INSERT INTO streams AS s (partner, name, holder, epoch, leased_until)
+VALUES (%(partner)s, %(name)s, %(holder)s, 1, clock_timestamp() + interval '{LEASE_SECONDS} seconds')
+ON CONFLICT (partner, name) DO UPDATE SET holder = excluded.holder, epoch = s.epoch + 1,
+    leased_until = excluded.leased_until
+WHERE coalesce(s.leased_until, '-infinity') <= clock_timestamp()
+RETURNING {_COLUMNS}
+"""
+
+
+def lease(conn: Connection, partner: str, name: str, holder: str) -> Stream | None:
+    """Take the stream, made where it is missing; None while somebody else has it."""
+    row = conn.execute(_LEASE, {"partner": partner, "name": name, "holder": holder}).fetchone()
+    return None if row is None else Stream._make(row)
+
+
+def _held(conn: Connection, stream: Stream, assignments: str, *values: object) -> Stream:
+    """Write to the row under our epoch, which also prolongs the lease. Raises LeaseLost."""
+    row = conn.execute(
+        f"UPDATE streams SET {assignments}, leased_until = clock_timestamp() + "
+        f"interval '{LEASE_SECONDS} seconds' WHERE partner = %s AND name = %s AND epoch = %s "
+        f"RETURNING {_COLUMNS}",
+        (*values, stream.partner, stream.name, stream.epoch),
+    ).fetchone()
+    if row is None:
+        raise LeaseLost(stream.name)
+    return Stream._make(row)
+
+
+def begin_pass(conn: Connection, stream: Stream, since: datetime) -> Stream:
+    """Read from `since` to the last page; what was left of an earlier pass is given up. Raises LeaseLost."""
+    return _held(
+        conn,
+        stream,
+        "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
+        "next_page = NULL",
+        since,
+    )
+
+
+def restart(conn: Connection, stream: Stream) -> Stream:
+    """Go on without the page token, by time (`resume_at`). Raises LeaseLost."""
+    return _held(conn, stream, "next_page = NULL")
+
+
+def resume_at(stream: Stream, overlap: int) -> datetime | None:
+    """Where a pass goes on that has no page token; None when no pass is under way.
+
+    Pages come in ascending time ("Webhook Types"): what is read so far need not be read again, less the
+    overlap. Where they did not, everything is.
+    """
+    if stream.pass_from is None or stream.pass_newest is None or not stream.pass_sorted:
+        return stream.pass_from
+    return max(stream.pass_from, stream.pass_newest - timedelta(seconds=overlap))
+
+
+def turn_page(conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
+    """Note a page in the transaction that stores its events. Call it first: it locks. Raises LeaseLost."""
+    return _held(
+        conn,
+        stream,
+        "next_page = %s, pages = pages + 1, seen = seen + %s, nameless = nameless + %s, "
+        "pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), pass_sorted = pass_sorted AND %s, "
+        "read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
+        next_page,
+        progress.seen,
+        progress.nameless,
+        progress.newest,
+        progress.sorted,
+    )
+
+
+def count_stored(conn: Connection, stream: Stream, stored: int) -> Stream:
+    """Add to the count of what was new. Raises LeaseLost."""
+    return _held(conn, stream, "stored = stored + %s", stored)
+
+
+def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
+    """The last page is stored: the watermark moves, and never back.
+
+    An event may be dated ahead of its time: what comes while the pass is read must not be passed over. A pass
+    that began later than the watermark has left a gap, and moves nothing; nor does one without an event: the
+    partner's clock may be behind ours. Raises LeaseLost.
+    """
+    return _held(
+        conn,
+        stream,
+        "watermark = CASE WHEN pass_from <= coalesce(watermark, pass_from) THEN "
+        "greatest(watermark, pass_from, CASE WHEN pass_newest IS NOT NULL "
+        "THEN least(pass_newest, pass_began) - %s * interval '1 s' END) ELSE watermark END, "
+        "pass_from = NULL, pass_newest = NULL, next_page = NULL, completed_at = clock_timestamp(), "
+        "trouble = NULL, trouble_at = NULL",
+        overlap,
+    )
+
+
+def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
+    """Keep why the stream could not be read on (never anything of an answer). Raises LeaseLost."""
+    return _held(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
+
+
+def finish_round(conn: Connection, stream: Stream) -> Stream:
+    """All that was due is done: no trouble is left. Raises LeaseLost."""
+    return _held(conn, stream, "completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL")
+
+
+def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:
+    """Let others run the stream after so many seconds. Nothing happens when the lease is lost already.
+
+    Whoever will go on after a wait keeps others from starting meanwhile, or each round would add a runner.
+    """
+    conn.execute(
+        "UPDATE streams SET holder = NULL, leased_until = clock_timestamp() + %s * interval '1 s' "
+        "WHERE partner = %s AND name = %s AND epoch = %s",
+        (wait, stream.partner, stream.name, stream.epoch),
+    )
+
+
+def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow]) -> None:
+    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word."""
+    conn.execute(
+        "INSERT INTO deliveries AS d (seq, status, status_code, noted_at) "
+        "SELECT e.seq, n.status, n.status_code, clock_timestamp() "
+        "FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code) "
+        "JOIN events e ON e.id = n.id ORDER BY e.seq "
+        "ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code, "
+        "noted_at = excluded.noted_at "
+        "WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)",
+        (
+            arrays.texts([row.id.hex() for row in rows]),
+            arrays.texts([row.status for row in rows]),
+            arrays.numbers([row.status_code for row in rows]),
+        ),
+    )

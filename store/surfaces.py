@@ -1,0 +1,33 @@
+"""What a partner was found to have, or not, beyond its reference."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+__all__ = ["known", "note"]
+
+Connection = psycopg.Connection[Any]
+
+#: An answer is good for a day: contracts change seldom.
+GOOD_FOR = "1 day"
+
+
+def known(conn: Connection, partner: str, surface: str) -> tuple[bool, bool] | None:
+    """(offered, still good), as it was last found; None when the partner was never asked."""
+    row = conn.execute(
+        f"SELECT offered, checked_at > clock_timestamp() - interval '{GOOD_FOR}' FROM surfaces "
+        "WHERE partner = %s AND surface = %s",
+        (partner, surface),
+    ).fetchone()
+    return None if row is None else (row[0], row[1])
+
+
+def note(conn: Connection, partner: str, surface: str, offered: bool) -> None:
+    conn.execute(
+        "INSERT INTO surfaces (partner, surface, offered, checked_at) VALUES (%s, %s, %s, clock_timestamp()) "
+        "ON CONFLICT (partner, surface) DO UPDATE SET offered = excluded.offered, "
+        "checked_at = excluded.checked_at",
+        (partner, surface, offered),
+    )

@@ -1,0 +1,424 @@
+"""Pulling a stream: nothing is missed and nothing stored twice, wherever a run ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+import stamina
+
+from partners.truepill.client import Client
+from partners.truepill.pages import Page
+from partners.truepill.wire import Line, OpenGate, Wire
+from store.database import connect
+from tests.ledger import Ledger
+from tests.partner import Answer, Asked, Partner, events_page, partner
+from tests.pulls import Book, Broken, Faults, FaultyConnection, arrivals
+from workers.gate import NotNow
+from workers.pull import RESTARTS, Pages, Report, Run, pull_stream
+from workers.reading import Tools
+
+Connection = psycopg.Connection[Any]
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+START = int((NOW - timedelta(days=1)).timestamp())
+OVERLAP = 300
+NAME = "notify_rx"
+
+
+@pytest.fixture(autouse=True)
+def without_waits() -> Iterator[None]:
+    with stamina.set_testing(True, attempts=2):
+        yield
+
+
+@pytest.fixture
+def book() -> Book:
+    return Book(arrivals(10, START))
+
+
+@pytest.fixture
+def server(book: Book) -> Iterator[Partner]:
+    with partner(book) as running:
+        yield running
+
+
+@pytest.fixture
+def pages(server: Partner) -> Iterator[Pages]:
+    with Client(Wire(Line(server.url, "key", timeout=0.5), OpenGate())) as client:
+
+        def read(*, since: int | None, next: str | None) -> Page:
+            return client.events("NOTIFY_RX", since=since, next=next)
+
+        yield read
+
+
+@pytest.fixture
+def pull(ledger: Ledger, pages: Pages) -> Callable[..., Report]:
+    def run(since: datetime | None = None, of: Pages = pages, **options: Any) -> Report:
+        return pull_stream(work(ledger.conn, ledger.tools, **options), NAME, of, since)
+
+    return run
+
+
+def work(conn: Connection, tools: Tools, **options: Any) -> Run:
+    return Run(conn, tools, "a test", OVERLAP, **options)
+
+
+def row(conn: Connection) -> dict[str, Any]:
+    cursor = conn.execute("SELECT * FROM streams")
+    (found,) = cursor.fetchall()
+    names = [column.name for column in cursor.description or ()]
+    return dict(zip(names, found, strict=True))
+
+
+def expire(conn: Connection) -> None:
+    """Whoever held the lease is gone for long."""
+    conn.execute("UPDATE streams SET leased_until = clock_timestamp() - interval '1 s'")
+
+
+def received(ledger: Ledger) -> set[str]:
+    ledger.settle()
+    return {key for (key,) in ledger.conn.execute("SELECT key FROM entities WHERE kind = 'prescription'")}
+
+
+def tokens(book: Book) -> set[str]:
+    return {event["details"]["prescription_token"] for event in book.events}
+
+
+def at(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def test_a_stream_is_read_to_its_last_page_and_its_watermark_stands_before_the_newest(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    hinted: list[int] = []
+    report = pull(hint=hinted.extend)
+    assert (report.pages, report.seen, report.stored, report.finished) == (4, 10, 10, True)
+    assert sorted(hinted) == ledger.queued()
+    found = row(ledger.conn)
+    assert found["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
+    assert (found["holder"], found["trouble"]) == (None, None)
+    assert received(ledger) == tokens(book)
+
+
+def test_the_next_pass_reads_the_overlap_again_and_stores_only_what_is_new(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner
+) -> None:
+    pull()
+    late = dict(arrivals(12, START, step=60)[11], timestamp=START + 5 * 60)
+    book.events = sorted([*book.events, late], key=lambda event: int(event["timestamp"]))
+    server.asked.clear()
+    report = pull()
+    assert report.stored == 1
+    assert server.asked[0].query == {"timestamp": [f"$gte:{START + 9 * 60 - OVERLAP}"]}
+    assert received(ledger) == tokens(book)
+    assert ledger.count("events") == 11
+
+
+def test_the_first_pass_reaches_back_further_than_a_month(
+    pull: Callable[..., Report], server: Partner
+) -> None:
+    pull()
+    (bound,) = server.asked[0].query["timestamp"]
+    assert int(bound.removeprefix("$gte:")) < int((NOW - timedelta(days=30)).timestamp())
+
+
+def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book
+) -> None:
+    """Before and after each statement, each COMMIT and each call: a run breaks there, another goes on."""
+    broken: list[str] = []
+    for point in range(1, 1000):
+        ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
+        faults = Faults(point)
+        with FaultyConnection.connect(contract_url, autocommit=True) as conn:
+            conn.faults = faults
+
+            def calling(*, since: int | None, next: str | None, faults: Faults = faults) -> Page:
+                if faults.boundary("before a call"):
+                    raise Broken("before a call")
+                page = pages(since=since, next=next)
+                if faults.boundary("after a call"):
+                    raise Broken("after a call")
+                return page
+
+            try:
+                report = pull_stream(work(conn, ledger.tools), NAME, calling)
+            except Broken as error:
+                broken.append(str(error))
+                report = None
+        if report is not None and len(faults.passed) < point:
+            break
+        before = row(ledger.conn) if ledger.count("streams") else None
+        if before is not None and before["watermark"] is not None:
+            assert ledger.count("events") == 10, "the watermark passed what was not stored"
+        expire(ledger.conn)
+        again = pull_stream(work(ledger.conn, ledger.tools), NAME, pages)
+        assert again.finished, point
+        assert ledger.count("events") == ledger.count("bodies") == ledger.count("queue") == 10, point
+        assert ledger.count("deliveries") == 10, point
+        # What was counted is what was committed: no page is counted without its events.
+        assert row(ledger.conn)["stored"] == 10, point
+    else:
+        pytest.fail("the run did not end")
+    assert len(broken) > 40
+    for name in ("before a call", "after a call", "before COMMIT", "after COMMIT"):
+        assert broken.count(name) == 4, name
+    assert received(ledger) == tokens(book)
+
+
+def test_a_runner_whose_lease_passed_to_another_writes_nothing(
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book
+) -> None:
+    turns = 0
+
+    def slow(*, since: int | None, next: str | None) -> Page:
+        nonlocal turns
+        page = pages(since=since, next=next)
+        turns += 1
+        if turns == 2:
+            expire(ledger.conn)
+            with connect(contract_url, "other") as other:
+                assert pull_stream(work(other, ledger.tools), NAME, pages).finished
+        return page
+
+    report = pull_stream(work(ledger.conn, ledger.tools), NAME, slow)
+    assert (report.busy, report.finished, report.pages) == (True, False, 1)
+    found = row(ledger.conn)
+    assert (found["epoch"], found["seen"], found["stored"]) == (2, 10, 10)
+    assert found["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
+
+
+def test_of_two_runners_at_once_one_finds_the_other_busy(
+    contract_url: str, ledger: Ledger, pages: Pages
+) -> None:
+    others: list[Report] = []
+
+    def shared(*, since: int | None, next: str | None) -> Page:
+        with connect(contract_url, "other") as other:
+            others.append(pull_stream(work(other, ledger.tools), NAME, pages))
+        return pages(since=since, next=next)
+
+    assert pull_stream(work(ledger.conn, ledger.tools), NAME, shared).stored == 10
+    assert {(report.busy, report.pages) for report in others} == {(True, 0)}
+    assert ledger.count("events") == 10
+
+
+def test_no_transaction_is_open_while_the_partner_is_called(ledger: Ledger, pages: Pages) -> None:
+    states: set[int] = set()
+
+    def watched(*, since: int | None, next: str | None) -> Page:
+        states.add(ledger.conn.info.transaction_status)
+        return pages(since=since, next=next)
+
+    pull_stream(work(ledger.conn, ledger.tools), NAME, watched)
+    assert states == {psycopg.pq.TransactionStatus.IDLE}
+
+
+def test_a_run_that_is_over_goes_on_by_its_token_where_it_was(
+    pull: Callable[..., Report], server: Partner
+) -> None:
+    turns = iter([False, False, True])
+    assert not pull(over=lambda: next(turns)).finished
+    server.asked.clear()
+    report = pull()
+    assert (report.finished, report.seen) == (True, 4)
+    assert "next" in server.asked[0].query
+
+
+def test_a_token_that_has_run_out_is_no_end(ledger: Ledger, pull: Callable[..., Report], book: Book) -> None:
+    """It goes on by time, and every time further, until there is no more."""
+    book.good_for = 1
+    book.events = arrivals(40, START)
+
+    def refreshed() -> bool:
+        book.good_for = 3
+        return False
+
+    assert pull(over=refreshed).finished
+    book.good_for = 1
+    assert received(ledger) == tokens(book)
+
+
+def test_tokens_that_are_never_accepted_end_the_run_and_are_told(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner
+) -> None:
+    book.good_for = 0
+    report = pull()
+    assert report.trouble == "webhook_events/notify_rx: 400, the partner does not give it"
+    assert len(server.asked) <= 4 * (RESTARTS + 1)
+    found = row(ledger.conn)
+    assert found["trouble"] == report.trouble
+    assert found["watermark"] is None
+    # As soon as it is better, it goes on, and the trouble is over.
+    book.good_for = None
+    assert pull().finished
+    assert row(ledger.conn)["trouble"] is None
+    assert received(ledger) == tokens(book)
+
+
+def test_pages_in_a_circle_come_to_an_end(ledger: Ledger, pull: Callable[..., Report], book: Book) -> None:
+    first = book.events[:3]
+    circle = {"": "a", "a": "b", "b": "a"}
+
+    def turning(asked: Asked) -> Answer:
+        return events_page(*first, next=circle[asked.query.get("next", [""])[0]])
+
+    with partner(turning) as other, Client(Wire(Line(other.url, "key"), OpenGate())) as client:
+        report = pull(of=lambda *, since, next: client.events("NOTIFY_RX", since=since, next=next))
+        assert len(other.asked) < 30
+    assert report.trouble == "its pages do not come to an end"
+    assert row(ledger.conn)["watermark"] is None
+    assert ledger.count("events") == 3
+
+
+def test_pages_that_shift_while_they_are_read_lose_nothing(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    """What comes meanwhile moves all behind it; the overlap of the next pass finds what fell between."""
+    added = iter(arrivals(13, START - 30)[10:])
+
+    def shifting() -> bool:
+        if (event := next(added, None)) is not None:
+            book.events = sorted([event, *book.events], key=lambda known: int(known["timestamp"]))
+        return False
+
+    assert pull(over=shifting).finished
+    assert pull().finished
+    assert received(ledger) == tokens(book)
+    assert len(tokens(book)) == 13
+
+
+def test_an_event_from_the_future_does_not_carry_the_watermark_past_others(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    book.events.append(dict(arrivals(11, START)[10], timestamp=START + 10**9))
+    assert pull().finished
+    assert row(ledger.conn)["watermark"] <= datetime.now(UTC)
+
+
+def test_a_pass_without_an_event_moves_nothing(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    """The partner's clock may be behind ours: what it will date then is still to be read."""
+    known, book.events = book.events, []
+    assert pull().finished
+    first = row(ledger.conn)["watermark"]
+    assert first is None or first < at(START)
+    book.events = known
+    assert pull().stored == 10
+
+
+def test_reading_again_from_a_later_day_does_not_skip_what_lies_before(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    pull()
+    before = row(ledger.conn)["watermark"]
+    assert pull(since=at(START + 10_000)).finished
+    assert row(ledger.conn)["watermark"] == before
+    assert pull(since=at(START)).seen == 10
+    assert row(ledger.conn)["watermark"] == before
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (Answer(401), "401, the API key is refused"),
+        (Answer(403), "403, the API key is refused"),
+        (Answer(404), "404, the partner does not give it"),
+        (Answer(429, headers={"Retry-After": "3"}), "429, too many calls"),
+        (Answer(500), "500, the partner failed"),
+        (Answer(200, b"<html>Jane Canary</html>"), "the answer is HTML"),
+        (Answer(200, b'{"results": [{"Jane Canary"'), "the answer is no whole JSON"),
+        (
+            Answer(302, headers={"Location": "https://canary.example"}),
+            "302, a redirect, which is not followed",
+        ),
+        (Answer(stall=1.0), "no answer in time"),
+    ],
+)
+def test_a_partner_that_fails_is_told_in_a_line_and_the_stream_goes_on_when_it_is_back(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner, answer: Answer, told: str
+) -> None:
+    server.answer = lambda _: answer
+    report = pull()
+    assert report.trouble == f"webhook_events/notify_rx: {told}"
+    assert row(ledger.conn)["trouble"] == report.trouble
+    assert len(server.asked) <= 2
+    server.answer = book
+    assert pull().finished
+    assert row(ledger.conn)["trouble"] is None
+    assert received(ledger) == tokens(book)
+
+
+def test_what_is_no_event_is_kept_and_quarantined(
+    ledger: Ledger, pull: Callable[..., Report], server: Partner
+) -> None:
+    server.answer = lambda _: events_page(
+        *arrivals(1, START), {"callback_type": "SURPRISE", "timestamp": START}, 7
+    )
+    assert pull().stored == 3
+    ledger.settle()
+    assert sorted(ledger.reasons()) == ["missing_type", "unknown_type"]
+
+
+def test_what_the_partner_says_of_its_push_is_kept_and_brought_up_to_date(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner
+) -> None:
+    server.answer = lambda _: events_page(*book.events[:2], status_code=None)
+    pull()
+    said = "SELECT DISTINCT status, status_code FROM deliveries"
+    assert ledger.conn.execute(said).fetchall() == [("error", None)]
+    server.answer = lambda _: events_page(*book.events[:2], status_code=200)
+    pull()
+    assert ledger.conn.execute(said).fetchall() == [("success", 200)]
+    assert ledger.count("deliveries") == ledger.count("events") == 2
+
+
+def test_the_partners_page_token_stands_nowhere_in_the_clear(
+    ledger: Ledger, pull: Callable[..., Report], server: Partner
+) -> None:
+    server.answer = lambda _: events_page(*arrivals(1, START), next="Jane Canary")
+    turns = iter([False, True])
+    pull(over=lambda: next(turns))
+    (text,) = ledger.conn.execute("SELECT streams::text FROM streams").fetchone() or ("",)
+    assert "Canary" not in text
+    assert b"Canary".hex() not in text
+    assert row(ledger.conn)["next_page"] is not None
+
+
+def test_a_lease_that_was_released_can_be_taken_at_once(ledger: Ledger, pull: Callable[..., Report]) -> None:
+    pull()
+    pull()
+    assert row(ledger.conn)["epoch"] == 2
+
+
+def test_whoever_waits_for_its_turn_keeps_others_from_starting(
+    ledger: Ledger, pull: Callable[..., Report], pages: Pages
+) -> None:
+    def full(*, since: int | None, next: str | None) -> Page:
+        raise NotNow(60.0, "budget")
+
+    assert pull(of=full).wait == 60.0
+    assert pull().busy
+    expire(ledger.conn)
+    assert pull().finished
+
+
+def test_an_open_circuit_keeps_nobody_from_trying_when_it_closes(
+    ledger: Ledger, pull: Callable[..., Report]
+) -> None:
+    def closed(*, since: int | None, next: str | None) -> Page:
+        raise NotNow(60.0, "circuit")
+
+    report = pull(of=closed)
+    assert (
+        report.trouble
+        == row(ledger.conn)["trouble"]
+        == "the partner is left alone for a while, after failures"
+    )
+    assert pull().finished

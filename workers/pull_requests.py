@@ -1,0 +1,139 @@
+"""Pulling the events of single requests: those that are quiet, overdue or in doubt, the most urgent first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from typing import Protocol
+
+import psycopg
+
+from partners.truepill.faults import CallFailed, NotGranted
+from partners.truepill.pages import Page
+from statemachine import MACHINES
+from store import lookups, streams
+from store.lookups import Due, Looked
+from store.streams import LeaseLost, Progress, Stream
+from workers.gate import NotNow
+from workers.pull import Report, Run
+from workers.pulled import PARTNER, seal, store
+
+__all__ = ["EventsOf", "pull_one", "pull_requests"]
+
+#: How many due requests are chosen at once, by a look at all of them; the choice is made anew after them.
+CHOSEN = 500
+#: Pages of one request: it has a dozen events.
+MOST_PAGES = 50
+
+
+class EventsOf(Protocol):
+    """The events of one request: its first page, or on by a token."""
+
+    def __call__(self, kind: str, key: str, *, next: str | None) -> Page: ...
+
+
+def pull_requests(run: Run, name: str, kinds: Collection[str], events_of: EventsOf) -> Report:
+    """Ask about every request of these kinds that is due, until the run is over or no call may be made.
+
+    Raises psycopg.Error, after which a request is asked about again or was not asked about.
+    """
+    return _leased(run, name, lambda work: work.all_due(kinds), events_of)
+
+
+def pull_one(run: Run, name: str, entity: Due, events_of: EventsOf) -> Report:
+    """Ask about one request, due or not. Raises psycopg.Error."""
+    return _leased(run, name, lambda work: work.one(entity, strict=True), events_of)
+
+
+def _leased(run: Run, name: str, work: Callable[[_Work], None], events_of: EventsOf) -> Report:
+    report = Report(name)
+    stream = streams.lease(run.conn, PARTNER, name, run.holder)
+    if stream is None:
+        report.busy = True
+        return report
+    working = _Work(run, report, events_of, stream)
+    try:
+        work(working)
+    except LeaseLost:
+        report.busy = True
+    except NotNow as refused:
+        report.wait = refused.wait
+        if refused.why == "circuit":
+            working.trouble("the partner is left alone for a while, after failures")
+    except CallFailed as failure:
+        working.trouble(str(failure))
+    finally:
+        with suppress(psycopg.Error):  # then its time runs out
+            streams.release(run.conn, stream, report.rest)
+    return report
+
+
+class _Work:
+    def __init__(self, run: Run, report: Report, events_of: EventsOf, stream: Stream) -> None:
+        self.run = run
+        self.report = report
+        self.events_of = events_of
+        self.stream = stream
+
+    def all_due(self, kinds: Collection[str]) -> None:
+        waiting = [(kind, state) for kind in sorted(kinds) for state in sorted(MACHINES[kind].clocks)]
+        began = lookups.clock(self.run.conn)
+        while not self.run.over():
+            chosen = lookups.due(self.run.conn, kinds, waiting, self.run.quiet, began, CHOSEN)
+            for entity in chosen:
+                if self.run.over():
+                    return
+                self.one(entity)
+            if not chosen:
+                self.stream = streams.finish_round(self.run.conn, self.stream)
+                self.report.finished = True
+                return
+
+    def one(self, entity: Due, *, strict: bool = False) -> None:
+        """Read all of a request's events. What the partner does not know it is asked about less and less.
+
+        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost.
+        """
+        token: str | None = None
+        stored = 0
+        for number in range(1, MOST_PAGES + 1):
+            try:
+                page = self.events_of(entity.kind, entity.key, next=token)
+            except NotGranted as failure:
+                lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+                if strict:
+                    raise
+                return
+            again = page.next == token
+            token = None if again or number == MOST_PAGES else page.next
+            stored += self._keep(entity, page, stored, last=token is None)
+            if token is None:
+                break
+        self.report.finished = strict
+
+    def _keep(self, entity: Due, page: Page, before: int, *, last: bool) -> int:
+        """Store a page; with the last one, that the request was looked at. One transaction."""
+        # A prescription is asked for among all of them: no URL is about it.
+        url_id = None if entity.kind == "prescription" else entity.key
+        batch = seal(page.events, url_id, self.run.tools)
+        progress = Progress(len(page.events), 0, None, True)
+        with self.run.conn.transaction():
+            held = streams.turn_page(self.run.conn, self.stream, None, progress)
+            new = store(self.run.conn, batch)
+            if new:
+                held = streams.count_stored(self.run.conn, held, len(new))
+            if last:
+                lookups.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
+        self.stream = held
+        self.report.pages += 1
+        self.report.seen += len(page.events)
+        self.report.stored += len(new)
+        if new:
+            self.run.hint(new)
+        self.run.tell(self.report)
+        return len(new)
+
+    def trouble(self, text: str) -> None:
+        self.report.trouble = text
+        with suppress(LeaseLost):  # whoever has it says how it is
+            streams.note_trouble(self.run.conn, self.stream, text)

@@ -1,0 +1,48 @@
+"""From a page of pulled events into the inbox, through the one door (D3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from partners.truepill.pages import Pulled
+from store import inbox, streams
+from store.inbox import Arrival
+from store.streams import DeliveryRow
+from workers.reading import Tools
+
+__all__ = ["PARTNER", "VIA", "Batch", "seal", "store"]
+
+PARTNER, VIA = "truepill", "pull"
+
+
+class Batch(NamedTuple):
+    """Events ready to be stored, each once, and what the partner says of its pushes of them."""
+
+    arrivals: list[Arrival]
+    deliveries: list[DeliveryRow]
+
+
+def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
+    """Name and seal events. `url_id` is the id in the URL that they were pulled from, in their names."""
+    arrivals: dict[bytes, Arrival] = {}
+    deliveries: dict[bytes, DeliveryRow] = {}
+    now = tools.clock()
+    for event in events:
+        name = tools.lookup.event_id(PARTNER, VIA, url_id or "", event.body)
+        if name not in arrivals:
+            sealed = tools.sealer.seal(event.body, name)
+            arrivals[name] = Arrival(name, PARTNER, VIA, now, sealed, url_id=url_id)
+        if event.delivery is not None:
+            deliveries[name] = DeliveryRow(name, *event.delivery)
+    return Batch(list(arrivals.values()), list(deliveries.values()))
+
+
+def store(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
+    """Admit a batch in the caller's transaction; the inbox ids of what is new."""
+    new = inbox.admit_now(conn, batch.arrivals) if batch.arrivals else {}
+    if batch.deliveries:
+        streams.note_deliveries(conn, batch.deliveries)
+    return sorted(new.values())

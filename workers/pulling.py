@@ -1,0 +1,144 @@
+"""Which streams there are, how each is read, and one run of one of them.
+
+By the reference two surfaces give events: NOTIFY_RX by time, and those of one fill request. Where the partner
+offers events of all types (its live contract), those are read by time too, and every other kind of request
+can be asked about by its id. Of most types a pulled copy does not say whose it is, so its request is asked.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import psycopg
+
+from partners.truepill.client import Client
+from partners.truepill.faults import CallFailed, NotGranted
+from partners.truepill.pages import Page
+from partners.truepill.wire import Line, Wire
+from settings import Settings
+from store import lookups, surfaces
+from workers.gate import NotNow, SharedGate
+from workers.pull import Report, Run, pull_stream
+from workers.pull_requests import pull_one, pull_requests
+from workers.pulled import PARTNER
+from workers.reading import Tools
+
+__all__ = ["FILLS", "NOTIFY", "REQUESTS", "Puller", "UnknownStream"]
+
+NOTIFY, EVERYTHING, FILLS, REQUESTS = "notify_rx", "events", "fill_request", "requests"
+#: Kinds that only the live contract lets one ask about, by the id in `request_id`.
+BY_REQUEST = ("consult", "copay", "coverage", "direct_transfer", "prior_auth", "transfer")
+
+
+class UnknownStream(Exception):
+    """There is no such stream, or the partner does not offer it."""
+
+
+class Puller:
+    """Reads the partner's streams over one client. Use it as a context.
+
+    `patience`: how long a call may wait for its turn, in seconds.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        conn: psycopg.Connection[Any],
+        tools: Tools,
+        *,
+        patience: float,
+        hint: Callable[[Sequence[int]], None],
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        if settings.truepill_api_key is None:
+            raise UnknownStream("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
+        pull = settings.pull
+        line = Line(settings.truepill_base_url, settings.truepill_api_key, pull.timeout, pull.connections)
+        gate = SharedGate(conn, PARTNER, pull.calls_per_minute, patience=patience, sleep=sleep)
+        self._settings = pull
+        self._conn = conn
+        self._client = Client(Wire(line, gate))
+        holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._run = Run(conn, tools, holder, pull.overlap, pull.quiet, hint)
+
+    def __enter__(self) -> Puller:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.__exit__()
+
+    def names(self) -> list[str]:
+        """The streams that can be read. Once a day the partner is asked whether it has more."""
+        types = [name.lower() for name in self._settings.types if name.lower() != NOTIFY]
+        beyond = [EVERYTHING, REQUESTS] if self.offers_everything() else []
+        return list(dict.fromkeys([NOTIFY, *types, *beyond[:1], FILLS, *beyond[1:]]))
+
+    def offers_everything(self) -> bool:
+        """Whether events of all types can be had: by the settings, by an earlier answer, or by asking."""
+        if self._settings.live_contract != "auto":
+            return self._settings.live_contract == "yes"
+        before = surfaces.known(self._conn, PARTNER, EVERYTHING)
+        if before is not None and before[1]:
+            return before[0]
+        try:
+            self._client.events(limit=1)
+        except NotGranted:
+            found = False
+        except (CallFailed, NotNow):
+            # It says nothing of what is offered; the streams will meet the same and tell.
+            return before is not None and before[0]
+        else:
+            found = True
+        surfaces.note(self._conn, PARTNER, EVERYTHING, found)
+        return found
+
+    def pull(
+        self,
+        name: str,
+        *,
+        since: datetime | None = None,
+        over: Callable[[], bool] = lambda: False,
+        tell: Callable[[Report], None] = lambda _: None,
+    ) -> Report:
+        """One run of a stream. Raises UnknownStream, psycopg.Error."""
+        if name not in self.names():
+            raise UnknownStream(f"there is no stream {name!r}; there are {', '.join(self.names())}")
+        run = replace(self._run, over=over, tell=tell)
+        if name == FILLS:
+            return pull_requests(run, name, [FILLS], self._events_of)
+        if name == REQUESTS:
+            return pull_requests(run, name, BY_REQUEST, self._events_of)
+        of_type = None if name == EVERYTHING else name.upper()
+
+        def pages(*, since: int | None, next: str | None) -> Page:
+            return self._client.events(of_type, since=since, next=next)
+
+        return pull_stream(run, name, pages, since)
+
+    def pull_entity(
+        self, kind: str, key: str, *, tell: Callable[[Report], None] = lambda _: None
+    ) -> Report | None:
+        """Ask about one entity now; None when there is none. Raises UnknownStream, psycopg.Error."""
+        entity = lookups.find(self._conn, kind, key)
+        if entity is None:
+            return None
+        if kind in BY_REQUEST and not self.offers_everything():
+            raise UnknownStream(f"the partner offers no events of a {kind}")
+        if kind not in (FILLS, "prescription", *BY_REQUEST):
+            raise UnknownStream(f"the partner knows no {kind}")
+        run = replace(self._run, tell=tell)
+        # A lease of its own: it need not wait for the rounds over all of them.
+        return pull_one(run, f"{kind}:one", entity, self._events_of)
+
+    def _events_of(self, kind: str, key: str, *, next: str | None) -> Page:
+        if kind == FILLS:
+            return self._client.fill_events(key, next=next)
+        if kind == "prescription":
+            return self._client.events("NOTIFY_RX", id=key, next=next)
+        return self._client.events(request_id=key, next=next)

@@ -136,17 +136,14 @@ def _proof(conn: Connection, unseal: Callable[[bytes, bytes], bytes], lookup: Lo
     if newest is None:
         yield Check("seal keys", "ok", "no body is stored yet")
         return
-    name, partner, via, sealed = newest
     try:
-        body = unseal(sealed, name)
+        body = unseal(newest.sealed, newest.id)
     except (BrokenSeal, UnknownSealKey):
         todo = "A key id of RXLEDGER_SEAL_KEYS stands for another secret than before: set the old one again."
         yield Check("seal keys", "fail", "the newest body cannot be unsealed", todo)
         return
     yield Check("seal keys", "ok", "the ring has every key of the newest bodies")
-    if via != "push":
-        return
-    if lookup.event_id(partner, via, "", body) != name:
+    if lookup.event_id(newest.partner, newest.via, newest.url_id or "", body) != newest.id:
         todo = "Set RXLEDGER_LOOKUP_KEY to what it was on every process: copies are not recognised now."
         yield Check("look-up key", "fail", "another one made the newest event's id", todo)
     else:

@@ -175,8 +175,18 @@ def newest_keys(conn: Connection, count: int) -> set[str]:
     return {head[2 : 2 + head[1]].decode("ascii", "replace") for head in map(bytes, heads) if len(head) > 2}
 
 
-def newest_body(conn: Connection) -> tuple[bytes, str, str, bytes] | None:
-    """(event id, partner, via, sealed body) of the body stored last; None when there is none."""
-    query = select(bodies.c.id, bodies.c.partner, bodies.c.via, bodies.c.sealed)
+class Body(NamedTuple):
+    """A stored body with all that its event's id is made of."""
+
+    id: bytes
+    partner: str
+    via: str
+    url_id: str | None
+    sealed: bytes
+
+
+def newest_body(conn: Connection) -> Body | None:
+    """The body stored last; None when there is none."""
+    query = select(bodies.c.id, bodies.c.partner, bodies.c.via, bodies.c.url_id, bodies.c.sealed)
     row = conn.execute(query.order_by(bodies.c.seq.desc()).limit(1)).one_or_none()
-    return None if row is None else (row[0].bytes, row[1], row[2], bytes(row[3]))
+    return None if row is None else Body(row[0].bytes, row[1], row[2], row[3], bytes(row[4]))

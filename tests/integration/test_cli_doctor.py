@@ -165,6 +165,14 @@ def test_keys_that_are_not_those_of_the_stored_bodies_are_seen(
     assert checks(whole.run("doctor", "--json"))[part]["status"] == "fail"
 
 
+def test_a_pulled_body_proves_the_look_up_key_as_well(whole: Cli) -> None:
+    whole.ledger.apply(OrderSuccess(), via="pull")
+    assert checks(whole.run("doctor", "--json"))["look-up key"]["status"] == "ok"
+
+    whole.setenv(RXLEDGER_LOOKUP_KEY="another look-up key")
+    assert checks(whole.run("doctor", "--json"))["look-up key"]["status"] == "fail"
+
+
 def test_a_schema_that_is_behind_is_seen(whole: Cli, servers: Addresses) -> None:
     from alembic import command
 

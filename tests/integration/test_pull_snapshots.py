@@ -1,0 +1,171 @@
+"""Records that are fetched: what the partner's pushes never said, seen in its records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from partners.truepill.envelopes import RESOURCE_OF
+from store.streams import lease
+from tests.factories import OrderTriage, TransferContact
+from tests.integration.sandbox.billing import card, copay, patient_with
+from tests.integration.sandbox.test_sandbox_consults import create as create_consult
+from tests.integration.sandbox.test_sandbox_consults import simulate
+from tests.integration.sandbox.test_sandbox_fills import create
+from tests.integration.sandbox.test_sandbox_transfers import PATH as TRANSFERS
+from tests.integration.sandbox.test_sandbox_transfers import body as transfer
+from tests.integration.test_pull_sandbox import (
+    Side,
+    against,
+    live,
+    pull_url,
+    reference,
+    without_waits,
+)
+from tests.partner import Answer, Asked, partner
+from tests.records import FillRecord
+from tests.sandbox import START, Desk
+from workers.pulled import PARTNER
+from workers.pulling import SNAPSHOTS
+
+__all__ = ["against", "live", "pull_url", "reference", "without_waits"]
+
+DAY = 86_400
+
+
+def know(side: Side, kind: str, key: str, alias: str | None = None, state: str = "pending") -> None:
+    """All that we ever heard of it: that it is there, as the answer to its create says."""
+    at = side.ledger.tools.clock()
+    side.conn.execute(
+        "INSERT INTO entities (kind, key, state, since, first_seen) VALUES (%s, %s, %s, %s, %s)",
+        (kind, key, state, at, at),
+    )
+    if alias is not None:
+        side.conn.execute("INSERT INTO aliases (kind, alias, key) VALUES (%s, %s, %s)", (kind, alias, key))
+
+
+def counts(side: Side) -> tuple[int, int]:
+    return side.ledger.count("events"), side.ledger.count("facts")
+
+
+def test_a_fill_whose_callbacks_were_all_lost_becomes_right_by_its_record(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference)
+    patient, tokens = patient_with(reference, True)
+    fill = create(reference, patient, tokens, simulation={"error": "R3"})
+    know(side, "fill_request", fill)
+    reference.wait(DAY)
+
+    report = side.pull(SNAPSHOTS)[SNAPSHOTS]
+
+    assert (report.finished, report.seen, report.stored, report.trouble) == (True, 1, 1, None)
+    assert side.ledger.state(fill) == "rejected"
+    assert side.ways()["fill_request"] == {("snapshot",)}
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].seen == 0  # it waits no more
+
+
+def test_a_transfer_is_looked_at_by_its_token(reference: Desk, against: Callable[..., Side]) -> None:
+    side = against(reference)
+    sent = transfer(reference.patient(), simulation={})
+    answer = reference.done("POST", TRANSFERS, sent)
+    key, token = answer["request_id"], answer["details"]["transfer_token"]
+    know(side, "transfer", key, token)
+    reference.wait(DAY)
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].stored == 1
+    assert side.ledger.story(key, "transfer").stored.state == "completed"
+
+
+def test_a_copay_and_a_consult_are_looked_at_where_the_live_contract_is(
+    live: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(live)
+    patient, tokens = patient_with(live, True)
+    request = copay(live, patient, [card(live, patient)], tokens, simulation={})["request_id"]
+    consult = create_consult(live)
+    simulate(live, consult, status="completed", completionState=["rx_prescribed"])
+    know(side, "copay", request)
+    know(side, "consult", consult, state="assigned")
+    live.wait(2 * DAY)
+    reports = side.pull(SNAPSHOTS)
+    assert (reports[SNAPSHOTS].finished, reports[SNAPSHOTS].stored) == (True, 2)
+    found = side.states()
+    assert (found["copay"], found["consult"]) == (["completed"], ["completed"])
+
+
+def test_a_record_that_says_nothing_new_stores_nothing_and_is_asked_for_less_and_less(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference, RXLEDGER_PULL_QUIET="3600")
+    patient, tokens = patient_with(reference, True)
+    fill = create(reference, patient, tokens)
+    know(side, "fill_request", fill)
+    reference.wait(3600)
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].stored == 1  # that it is pending was not known for that time
+    stored = counts(side)
+    asked = []
+    for _ in range(48):
+        reference.time[0] += 1800
+        asked.append(side.pull(SNAPSHOTS)[SNAPSHOTS].pages)
+    # An hour after what the look said, then after one more, two, four and eight hours; in between nobody asks.
+    assert [(n + 1) / 2 for n, pages in enumerate(asked) if pages] == [1, 2, 3, 5, 9, 17]
+    assert counts(side) == stored
+
+
+def test_a_record_that_the_partner_does_not_know_stops_no_other(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference)
+    know(side, "fill_request", "fill_request_that_is_not")
+    know(side, "fill_request", "a name / that stands in no URL")
+    patient, tokens = patient_with(reference, True)
+    fill = create(reference, patient, tokens, simulation={"error": "R3"})
+    know(side, "fill_request", fill)
+    reference.wait(DAY)
+    report = side.pull(SNAPSHOTS)[SNAPSHOTS]
+    assert (report.finished, report.pages, report.stored, report.trouble) == (True, 3, 1, None)
+    assert side.ledger.state(fill) == "rejected"
+
+
+def test_a_record_that_fails_ends_the_run_and_the_next_one_goes_on_behind_it(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference)
+
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/f1"):
+            return Answer(500, b"Jane Canary")
+        return Answer(200, json.dumps(FillRecord(status="rejected")).encode())
+
+    for key in ("f0", "f1", "f2"):
+        know(side, "fill_request", key)
+    reference.time[0] += DAY
+    with partner(answer) as failing:
+        other = side.settings.__class__.load  # the same ledger, another address
+        del other
+        ours = _at(side, failing.url)
+        first = ours.pull(SNAPSHOTS)[SNAPSHOTS]
+        assert (first.finished, first.stored) == (False, 1)
+        assert "500" in (first.trouble or "")
+        second = ours.pull(SNAPSHOTS)[SNAPSHOTS]
+        assert (second.finished, second.stored, second.trouble) == (True, 1, None)
+        assert ours.states() == {"fill_request": ["pending", "rejected", "rejected"]}
+
+
+def test_whoever_loses_the_lease_while_the_partner_answers_stores_nothing(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference)
+    know(side, "fill_request", "f1")
+    reference.time[0] += DAY
+
+    def slow(asked: Asked) -> Answer:
+        side.conn.execute("SELECT 1")
+        return Answer(200, json.dumps(FillRecord(status="rejected")).encode())
+
+    with partner(slow) as running:
+        report = _losing(_at(side, running.url))
+    assert (report.busy, report.finished, report.stored) == (True, False, 0)
+    assert counts(side) == (0, 0)
+    assert side.ledger.state("f1") == "pending"

@@ -189,7 +189,7 @@ def finish_round(conn: Connection, stream: Stream) -> Stream:
 
 
 def begin_looks(conn: Connection, stream: Stream, now: datetime, since: datetime | None) -> Stream:
-    """Look at records one by one, as things stand `now`; `since` takes back the watermark. Raises LeaseLost."""
+    """Look at records as things stand `now`; `since` takes the watermark back. Raises LeaseLost."""
     return _held(
         conn,
         stream,
@@ -201,7 +201,7 @@ def begin_looks(conn: Connection, stream: Stream, now: datetime, since: datetime
 
 
 def finish_looks(conn: Connection, stream: Stream) -> Stream:
-    """All had their turn that had one when the looks began: the watermark is that moment. Raises LeaseLost."""
+    """All had their turn: the watermark is the moment when the looks began. Raises LeaseLost."""
     return _held(
         conn,
         stream,

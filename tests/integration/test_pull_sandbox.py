@@ -164,7 +164,8 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     kinds = "consult copay coverage direct_transfer fill_request prescription prior_auth transfer"
     assert set(states) == set(kinds.split())
 
-    reports = side.pull()
+    of_events = (NOTIFY, EVERYTHING, FILLS, REQUESTS)
+    reports = side.pull(*of_events)
 
     assert all(report.finished for report in reports.values())
     assert side.states() == states
@@ -175,9 +176,14 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     ways = {kind: found - {("derived",)} for kind, found in side.ways().items()}
     assert ways == {kind: {("pull", "push")} for kind in states}
     seen = side.ledger.count("events")
-    again = side.pull()
+    again = side.pull(*of_events)
     assert sum(report.stored for report in again.values()) == 0
     assert side.ledger.count("events") == seen
+
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].finished  # nor does a record
+    assert side.states() == states
+    assert side.changes() == changes
+    assert side.ledger.reasons() == []
 
 
 def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Callable[..., Side]) -> None:
@@ -202,7 +208,9 @@ def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Ca
         assert found == side.states()
 
 
-def test_by_the_reference_alone_there_are_three_streams(reference: Desk, against: Callable[..., Side]) -> None:
+def test_by_the_reference_alone_there_are_three_streams(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
     side = against(reference)
     patient, tokens = patient_with(reference, True)
     fill = create(reference, patient, tokens, simulation={})
@@ -289,7 +297,8 @@ def test_what_the_partner_offers_is_asked_once_a_day(live: Desk, side: Side) -> 
 
 
 @pytest.mark.parametrize(
-    ("said", "names"), [("no", [NOTIFY, FILLS, SNAPSHOTS]), ("yes", [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS])]
+    ("said", "names"),
+    [("no", [NOTIFY, FILLS, SNAPSHOTS]), ("yes", [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS])],
 )
 def test_a_setting_comes_before_asking(
     live: Desk, against: Callable[..., Side], said: str, names: list[str]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
-from partners.truepill.envelopes import RESOURCE_OF
-from store.streams import lease
-from tests.factories import OrderTriage, TransferContact
+import orjson
+
+from store import streams
+from store.database import connect
 from tests.integration.sandbox.billing import card, copay, patient_with
 from tests.integration.sandbox.test_sandbox_consults import create as create_consult
 from tests.integration.sandbox.test_sandbox_consults import simulate
@@ -25,7 +26,7 @@ from tests.integration.test_pull_sandbox import (
 )
 from tests.partner import Answer, Asked, partner
 from tests.records import FillRecord
-from tests.sandbox import START, Desk
+from tests.sandbox import Desk
 from workers.pulled import PARTNER
 from workers.pulling import SNAPSHOTS
 
@@ -108,7 +109,7 @@ def test_a_record_that_says_nothing_new_stores_nothing_and_is_asked_for_less_and
     for _ in range(48):
         reference.time[0] += 1800
         asked.append(side.pull(SNAPSHOTS)[SNAPSHOTS].pages)
-    # An hour after what the look said, then after one more, two, four and eight hours; in between nobody asks.
+    # An hour after the first look, then after one more, two, four and eight hours; in between nobody asks.
     assert [(n + 1) / 2 for n, pages in enumerate(asked) if pages] == [1, 2, 3, 5, 9, 17]
     assert counts(side) == stored
 
@@ -128,44 +129,63 @@ def test_a_record_that_the_partner_does_not_know_stops_no_other(
     assert side.ledger.state(fill) == "rejected"
 
 
+def record(**told: Any) -> Answer:
+    return Answer(200, orjson.dumps(FillRecord(**told)))
+
+
 def test_a_record_that_fails_ends_the_run_and_the_next_one_goes_on_behind_it(
     reference: Desk, against: Callable[..., Side]
 ) -> None:
-    side = against(reference)
-
     def answer(asked: Asked) -> Answer:
-        if asked.path.endswith("/f1"):
-            return Answer(500, b"Jane Canary")
-        return Answer(200, json.dumps(FillRecord(status="rejected")).encode())
+        return Answer(500, b"Jane Canary") if asked.path.endswith("/f1") else record(status="rejected")
 
-    for key in ("f0", "f1", "f2"):
-        know(side, "fill_request", key)
-    reference.time[0] += DAY
     with partner(answer) as failing:
-        other = side.settings.__class__.load  # the same ledger, another address
-        del other
-        ours = _at(side, failing.url)
-        first = ours.pull(SNAPSHOTS)[SNAPSHOTS]
-        assert (first.finished, first.stored) == (False, 1)
-        assert "500" in (first.trouble or "")
-        second = ours.pull(SNAPSHOTS)[SNAPSHOTS]
-        assert (second.finished, second.stored, second.trouble) == (True, 1, None)
-        assert ours.states() == {"fill_request": ["pending", "rejected", "rejected"]}
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=failing.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="no"
+        )
+        for key in ("f0", "f1", "f2"):
+            know(side, "fill_request", key)
+        reference.time[0] += DAY
+        first = side.pull(SNAPSHOTS)[SNAPSHOTS]
+        second = side.pull(SNAPSHOTS)[SNAPSHOTS]
+    assert (first.finished, first.stored, first.trouble) == (
+        False,
+        1,
+        "fill_request: 500, the partner failed",
+    )
+    assert (second.finished, second.stored, second.trouble) == (True, 1, None)
+    assert [side.ledger.state(key) for key in ("f0", "f1", "f2")] == ["rejected", "pending", "rejected"]
 
 
 def test_whoever_loses_the_lease_while_the_partner_answers_stores_nothing(
-    reference: Desk, against: Callable[..., Side]
+    reference: Desk, against: Callable[..., Side], pull_url: str
 ) -> None:
-    side = against(reference)
-    know(side, "fill_request", "f1")
-    reference.time[0] += DAY
-
     def slow(asked: Asked) -> Answer:
-        side.conn.execute("SELECT 1")
-        return Answer(200, json.dumps(FillRecord(status="rejected")).encode())
+        with connect(pull_url, "other") as other:
+            other.execute("UPDATE streams SET leased_until = clock_timestamp() - interval '1 s'")
+            assert streams.lease(other, PARTNER, SNAPSHOTS, "another") is not None
+        return record(status="rejected")
 
     with partner(slow) as running:
-        report = _losing(_at(side, running.url))
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=running.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="no"
+        )
+        know(side, "fill_request", "f1")
+        reference.time[0] += DAY
+        report = side.pull(SNAPSHOTS)[SNAPSHOTS]
     assert (report.busy, report.finished, report.stored) == (True, False, 0)
     assert counts(side) == (0, 0)
     assert side.ledger.state("f1") == "pending"
+
+
+def test_since_asks_again_about_what_had_its_turn(reference: Desk, against: Callable[..., Side]) -> None:
+    with partner(lambda _: Answer(404)) as unknowing:
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=unknowing.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="no"
+        )
+        know(side, "fill_request", "f1")
+        reference.time[0] += DAY
+        assert [side.pull(SNAPSHOTS)[SNAPSHOTS].pages for _ in range(2)] == [1, 0]
+        with side.puller() as puller:
+            again = puller.pull(SNAPSHOTS, since=side.ledger.tools.clock() - timedelta(days=2))
+    assert (again.pages, again.finished) == (1, True)

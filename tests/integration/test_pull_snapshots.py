@@ -25,7 +25,7 @@ from tests.integration.test_pull_sandbox import (
     without_waits,
 )
 from tests.partner import Answer, Asked, partner
-from tests.records import FillRecord
+from tests.records import ConsultItem, FillRecord
 from tests.sandbox import Desk
 from workers.pulled import PARTNER
 from workers.pulling import SNAPSHOTS
@@ -189,3 +189,46 @@ def test_since_asks_again_about_what_had_its_turn(reference: Desk, against: Call
         with side.puller() as puller:
             again = puller.pull(SNAPSHOTS, since=side.ledger.tools.clock() - timedelta(days=2))
     assert (again.pages, again.finished) == (1, True)
+
+
+def test_a_round_that_is_interrupted_goes_on_where_it_was_by_records_and_by_pages(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    """Each run ends after one call; of the consults one stands on each page, and c9 on none."""
+    asked: list[str] = []
+
+    def answer(request: Asked) -> Answer:
+        if request.path != "/consults/v0":
+            asked.append(request.path.rsplit("/", 1)[-1])
+            return record(status="pending")
+        (page,) = request.query["page_number"]
+        asked.append(f"page {page}")
+        listed = [ConsultItem(id=f"c{page}", status="completed")] if int(page) < 3 else []
+        return Answer(200, orjson.dumps({"consults": listed}))
+
+    with partner(answer) as running:
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=running.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="yes"
+        )
+        for key in ("f0", "f1"):
+            know(side, "fill_request", key)
+        for key in ("c1", "c2", "c9"):
+            know(side, "consult", key, state="assigned")
+        reference.time[0] += DAY
+        finished = []
+        before = 0
+
+        def over() -> bool:
+            return len(asked) > before
+
+        for _ in range(6):
+            before = len(asked)
+            with side.puller() as puller:
+                finished.append(puller.pull(SNAPSHOTS, over=over).finished)
+    assert asked == ["f0", "f1", "page 1", "page 2", "page 3"]
+    assert finished == [False, False, False, False, True, True]
+    side.ledger.settle()
+    assert side.states() == {
+        "consult": ["assigned", "completed", "completed"],
+        "fill_request": ["pending", "pending"],
+    }

@@ -23,8 +23,10 @@ __all__ = [
     "LeaseLost",
     "Progress",
     "Stream",
+    "begin_looks",
     "begin_pass",
     "count_stored",
+    "finish_looks",
     "finish_pass",
     "finish_round",
     "lease",
@@ -184,6 +186,28 @@ def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
 def finish_round(conn: Connection, stream: Stream) -> Stream:
     """All that was due is done: no trouble is left. Raises LeaseLost."""
     return _held(conn, stream, "completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL")
+
+
+def begin_looks(conn: Connection, stream: Stream, now: datetime, since: datetime | None) -> Stream:
+    """Look at records as things stand `now`; `since` takes the watermark back. Raises LeaseLost."""
+    return _held(
+        conn,
+        stream,
+        "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
+        "next_page = NULL, watermark = least(watermark, %s::timestamptz)",
+        now,
+        since,
+    )
+
+
+def finish_looks(conn: Connection, stream: Stream) -> Stream:
+    """All had their turn: the watermark is the moment when the looks began. Raises LeaseLost."""
+    return _held(
+        conn,
+        stream,
+        "watermark = greatest(watermark, pass_from), pass_from = NULL, next_page = NULL, "
+        "read_at = clock_timestamp(), completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
+    )
 
 
 def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:

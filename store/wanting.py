@@ -16,7 +16,7 @@ from statemachine import MACHINES, Fact, Line
 from statemachine.seen import is_seen
 from store import arrays
 
-__all__ = ["Place", "Wanting", "last_facts", "wanting"]
+__all__ = ["Place", "Wanting", "last_facts", "name_of", "wanting"]
 
 #: Kinds whose record is asked for by another name than the entity's key.
 BY_ALIAS = frozenset({"transfer", "direct_transfer"})
@@ -107,6 +107,19 @@ def wanting(
         Wanting(kind, key, name, state, since, Place(since, entity_id))
         for kind, key, name, state, since, entity_id in found
     ]
+
+
+def name_of(conn: psycopg.Connection[Any], kind: str, key: str) -> str | None:
+    """The id that an entity's record is asked for by; None where it is not known. Raises psycopg.Error."""
+    if kind not in BY_ALIAS:
+        return key
+    found = conn.execute(
+        "SELECT min(a.alias) FROM aliases a WHERE a.kind = %s AND a.key = %s AND NOT EXISTS "
+        "(SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key)",
+        (kind, key),
+    ).fetchall()
+    name: str | None = found[0][0]
+    return name
 
 
 def _open(kind: str) -> list[str]:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Collection
 from typing import Protocol
 
-import psycopg
-
-from partners.truepill.faults import CallFailed, NotGranted
+from partners.truepill.faults import NotGranted
 from partners.truepill.pages import Page
 from statemachine import MACHINES
 from store import lookups, streams
 from store.lookups import Due, Looked
-from store.streams import LeaseLost, Progress, Stream
-from workers.gate import NotNow
+from store.streams import Progress
+from workers.leasing import Held, leased
 from workers.pull import Report, Run
-from workers.pulled import PARTNER, seal, store
+from workers.pulled import seal, store
 
 __all__ = ["EventsOf", "pull_one", "pull_requests"]
 
@@ -37,43 +34,20 @@ def pull_requests(run: Run, name: str, kinds: Collection[str], events_of: Events
 
     Raises psycopg.Error, after which a request is asked about again or was not asked about.
     """
-    return _leased(run, name, lambda work: work.all_due(kinds), events_of)
+    return leased(run, name, lambda held: _Work(held, events_of).all_due(kinds))
 
 
 def pull_one(run: Run, name: str, entity: Due, events_of: EventsOf) -> Report:
     """Ask about one request, due or not. Raises psycopg.Error."""
-    return _leased(run, name, lambda work: work.one(entity, strict=True), events_of)
-
-
-def _leased(run: Run, name: str, work: Callable[[_Work], None], events_of: EventsOf) -> Report:
-    report = Report(name)
-    stream = streams.lease(run.conn, PARTNER, name, run.holder)
-    if stream is None:
-        report.busy = True
-        return report
-    working = _Work(run, report, events_of, stream)
-    try:
-        work(working)
-    except LeaseLost:
-        report.busy = True
-    except NotNow as refused:
-        report.wait = refused.wait
-        if refused.why == "circuit":
-            working.trouble("the partner is left alone for a while, after failures")
-    except CallFailed as failure:
-        working.trouble(str(failure))
-    finally:
-        with suppress(psycopg.Error):  # then its time runs out
-            streams.release(run.conn, stream, report.rest)
-    return report
+    return leased(run, name, lambda held: _Work(held, events_of).one(entity, strict=True))
 
 
 class _Work:
-    def __init__(self, run: Run, report: Report, events_of: EventsOf, stream: Stream) -> None:
-        self.run = run
-        self.report = report
+    def __init__(self, held: Held, events_of: EventsOf) -> None:
+        self.held = held
+        self.run = held.run
+        self.report = held.report
         self.events_of = events_of
-        self.stream = stream
 
     def all_due(self, kinds: Collection[str]) -> None:
         waiting = [(kind, state) for kind in sorted(kinds) for state in sorted(MACHINES[kind].clocks)]
@@ -85,7 +59,7 @@ class _Work:
                     return
                 self.one(entity)
             if not chosen:
-                self.stream = streams.finish_round(self.run.conn, self.stream)
+                self.held.stream = streams.finish_round(self.run.conn, self.held.stream)
                 self.report.finished = True
                 return
 
@@ -118,13 +92,13 @@ class _Work:
         batch = seal(page.events, url_id, self.run.tools)
         progress = Progress(len(page.events), 0, None, True)
         with self.run.conn.transaction():
-            held = streams.turn_page(self.run.conn, self.stream, None, progress)
+            held = streams.turn_page(self.run.conn, self.held.stream, None, progress)
             new = store(self.run.conn, batch)
             if new:
                 held = streams.count_stored(self.run.conn, held, len(new))
             if last:
                 lookups.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
-        self.stream = held
+        self.held.stream = held
         self.report.pages += 1
         self.report.seen += len(page.events)
         self.report.stored += len(new)
@@ -132,8 +106,3 @@ class _Work:
             self.run.hint(new)
         self.run.tell(self.report)
         return len(new)
-
-    def trouble(self, text: str) -> None:
-        self.report.trouble = text
-        with suppress(LeaseLost):  # whoever has it says how it is
-            streams.note_trouble(self.run.conn, self.stream, text)

@@ -3,6 +3,7 @@
 By the reference two surfaces give events: NOTIFY_RX by time, and those of one fill request. Where the partner
 offers events of all types (its live contract), those are read by time too, and every other kind of request
 can be asked about by its id. Of most types a pulled copy does not say whose it is, so its request is asked.
+What waits too long is also looked at in the partner's records.
 """
 
 from __future__ import annotations
@@ -18,22 +19,31 @@ from typing import Any
 import psycopg
 
 from partners.truepill.client import Client
+from partners.truepill.envelopes import RESOURCE_OF
 from partners.truepill.faults import CallFailed, NotGranted
 from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
-from store import lookups, surfaces
+from store import lookups, surfaces, wanting
 from workers.gate import NotNow, SharedGate
 from workers.pull import Report, Run, pull_stream
 from workers.pull_requests import pull_one, pull_requests
+from workers.pull_snapshots import Reads, pull_record, pull_snapshots
 from workers.pulled import PARTNER
 from workers.reading import Tools
 
-__all__ = ["FILLS", "NOTIFY", "REQUESTS", "Puller", "UnknownStream"]
+__all__ = ["FILLS", "NOTIFY", "REQUESTS", "SNAPSHOTS", "Puller", "UnknownStream"]
 
 NOTIFY, EVERYTHING, FILLS, REQUESTS = "notify_rx", "events", "fill_request", "requests"
+SNAPSHOTS = "snapshots"
+#: Kinds that the reference has a record of that tells a state, and those that only the live contract has.
+RECORDED, RECORDED_LIVE = (
+    ("fill_request", "prescription", "transfer"),
+    ("consult", "copay", "direct_transfer"),
+)
 #: Kinds that only the live contract lets one ask about, by the id in `request_id`.
 BY_REQUEST = ("consult", "copay", "coverage", "direct_transfer", "prior_auth", "transfer")
+CONSULTS_A_PAGE = 100
 
 
 class UnknownStream(Exception):
@@ -77,7 +87,7 @@ class Puller:
         """The streams that can be read. Once a day the partner is asked whether it has more."""
         types = [name.lower() for name in self._settings.types if name.lower() != NOTIFY]
         beyond = [EVERYTHING, REQUESTS] if self.offers_everything() else []
-        return list(dict.fromkeys([NOTIFY, *types, *beyond[:1], FILLS, *beyond[1:]]))
+        return list(dict.fromkeys([NOTIFY, *types, *beyond[:1], FILLS, *beyond[1:], SNAPSHOTS]))
 
     def offers_everything(self) -> bool:
         """Whether events of all types can be had: by the settings, by an earlier answer, or by asking."""
@@ -114,6 +124,8 @@ class Puller:
             return pull_requests(run, name, [FILLS], self._events_of)
         if name == REQUESTS:
             return pull_requests(run, name, BY_REQUEST, self._events_of)
+        if name == SNAPSHOTS:
+            return pull_snapshots(run, name, self._recorded(), self._reads(), since)
         of_type = None if name == EVERYTHING else name.upper()
 
         def pages(*, since: int | None, next: str | None) -> Page:
@@ -123,18 +135,44 @@ class Puller:
 
     def pull_entity(
         self, kind: str, key: str, *, tell: Callable[[Report], None] = lambda _: None
-    ) -> Report | None:
-        """Ask about one entity now; None when there is none. Raises UnknownStream, psycopg.Error."""
+    ) -> list[Report] | None:
+        """Ask about one entity now: its events and its record, as far as the partner has them.
+
+        None when there is no such entity. Raises UnknownStream, psycopg.Error.
+        """
         entity = lookups.find(self._conn, kind, key)
         if entity is None:
             return None
-        if kind in BY_REQUEST and not self.offers_everything():
-            raise UnknownStream(f"the partner offers no events of a {kind}")
         if kind not in (FILLS, "prescription", *BY_REQUEST):
             raise UnknownStream(f"the partner knows no {kind}")
+        told = kind not in BY_REQUEST or self.offers_everything()
+        name = wanting.name_of(self._conn, kind, key) if kind in self._recorded() else None
+        if not told and name is None:
+            raise UnknownStream(f"the partner offers no events of a {kind}")
         run = replace(self._run, tell=tell)
-        # A lease of its own: it need not wait for the rounds over all of them.
-        return pull_one(run, f"{kind}:one", entity, self._events_of)
+        # Leases of its own: it need not wait for the rounds over all of them.
+        reports = [pull_one(run, f"{kind}:one", entity, self._events_of)] if told else []
+        if name is not None:
+            reports.append(pull_record(run, f"{kind}:record", kind, name, self._reads()))
+        return reports
+
+    def _recorded(self) -> tuple[str, ...]:
+        """The kinds whose records the partner gives."""
+        return (*RECORDED, *RECORDED_LIVE) if self.offers_everything() else RECORDED
+
+    def _reads(self) -> Reads:
+        client = self._client
+        singles: dict[str, Callable[[str], Any]] = {
+            "fill_request": client.fill_request,
+            "prescription": client.prescription,
+            "transfer": client.transfer,
+            "direct_transfer": client.direct_transfer,
+            RESOURCE_OF["copay"]: client.copay_request,
+        }
+        return Reads(
+            lambda resource, name: singles[resource](name),
+            lambda page: client.consults(page=page, limit=CONSULTS_A_PAGE),
+        )
 
     def _events_of(self, kind: str, key: str, *, next: str | None) -> Page:
         if kind == FILLS:

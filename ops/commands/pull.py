@@ -37,7 +37,8 @@ def pull(
         typer.Option(parser=parse_moment, metavar="WHEN", help="Read again since then: 30d, 12h, a time."),
     ] = None,
     entity: Annotated[
-        tuple[str, str] | None, typer.Option(metavar="KIND KEY", help="Only the events of this one.")
+        tuple[str, str] | None,
+        typer.Option(metavar="KIND KEY", help="Only this one: its events, its record."),
     ] = None,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -53,7 +54,7 @@ def pull(
     with _puller(settings) as puller:
         try:
             if entity is not None:
-                reports = [_one(puller, settings, *entity)]
+                reports = _one(puller, settings, *entity)
             else:
                 names = puller.names() if stream is None else [stream]
                 reports = [_run(puller, name, since) for name in names]
@@ -109,17 +110,17 @@ def _run(puller: Puller, name: str, since: datetime | None) -> Report:
         return puller.pull(name, since=since, tell=tell)
 
 
-def _one(puller: Puller, settings: Settings, kind: str, name: str) -> Report:
+def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
     from ops.naming import own_key
     from store import queries
 
     with queries.snapshot(str(settings.database_url)) as conn:
         key = own_key(conn, kind, name)
     with notes.status(f"{kind} {key}: asking"):
-        report = puller.pull_entity(kind, key)
-    if report is None:
+        reports = puller.pull_entity(kind, key)
+    if reports is None:
         raise Refused(f"there is no {kind} {key}")
-    return report
+    return reports
 
 
 def _document(report: Report) -> dict[str, Any]:

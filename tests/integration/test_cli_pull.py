@@ -7,13 +7,15 @@ import signal
 from collections.abc import Iterator
 from typing import Any
 
+import orjson
 import pytest
 import stamina
 
 from tests.commandline import Cli, Ran
-from tests.factories import OrderSuccess
+from tests.factories import OrderSuccess, TransferContact
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, arrivals
+from tests.records import FillRecord, TransferRecord
 
 KEY = "tp_live_key_that_is_secret"
 START = 1_760_000_000
@@ -42,6 +44,8 @@ def server(cli: Cli, book: Book) -> Iterator[Partner]:
         if asked.path == f"/v1/fill_request/{FILL}/webhook_events":
             payload = {k: v for k, v in order().items() if k not in ("request_id", "status")}
             return events_page(payload)
+        if asked.path == f"/v1/fill_request/{FILL}":
+            return Answer(200, orjson.dumps(FillRecord(status="completed")))
         return Answer(404, b'{"statusCode": 404}')
 
     with partner(answer) as running:
@@ -74,13 +78,13 @@ def test_every_stream_is_read_and_told(cli: Cli, server: Partner) -> None:
     ran = cli.run("pull", "--since", FAR, "--json")
     assert ran.code == 0, ran.err
     told = {row["stream"]: row for row in ran.document["streams"]}
-    assert set(told) == {"notify_rx", "fill_request"}
+    assert set(told) == {"notify_rx", "fill_request", "snapshots"}
     assert (told["notify_rx"]["seen"], told["notify_rx"]["stored"]) == (7, 7)
     assert told["fill_request"]["finished"]
     cli.ledger.settle()
     assert cli.ledger.count("entities") == 7
     again = cli.run("pull", "--since", FAR, "--json")
-    assert [row["stored"] for row in again.document["streams"]] == [0, 0]
+    assert [row["stored"] for row in again.document["streams"]] == [0, 0, 0]
     assert "notify_rx" in cli.run("pull").out
 
 
@@ -117,9 +121,24 @@ def test_one_entity_is_asked_about_by_its_key(cli: Cli, server: Partner) -> None
     cli.ledger.apply({**order(), "status": "triage", "timestamp": START - 60})
     ran = cli.run("pull", "--entity", "fill_request", FILL, "--json")
     assert ran.code == 0, ran.err
-    assert ran.document["streams"][0]["stored"] == 1
+    told = [(row["stream"], row["seen"], row["stored"]) for row in ran.document["streams"]]
+    assert told == [("fill_request:one", 1, 1), ("fill_request:record", 1, 1)]
     cli.ledger.settle()
     assert cli.ledger.state(FILL) == "completed"
+
+
+def test_a_transfer_without_events_is_asked_about_by_the_token_of_its_record(
+    cli: Cli, server: Partner
+) -> None:
+    usual = server.answer
+    record = Answer(200, orjson.dumps([TransferRecord(url_token="tok1", status="rejected")]))
+    server.answer = lambda asked: record if asked.path == "/v1/transfer_request/tok1" else usual(asked)
+    cli.ledger.apply(TransferContact(request_id="t1", timestamp=START, details__transfer_token="tok1"))
+    ran = cli.run("pull", "--entity", "transfer", "t1", "--json")
+    assert ran.code == 0, ran.err
+    assert [(row["stream"], row["stored"]) for row in ran.document["streams"]] == [("transfer:record", 1)]
+    cli.ledger.settle()
+    assert cli.ledger.story("t1", "transfer").stored.state == "rejected"
 
 
 @pytest.mark.parametrize(

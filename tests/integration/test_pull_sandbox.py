@@ -26,7 +26,7 @@ from tests.integration.sandbox.test_sandbox_transfers import body as transfer
 from tests.ledger import Ledger
 from tests.sandbox import KEY, Desk, desk
 from workers.pull import Report
-from workers.pulling import EVERYTHING, FILLS, NOTIFY, REQUESTS, Puller
+from workers.pulling import EVERYTHING, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
 from workers.runtime import tools
 
 DAY = 86_400
@@ -164,7 +164,8 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     kinds = "consult copay coverage direct_transfer fill_request prescription prior_auth transfer"
     assert set(states) == set(kinds.split())
 
-    reports = side.pull()
+    of_events = (NOTIFY, EVERYTHING, FILLS, REQUESTS)
+    reports = side.pull(*of_events)
 
     assert all(report.finished for report in reports.values())
     assert side.states() == states
@@ -175,9 +176,14 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     ways = {kind: found - {("derived",)} for kind, found in side.ways().items()}
     assert ways == {kind: {("pull", "push")} for kind in states}
     seen = side.ledger.count("events")
-    again = side.pull()
+    again = side.pull(*of_events)
     assert sum(report.stored for report in again.values()) == 0
     assert side.ledger.count("events") == seen
+
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].finished  # nor does a record
+    assert side.states() == states
+    assert side.changes() == changes
+    assert side.ledger.reasons() == []
 
 
 def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Callable[..., Side]) -> None:
@@ -202,7 +208,9 @@ def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Ca
         assert found == side.states()
 
 
-def test_by_the_reference_alone_there_are_two_streams(reference: Desk, against: Callable[..., Side]) -> None:
+def test_by_the_reference_alone_there_are_three_streams(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
     side = against(reference)
     patient, tokens = patient_with(reference, True)
     fill = create(reference, patient, tokens, simulation={})
@@ -213,7 +221,7 @@ def test_by_the_reference_alone_there_are_two_streams(reference: Desk, against: 
 
     reports = side.pull()
 
-    assert list(reports) == [NOTIFY, FILLS]
+    assert list(reports) == [NOTIFY, FILLS, SNAPSHOTS]
     assert side.states() == {"fill_request": ["delivered"], "prescription": ["received"]}
     assert side.ledger.reasons() == []
     (offered,) = side.conn.execute("SELECT offered FROM surfaces").fetchone() or (None,)
@@ -280,16 +288,17 @@ def test_a_request_that_the_partner_does_not_know_keeps_no_other_from_being_read
 
 def test_what_the_partner_offers_is_asked_once_a_day(live: Desk, side: Side) -> None:
     with side.puller() as puller:
-        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS]
+        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS]
         at = side.conn.execute("SELECT checked_at FROM surfaces").fetchall()
-        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS]
+        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS]
         assert side.conn.execute("SELECT checked_at FROM surfaces").fetchall() == at
         side.conn.execute("UPDATE surfaces SET checked_at = checked_at - interval '2 days', offered = false")
         assert EVERYTHING in puller.names()
 
 
 @pytest.mark.parametrize(
-    ("said", "names"), [("no", [NOTIFY, FILLS]), ("yes", [NOTIFY, EVERYTHING, FILLS, REQUESTS])]
+    ("said", "names"),
+    [("no", [NOTIFY, FILLS, SNAPSHOTS]), ("yes", [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS])],
 )
 def test_a_setting_comes_before_asking(
     live: Desk, against: Callable[..., Side], said: str, names: list[str]
@@ -306,7 +315,7 @@ def test_a_type_that_a_setting_names_is_a_stream(live: Desk, against: Callable[.
     live.done("POST", CONSULTS, wrapped())
     live.wait(30 * DAY)
     reports = side.pull()
-    assert list(reports) == [NOTIFY, "file", FILLS]
+    assert list(reports) == [NOTIFY, "file", FILLS, SNAPSHOTS]
     assert reports["file"].stored > 0
     assert set(side.states()) == {"consult"}
 

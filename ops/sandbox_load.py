@@ -11,7 +11,6 @@ import typer
 
 from ops.moments import parse_span
 from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
-from ops.tables import cell
 from ops.tailing import Tail, print_change
 
 if TYPE_CHECKING:
@@ -128,6 +127,8 @@ class _Watched:
         finally:
             self._tail.__exit__(kind, error, trace)
         if self._last is not None:
+            from ops.tables import cell
+
             screen.print()
             for command in ("show " + self._last.kind, "trace"):
                 screen.print(cell(f"rxledger {command} {self._last.key}", ""), soft_wrap=True)
@@ -160,7 +161,7 @@ def _document(profile: str | None, report: Any) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import note, print_table
+    from ops.tables import cell, note, print_table
 
     rows = list(document["journeys"].items())
     print_table(("journey", "begun"), rows, fold=("journey",))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ops.output import DataOption, JsonOption, Refused, load, notes, write_json
 from ops.sandbox_check import check_command
 from ops.sandbox_load import load_command
-from sandbox.customers import Callback, Customer, Environment, callback
-from settings import Settings
 
 __all__ = ["register"]
 
@@ -62,6 +59,7 @@ def sandbox(
     """Run the emulated partner: point a client at it, and real callbacks come."""
     if context.invoked_subcommand:
         return
+    from ops.sandbox_customers import customers_of
     from sandbox.clock import parse_speed
     from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run
@@ -80,8 +78,8 @@ def sandbox(
         raise typer.BadParameter(str(error), param_hint="--profile") from None
     options = Options(
         customers=(
-            *_customers(settings, "sandbox", settings.sandbox_keys, test_url),
-            *_customers(settings, "live", settings.sandbox_live_keys, live_url),
+            *customers_of(settings, "sandbox", settings.sandbox_keys, test_url),
+            *customers_of(settings, "live", settings.sandbox_live_keys, live_url),
         ),
         speed=fast,
         lag=None if lag is None else lag * DAY,
@@ -99,28 +97,3 @@ def sandbox(
         run(options, host, port)
     except (StateError, ValueError) as error:
         raise Refused(str(error)) from None
-
-
-def _customers(
-    settings: Settings, environment: Environment, keys: tuple[str, ...], url: str | None
-) -> list[Customer]:
-    """One for each key. The first is called as its environment is."""
-    try:
-        target = callback(url) if url else _receiver(settings)
-    except ValueError as error:
-        raise Refused(f"the {environment} callback URL cannot be used: {error}") from None
-    names = [environment, *(f"{environment}-{number}" for number in range(2, len(keys) + 1))]
-    return [Customer(name, environment, key, target) for name, key in zip(names, keys, strict=False)]
-
-
-def _receiver(settings: Settings) -> Callback | None:
-    """Our own receiver, with the first secret that it accepts."""
-    if not settings.receiver_url:
-        return None
-    url = f"{settings.receiver_url.rstrip('/')}/webhooks/truepill"
-    partner = settings.truepill
-    if partner.tokens or not partner.basic:
-        return callback(url, partner.tokens[0] if partner.tokens else None)
-    scheme, _, rest = url.partition("://")
-    user, _, password = partner.basic[0].partition(":")
-    return callback(f"{scheme}://{quote(user, safe='')}:{quote(password, safe='')}@{rest}")

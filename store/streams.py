@@ -10,7 +10,7 @@ has read, or to when it began if that is earlier, less an overlap for events tha
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -127,15 +127,15 @@ def restart(conn: Connection, stream: Stream) -> Stream:
     return _held(conn, stream, "next_page = NULL")
 
 
-def resume_at(stream: Stream, overlap: int) -> datetime | None:
+def resume_at(stream: Stream) -> datetime | None:
     """Where a pass goes on that has no page token; None when no pass is under way.
 
-    Pages come in ascending time ("Webhook Types"): what is read so far need not be read again, less the
-    overlap. Where they did not, everything is.
+    Pages come in ascending time ("Webhook Types"): what is read so far need not be read again, but for its
+    last second. Where they did not, everything is. What is shown late is for the overlap of the next pass.
     """
     if stream.pass_from is None or stream.pass_newest is None or not stream.pass_sorted:
         return stream.pass_from
-    return max(stream.pass_from, stream.pass_newest - timedelta(seconds=overlap))
+    return max(stream.pass_from, stream.pass_newest)
 
 
 def turn_page(conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:

@@ -75,7 +75,7 @@ class Run:
 
 
 class Pages(Protocol):
-    """The pages of a stream: since a second of Unix time, or on by a token."""
+    """The pages of a stream: since a second of Unix time (that second included), or on by a token."""
 
     def __call__(self, *, since: int | None, next: str | None) -> Page: ...
 
@@ -114,6 +114,12 @@ class _Pass:
     last: int | None = None
     #: How far the pass had come when it began anew.
     came: datetime | None = None
+    #: Since when the last page was asked for; None when it was had by a token.
+    asked: int | None = None
+    #: Whether the partner keeps to the time that it is asked for.
+    filters: bool = True
+    #: The events of the last page's newest second: asked for by time, they come again.
+    border: frozenset[bytes] = frozenset()
 
     def read(self, since: datetime | None) -> None:
         self._begin(since)
@@ -139,7 +145,8 @@ class _Pass:
                 self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap)
                 self.report.finished = True
                 return
-            if self._in_a_circle(page.next) and not self._restart():
+            by_token = self.stream.next_page is not None
+            if by_token and self._in_a_circle(page.next) and not self._restart():
                 self._trouble("its pages do not come to an end")
                 return
 
@@ -153,9 +160,16 @@ class _Pass:
     def _page(self) -> Page:
         token = self._token()
         if token is not None:
+            self.asked = None
             return self.pages(since=None, next=token)
-        at = streams.resume_at(self.stream, self.run.overlap)
-        return self.pages(since=int(at.timestamp()) if at else None, next=None)
+        at = streams.resume_at(self.stream)
+        self.asked = int(at.timestamp()) if at else None
+        page = self.pages(since=self.asked, next=None)
+        if any(
+            self.asked is not None and event.at is not None and event.at < self.asked for event in page.events
+        ):
+            self.filters = False
+        return page
 
     def _token(self) -> str | None:
         """The next page's token. One that cannot be unsealed any more is given up: times will do."""
@@ -170,11 +184,12 @@ class _Pass:
 
     def _keep(self, page: Page) -> None:
         """Store a page and turn it, in one transaction."""
+        page = self._without_border(page)
         named = [event for event in page.events if event.named]
         batch = seal(named, None, self.run.tools)
-        token = page.next
-        turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
         progress = self._progress(page, len(page.events) - len(named))
+        token = None if self._goes_on_by_time(page, progress) else page.next
+        turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
         before = self.stream.pass_newest
         self.stream, new = _commit(self.run, self.stream, turned, progress, batch)
         self.idle = 0 if new or before != self.stream.pass_newest else self.idle + 1
@@ -192,6 +207,27 @@ class _Pass:
         ordered = times if self.last is None else [self.last, *times]
         newest = max(times, default=None)
         return Progress(len(page.events), nameless, newest, ordered == sorted(ordered))
+
+    def _without_border(self, page: Page) -> Page:
+        """The page without what the last one held already."""
+        times = [event.at for event in page.events if event.at is not None]
+        newest = max(times, default=None)
+        border = frozenset(event.body for event in page.events if event.at == newest)
+        fresh = tuple(event for event in page.events if event.body not in self.border)
+        self.border = border
+        return page._replace(events=fresh)
+
+    def _goes_on_by_time(self, page: Page, progress: Progress) -> bool:
+        """Whether the next page is asked for by the newest time of this one, and not by its token.
+
+        A token stands for a place, which moves when events come or go before it: what slips over the border
+        of two pages meanwhile is on neither. By time the border is read twice. Only within one second there
+        is nothing but the token, and where times do not ascend or the partner does not keep to them.
+        """
+        before = streams.resume_at(self.stream)
+        if progress.newest is None or before is None or not (progress.sorted and self.stream.pass_sorted):
+            return False
+        return self.filters and progress.newest > before.timestamp()
 
     def _in_a_circle(self, token: str) -> bool:
         name = self.run.tools.lookup.hash("page", token)

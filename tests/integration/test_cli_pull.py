@@ -96,7 +96,8 @@ def test_one_stream_alone_can_be_read(cli: Cli, server: Partner) -> None:
     assert "notify_rx, fill_request" in unknown.err
 
 
-def test_an_interrupted_run_goes_on_where_it_was(cli: Cli, server: Partner) -> None:
+def test_an_interrupted_run_goes_on_where_it_was(cli: Cli, server: Partner, book: Book) -> None:
+    book.events = arrivals(7, START, step=0)
     usual = server.answer
 
     def interrupting(asked: Asked) -> Answer:

@@ -49,7 +49,8 @@ CROSS JOIN LATERAL (
            OR (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS waits
 ) w
 WHERE e.kind = ANY(%(of)s::text[])
-  AND (greatest(e.first_seen, e.last_at) <= clock_timestamp() - %(quiet)s * interval '1 s'
+  AND (CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
+            ELSE greatest(e.first_seen, e.last_at) END <= clock_timestamp() - %(quiet)s * interval '1 s'
        OR e.review IS NOT NULL OR e.deadline <= clock_timestamp())
   AND (l.entity_id IS NULL
        OR l.looked_at < %(before)s AND l.next_at <= clock_timestamp()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,11 +10,11 @@ import psycopg
 
 from statemachine import DERIVATIONS, MACHINES, Summary, deadline
 from store import aliases as alias_store
-from store import derived, entities, looks, writes
+from store import arrays, derived, entities, looks, writes
 from store.aliases import Claim
 from store.lookup import Lookup
 
-__all__ = ["Registered", "register"]
+__all__ = ["Registered", "register", "unknown"]
 
 Connection = psycopg.Connection[Any]
 
@@ -73,6 +73,16 @@ def register(
         if not known:
             writes.add_changes(conn, [writes.ChangeRow(row.id, None, row.state, None, None, None)])
     return Registered(kind, key, row.state, row.registered_at is None, known, due)
+
+
+def unknown(conn: Connection, kind: str, keys: Collection[str]) -> set[str]:
+    """Those of these keys under which there is no entity."""
+    rows = conn.execute(
+        "SELECT key FROM unnest(%s::text[]) AS n (key) "
+        "WHERE NOT EXISTS (SELECT FROM entities e WHERE e.kind = %s AND e.key = n.key)",
+        (arrays.texts(sorted(keys)), kind),
+    )
+    return {key for (key,) in rows}
 
 
 def _look(conn: Connection, lookup: Lookup, row: entities.EntityRow) -> None:

@@ -16,15 +16,15 @@ from typing import Any, Protocol
 import psycopg
 
 from partners.truepill.faults import CallFailed, NotGranted
-from partners.truepill.pages import Page
+from partners.truepill.pages import Page, Pulled
 from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
 from workers.gate import NotNow
-from workers.pulled import PARTNER, Batch, seal, store
+from workers.pulled import PARTNER, Keep, Kept, events_kept
 from workers.reading import Tools
 
-__all__ = ["Report", "Run", "pull_stream"]
+__all__ = ["Pages", "Report", "Run", "pull_stream"]
 
 #: How far back a stream is read that was never read before, in days.
 FIRST_DAYS = 35
@@ -80,11 +80,17 @@ class Pages(Protocol):
     def __call__(self, *, since: int | None, next: str | None) -> Page: ...
 
 
-def pull_stream(run: Run, name: str, pages: Pages, since: datetime | None = None) -> Report:
+def pull_stream(
+    run: Run,
+    name: str,
+    pages: Pages,
+    since: datetime | None = None,
+    kept: Callable[[Sequence[Pulled], Tools], Keep] = events_kept,
+) -> Report:
     """Read a stream to its last page, or until the run is over or the partner does not give more.
 
-    `since` reads again from there; an unfinished pass that began no later is gone on with. Raises
-    psycopg.Error, after which the stream is as the last COMMIT left it.
+    `since` reads again from there; an unfinished pass that began no later is gone on with. `kept` says what
+    becomes of what has a name. Raises psycopg.Error, after which the stream is as the last COMMIT left it.
     """
     report = Report(name)
     stream = streams.lease(run.conn, PARTNER, name, run.holder)
@@ -92,7 +98,7 @@ def pull_stream(run: Run, name: str, pages: Pages, since: datetime | None = None
         report.busy = True
         return report
     try:
-        _Pass(run, report, pages, stream).read(since)
+        _Pass(run, report, pages, stream, kept).read(since)
     except LeaseLost:
         report.busy = True
     finally:
@@ -107,6 +113,7 @@ class _Pass:
     report: Report
     pages: Pages
     stream: Stream
+    kept: Callable[[Sequence[Pulled], Tools], Keep]
     tokens: deque[bytes] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     restarts: int = 0
     idle: int = 0
@@ -186,20 +193,20 @@ class _Pass:
         """Store a page and turn it, in one transaction."""
         page = self._without_border(page)
         named = [event for event in page.events if event.named]
-        batch = seal(named, None, self.run.tools)
+        keep = self.kept(named, self.run.tools)
         progress = self._progress(page, len(page.events) - len(named))
         token = None if self._goes_on_by_time(page, progress) else page.next
         turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
         before = self.stream.pass_newest
-        self.stream, new = _commit(self.run, self.stream, turned, progress, batch)
-        self.idle = 0 if new or before != self.stream.pass_newest else self.idle + 1
+        self.stream, kept = _commit(self.run, self.stream, turned, progress, keep)
+        self.idle = 0 if kept.new or before != self.stream.pass_newest else self.idle + 1
         self.last = progress.newest if progress.newest is not None else self.last
         self.report.pages += 1
         self.report.seen += progress.seen
         self.report.nameless += progress.nameless
-        self.report.stored += len(new)
-        if new:
-            self.run.hint(new)
+        self.report.stored += kept.new
+        if kept.seqs:
+            self.run.hint(kept.seqs)
         self.run.tell(self.report)
 
     def _progress(self, page: Page, nameless: int) -> Progress:
@@ -257,11 +264,11 @@ class _Pass:
 
 
 def _commit(
-    run: Run, stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
-) -> tuple[Stream, list[int]]:
+    run: Run, stream: Stream, next_page: bytes | None, progress: Progress, keep: Keep
+) -> tuple[Stream, Kept]:
     with run.conn.transaction():
         held = streams.turn_page(run.conn, stream, next_page, progress)
-        new = store(run.conn, batch)
-        if new:
-            held = streams.count_stored(run.conn, held, len(new))
-    return held, new
+        kept = keep(run.conn)
+        if kept.new:
+            held = streams.count_stored(run.conn, held, kept.new)
+    return held, kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -13,7 +13,7 @@ from store.inbox import Arrival
 from store.streams import DeliveryRow
 from workers.reading import Tools
 
-__all__ = ["PARTNER", "VIA", "Batch", "seal", "store"]
+__all__ = ["PARTNER", "VIA", "Batch", "Keep", "Kept", "events_kept", "seal", "store"]
 
 PARTNER, VIA = "truepill", "pull"
 
@@ -23,6 +23,28 @@ class Batch(NamedTuple):
 
     arrivals: list[Arrival]
     deliveries: list[DeliveryRow]
+
+
+class Kept(NamedTuple):
+    """How much of a page was new, and the inbox ids to hint."""
+
+    new: int
+    seqs: list[int]
+
+
+#: Keeps a page in the caller's transaction.
+Keep = Callable[[psycopg.Connection[Any]], Kept]
+
+
+def events_kept(events: Sequence[Pulled], tools: Tools) -> Keep:
+    """Makes events ready, outside of any transaction, to be admitted."""
+    batch = seal(events, None, tools)
+
+    def keep(conn: psycopg.Connection[Any]) -> Kept:
+        new = store(conn, batch)
+        return Kept(len(new), new)
+
+    return keep
 
 
 def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -25,6 +26,7 @@ from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
 from store import lookups, surfaces, wanting
+from workers.discovering import registered
 from workers.gate import NotNow, SharedGate
 from workers.pull import Report, Run, pull_stream
 from workers.pull_requests import pull_one, pull_requests
@@ -32,9 +34,10 @@ from workers.pull_snapshots import Reads, pull_record, pull_snapshots
 from workers.pulled import PARTNER
 from workers.reading import Tools
 
-__all__ = ["FILLS", "NOTIFY", "REQUESTS", "SNAPSHOTS", "Puller", "UnknownStream"]
+__all__ = ["FILLS", "FILL_LIST", "NOTIFY", "REQUESTS", "SNAPSHOTS", "Puller", "UnknownStream"]
 
 NOTIFY, EVERYTHING, FILLS, REQUESTS = "notify_rx", "events", "fill_request", "requests"
+FILL_LIST = "fill_list"
 SNAPSHOTS = "snapshots"
 #: Kinds that the reference has a record of that tells a state, and those that only the live contract has.
 RECORDED, RECORDED_LIVE = (
@@ -86,18 +89,34 @@ class Puller:
     def names(self) -> list[str]:
         """The streams that can be read. Once a day the partner is asked whether it has more."""
         types = [name.lower() for name in self._settings.types if name.lower() != NOTIFY]
-        beyond = [EVERYTHING, REQUESTS] if self.offers_everything() else []
-        return list(dict.fromkeys([NOTIFY, *types, *beyond[:1], FILLS, *beyond[1:], SNAPSHOTS]))
+        found = [NOTIFY, *types]
+        everything = self.offers_everything()
+        if everything:
+            found.append(EVERYTHING)
+        if self.lists_fills():
+            found.append(FILL_LIST)
+        found.append(FILLS)
+        if everything:
+            found.append(REQUESTS)
+        return list(dict.fromkeys([*found, SNAPSHOTS]))
 
     def offers_everything(self) -> bool:
-        """Whether events of all types can be had: by the settings, by an earlier answer, or by asking."""
+        """Whether events of all types can be had."""
+        return self._offers(EVERYTHING, partial(self._client.events, limit=1))
+
+    def lists_fills(self) -> bool:
+        """Whether fill requests can be had as a list."""
+        return self._offers(FILL_LIST, partial(self._client.fill_requests, limit=1))
+
+    def _offers(self, surface: str, ask: Callable[[], object]) -> bool:
+        """Whether a surface of the live contract is there: by the settings, an earlier answer, or asking."""
         if self._settings.live_contract != "auto":
             return self._settings.live_contract == "yes"
-        before = surfaces.known(self._conn, PARTNER, EVERYTHING)
+        before = surfaces.known(self._conn, PARTNER, surface)
         if before is not None and before[1]:
             return before[0]
         try:
-            self._client.events(limit=1)
+            ask()
         except NotGranted:
             found = False
         except (CallFailed, NotNow):
@@ -105,7 +124,7 @@ class Puller:
             return before is not None and before[0]
         else:
             found = True
-        surfaces.note(self._conn, PARTNER, EVERYTHING, found)
+        surfaces.note(self._conn, PARTNER, surface, found)
         return found
 
     def pull(
@@ -126,6 +145,8 @@ class Puller:
             return pull_requests(run, name, BY_REQUEST, self._events_of)
         if name == SNAPSHOTS:
             return pull_snapshots(run, name, self._recorded(), self._reads(), since)
+        if name == FILL_LIST:
+            return pull_stream(run, name, self._client.fill_requests, since, registered)
         of_type = None if name == EVERYTHING else name.upper()
 
         def pages(*, since: int | None, next: str | None) -> Page:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from partners.truepill.faults import Garbled
-from partners.truepill.pages import Page, page_of
+from partners.truepill.pages import Page, listing_of, page_of
 from partners.truepill.wire import Wire
 
 __all__ = ["Client"]
@@ -79,10 +80,22 @@ class Client:
         """ "Get Fill Request"."""
         return self._wire.get("fill_request", f"/v1/fill_request/{_name(request_id)}")
 
-    def fill_requests(self, *, since: str | None = None, next: str | None = None) -> Any:
-        """A page of all fill requests, made since a time in ISO 8601 (live contract)."""
-        asked = {"next": next} if next else {"created_at": f"$gte:{since}"} if since else {}
-        return self._wire.get("fill_requests", "/v1/fill_requests", asked)
+    def fill_requests(
+        self, *, since: int | None = None, next: str | None = None, limit: int | None = None
+    ) -> Page:
+        """A page of all fill requests, made since a second of Unix time; the oldest first (live contract)."""
+        asked: dict[str, str] = {}
+        if next is not None:
+            asked["next"] = next
+        else:
+            if since is not None:
+                asked["created_at"] = f"$gte:{datetime.fromtimestamp(since, UTC).isoformat()}"
+            if limit is not None:
+                asked["limit"] = str(limit)
+        page = listing_of(self._wire.get("fill_requests", "/v1/fill_requests", asked))
+        if page is None:
+            raise self._wire.noted(Garbled("fill_requests", "the answer is no list of fill requests", 200))
+        return page
 
     def transfers(self, page: int = 0) -> Any:
         """A page of transfers, counted from 0, the earliest first; an empty list past the end."""

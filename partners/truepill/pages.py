@@ -11,11 +11,13 @@ from typing import NamedTuple
 import orjson
 
 from partners.reading import Unreadable
-from partners.truepill.fields import Json, is_plain, when
+from partners.truepill.fields import Json, date, is_plain, name, when
 
-__all__ = ["Delivery", "Page", "Pulled", "page_of"]
+__all__ = ["Delivery", "Page", "Pulled", "listing_of", "page_of"]
 
 _MOST_STATUS = 599
+# The live contract does not show what its lists of fills call their rows.
+_ROWS = ("results", "fill_requests", "data")
 
 
 class Delivery(NamedTuple):
@@ -55,6 +57,27 @@ def page_of(document: object) -> Page | None:
     if type(results) is not list or not (token is None or type(token) is str):
         return None
     return Page(tuple(_pulled(row) for row in results), token or None)
+
+
+def listing_of(document: object) -> Page | None:
+    """The page of a list of fill requests; None for a document of another shape.
+
+    Each row is kept as it is, at the time at which its request was made; `named` says whether it prints the
+    request's id.
+    """
+    if type(document) is not dict:
+        return None
+    rows = next((found for field in _ROWS if type(found := document.get(field)) is list), None)
+    token = document.get("next_page_token")
+    if rows is None or not (token is None or type(token) is str):
+        return None
+    return Page(tuple(_listed(row) for row in rows), token or None)
+
+
+def _listed(row: object) -> Pulled:
+    if type(row) is not dict:
+        return Pulled(_bytes(row), None, None, False)
+    return Pulled(_bytes(row), date(row.get("created_at")), None, name(row.get("request_id")) is not None)
 
 
 def _pulled(row: object) -> Pulled:

@@ -55,7 +55,12 @@ READS: list[tuple[Callable[[Client], Any], str, dict[str, list[str]]]] = [
     (lambda c: c.events("NOTIFY_RX", id="rx1"), "/v1/webhook_events/notify_rx", {"id": ["$eq:rx1"]}),
     (lambda c: c.fill_events("f1", next="t"), "/v1/fill_request/f1/webhook_events", {"next": ["t"]}),
     (lambda c: c.fill_request("f1"), "/v1/fill_request/f1", {}),
-    (lambda c: c.fill_requests(since="2026-01-01"), "/v1/fill_requests", {"created_at": ["$gte:2026-01-01"]}),
+    (
+        lambda c: c.fill_requests(since=1767225600, limit=1),
+        "/v1/fill_requests",
+        {"created_at": ["$gte:2026-01-01T00:00:00+00:00"], "limit": ["1"]},
+    ),
+    (lambda c: c.fill_requests(next="t"), "/v1/fill_requests", {"next": ["t"]}),
     (lambda c: c.transfers(3), "/v1/transfer_request", {"page": ["3"]}),
     (lambda c: c.transfer("t1"), "/v1/transfer_request/t1", {}),
     (lambda c: c.direct_transfer("d1"), "/v1/direct_transfer/d1", {}),

@@ -26,7 +26,7 @@ from tests.integration.sandbox.test_sandbox_transfers import body as transfer
 from tests.ledger import Ledger
 from tests.sandbox import KEY, Desk, desk
 from workers.pull import Report
-from workers.pulling import EVERYTHING, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
+from workers.pulling import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
 from workers.runtime import tools
 
 DAY = 86_400
@@ -164,7 +164,7 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     kinds = "consult copay coverage direct_transfer fill_request prescription prior_auth transfer"
     assert set(states) == set(kinds.split())
 
-    of_events = (NOTIFY, EVERYTHING, FILLS, REQUESTS)
+    of_events = (NOTIFY, EVERYTHING, FILL_LIST, FILLS, REQUESTS)
     reports = side.pull(*of_events)
 
     assert all(report.finished for report in reports.values())
@@ -206,6 +206,32 @@ def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Ca
         side.conn.execute(f"TRUNCATE {TABLES}")
         side.push(told)
         assert found == side.states()
+
+
+def test_a_fill_of_which_every_callback_was_lost_is_found_in_the_partners_list(
+    against: Callable[..., Side],
+) -> None:
+    with desk(live_contract=True, planner=lambda *_: []) as partner:
+        side = against(partner)
+        patient, tokens = patient_with(partner, True)
+        gone = create(partner, patient, tokens, simulation={"error": "R0"}, metadata="order 17")
+        partner.wait(300)
+        (made,) = (row["created_at"] for row in partner.done("GET", "/v1/fill_requests")["results"])
+        shipped = create(partner, patient, tokens, simulation={})
+        partner.wait(1000)
+        side.push(partner.told)
+        assert side.states() == {}
+
+        reports = side.pull()
+
+        assert (reports[FILL_LIST].seen, reports[FILL_LIST].stored) == (2, 2)
+        assert [side.ledger.state(gone), side.ledger.state(shipped)] == ["cancelled", "delivered"]
+        assert side.ledger.reasons() == []
+        # It is known as of when it was made, and by the name that its customer gave it.
+        query = "SELECT registered_at FROM entities WHERE key = %s"
+        (registered,) = side.conn.execute(query, (gone,)).fetchone() or (None,)
+        assert registered == datetime.fromisoformat(made).replace(microsecond=0)
+        assert side.pull(FILL_LIST)[FILL_LIST].stored == 0
 
 
 def test_by_the_reference_alone_there_are_three_streams(
@@ -288,9 +314,9 @@ def test_a_request_that_the_partner_does_not_know_keeps_no_other_from_being_read
 
 def test_what_the_partner_offers_is_asked_once_a_day(live: Desk, side: Side) -> None:
     with side.puller() as puller:
-        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS]
+        assert puller.names() == [NOTIFY, EVERYTHING, FILL_LIST, FILLS, REQUESTS, SNAPSHOTS]
         at = side.conn.execute("SELECT checked_at FROM surfaces").fetchall()
-        assert puller.names() == [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS]
+        assert puller.names() == [NOTIFY, EVERYTHING, FILL_LIST, FILLS, REQUESTS, SNAPSHOTS]
         assert side.conn.execute("SELECT checked_at FROM surfaces").fetchall() == at
         side.conn.execute("UPDATE surfaces SET checked_at = checked_at - interval '2 days', offered = false")
         assert EVERYTHING in puller.names()
@@ -298,7 +324,10 @@ def test_what_the_partner_offers_is_asked_once_a_day(live: Desk, side: Side) -> 
 
 @pytest.mark.parametrize(
     ("said", "names"),
-    [("no", [NOTIFY, FILLS, SNAPSHOTS]), ("yes", [NOTIFY, EVERYTHING, FILLS, REQUESTS, SNAPSHOTS])],
+    [
+        ("no", [NOTIFY, FILLS, SNAPSHOTS]),
+        ("yes", [NOTIFY, EVERYTHING, FILL_LIST, FILLS, REQUESTS, SNAPSHOTS]),
+    ],
 )
 def test_a_setting_comes_before_asking(
     live: Desk, against: Callable[..., Side], said: str, names: list[str]

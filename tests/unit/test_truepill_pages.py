@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
-from partners.truepill.pages import Delivery, page_of
+from partners.truepill.pages import Delivery, listing_of, page_of
 from tests.factories import NotifyRx, OrderSuccess, PriorAuth
 
 PRINTED = Path(__file__).parents[1] / "data" / "callbacks"
@@ -97,3 +97,23 @@ def test_the_last_page_has_no_token(last: object) -> None:
     found = page_of(page(next=last))
     assert found is not None
     assert found.next is None
+
+
+@pytest.mark.parametrize("rows", ["results", "fill_requests", "data"])
+def test_a_list_of_fills_tells_when_each_was_made_and_whether_it_prints_its_id(rows: str) -> None:
+    made = [
+        {"request_id": "fill_request_1", "created_at": "2026-01-01T00:00:00Z"},
+        {"url_token": "2", "created_at": "2026-01-01T00:00:01Z"},
+        {"request_id": "fill_request_3", "created_at": None},
+        "no row",
+    ]
+    page = listing_of({rows: made, "next_page_token": "t"})
+    assert page is not None
+    told = [(event.at, event.named) for event in page.events]
+    assert told == [(1767225600, True), (1767225601, False), (None, True), (None, False)]
+    assert page.next == "t"
+
+
+@pytest.mark.parametrize("document", [[], None, {"results": {}}, {"results": [], "next_page_token": 1}])
+def test_what_is_no_list_of_fills_is_no_page(document: object) -> None:
+    assert listing_of(document) is None

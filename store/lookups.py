@@ -3,6 +3,7 @@
 A request is due when it has been quiet for a while and something may have been missed: it was never asked
 about, it has changed since, it still waits for news, or it is under review. Each fruitless look doubles the
 time to the next one, up to a day; what has come to its end is looked at once, and again only if it changes.
+Of that is left out what the partner's other streams have confirmed: of which every fact was pulled too.
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from statemachine import MACHINES, Fact
 from store import arrays
 
-__all__ = ["Due", "Looked", "clock", "due", "find", "note"]
+__all__ = ["Due", "Left", "Looked", "clock", "due", "find", "gaps", "left", "note"]
 
 Connection = psycopg.Connection[Any]
 
@@ -23,13 +25,14 @@ LONGEST_SECONDS = 86_400
 
 
 class Due(NamedTuple):
-    """An entity to ask about, as it stood then."""
+    """An entity to ask about, as it stood then. `waits`: it is open, overdue or under review."""
 
     id: int
     kind: str
     key: str
     state: str
     last_at: datetime | None
+    waits: bool = True
 
 
 class Looked(NamedTuple):
@@ -39,24 +42,56 @@ class Looked(NamedTuple):
     trouble: str | None = None
 
 
-# Waiting ones first, each group by its last look.
-_DUE = """
-SELECT e.id, e.kind, e.key, e.state, e.last_at
+class Left(NamedTuple):
+    """How many requests are due now, how many will be later, and when the first of these is."""
+
+    due: int
+    later: int
+    next_at: datetime | None
+
+
+# A registered request of which nothing was heard is as old as its registration says.
+_OF = """
 FROM entities e
 LEFT JOIN lookups l ON l.entity_id = e.id
 CROSS JOIN LATERAL (
     SELECT e.review IS NOT NULL OR e.deadline <= clock_timestamp()
            OR (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS waits
 ) w
+CROSS JOIN LATERAL (
+    SELECT l.entity_id IS NULL OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at) AS changed
+) c
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN %(quiet)s::float8 IS NULL THEN CASE WHEN NOT changed THEN l.next_at END
+    ELSE greatest(
+        CASE WHEN e.review IS NULL AND coalesce(e.deadline > clock_timestamp(), true) THEN
+            CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
+            ELSE greatest(e.first_seen, e.last_at) END + %(quiet)s::float8 * interval '1 s' END,
+        l.next_at) END AS at
+) t
 WHERE e.kind = ANY(%(of)s::text[])
-  AND (CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
-            ELSE greatest(e.first_seen, e.last_at) END <= clock_timestamp() - %(quiet)s * interval '1 s'
-       OR e.review IS NOT NULL OR e.deadline <= clock_timestamp())
-  AND (l.entity_id IS NULL
-       OR l.looked_at < %(before)s AND l.next_at <= clock_timestamp()
-          AND (w.waits OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at)))
+  AND (w.waits
+       OR c.changed
+          AND (e.last_at IS NULL OR EXISTS (
+              SELECT FROM facts f WHERE f.entity_id = e.id
+              AND f.via && '{push,snapshot}' AND NOT f.via @> '{pull}')))
+"""
+# Waiting ones first, each group by its last look.
+_DUE = f"""
+SELECT e.id, e.kind, e.key, e.state, e.last_at, w.waits {_OF}
+  AND coalesce(t.at <= clock_timestamp(), true) AND coalesce(l.looked_at < %(before)s, true)
 ORDER BY NOT w.waits, coalesce(l.looked_at, '-infinity'), e.first_seen, e.id
 LIMIT %(limit)s
+"""
+_LEFT = f"""
+SELECT count(*) FILTER (WHERE coalesce(t.at <= clock_timestamp(), true)),
+       count(*) FILTER (WHERE t.at > clock_timestamp()),
+       min(t.at) FILTER (WHERE t.at > clock_timestamp()) {_OF}
+"""
+_FACTS = """
+SELECT entity_id, extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
+       extract(epoch FROM due)::bigint
+FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 
 
@@ -64,26 +99,48 @@ def due(
     conn: Connection,
     kinds: Collection[str],
     waiting: Sequence[tuple[str, str]],
-    quiet: float,
+    quiet: float | None,
     before: datetime,
     limit: int,
 ) -> list[Due]:
     """The most urgent requests of these kinds that were not looked at since `before`.
 
-    `waiting` are the (kind, state) in which news is expected.
+    `waiting` are the (kind, state) in which news is expected. `quiet` is seconds without news; None asks now
+    about all that has changed since it was asked about.
     """
-    rows = conn.execute(
-        _DUE,
-        {
-            "of": arrays.texts(sorted(kinds)),
-            "kinds": arrays.texts([kind for kind, _ in waiting]),
-            "states": arrays.texts([state for _, state in waiting]),
-            "quiet": quiet,
-            "before": before,
-            "limit": limit,
-        },
-    )
-    return [Due._make(row) for row in rows]
+    asked = {**_asked(kinds, waiting, quiet), "before": before, "limit": limit}
+    return [Due._make(row) for row in conn.execute(_DUE, asked)]
+
+
+def left(
+    conn: Connection, kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float | None
+) -> Left:
+    """What is still to be asked about these kinds, now and later; `waiting` and `quiet` as for `due`."""
+    row = conn.execute(_LEFT, _asked(kinds, waiting, quiet)).fetchone()
+    return Left(*(row or (0, 0, None)))
+
+
+def _asked(
+    kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float | None
+) -> dict[str, str | float | None]:
+    return {
+        "of": arrays.texts(sorted(kinds)),
+        "kinds": arrays.texts([kind for kind, _ in waiting]),
+        "states": arrays.texts([state for _, state in waiting]),
+        "quiet": quiet,
+    }
+
+
+def gaps(conn: Connection, entities: Collection[Due]) -> set[int]:
+    """The ids of those whose history jumps over states of which no news came."""
+    told: dict[int, list[Fact]] = {}
+    for entity_id, at, signal, code, discriminator, due_at in conn.execute(
+        _FACTS, (arrays.numbers([entity.id for entity in entities]),)
+    ):
+        fact = Fact(at, signal, code, bytes(discriminator), (), due_at)
+        told.setdefault(entity_id, []).append(fact)
+    machines = {entity.id: MACHINES[entity.kind] for entity in entities}
+    return {one for one, facts in told.items() if any(step.gap for step in machines[one].fold(facts)[1])}
 
 
 def clock(conn: Connection) -> datetime:
@@ -96,7 +153,7 @@ def find(conn: Connection, kind: str, key: str) -> Due | None:
     row = conn.execute(
         "SELECT id, kind, key, state, last_at FROM entities WHERE kind = %s AND key = %s", (kind, key)
     ).fetchone()
-    return None if row is None else Due._make(row)
+    return None if row is None else Due(*row)
 
 
 def note(conn: Connection, entity: Due, looked: Looked, quiet: float) -> None:

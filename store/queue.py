@@ -20,6 +20,7 @@ __all__ = [
     "readmit",
     "refund",
     "sweep",
+    "waiting",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -117,3 +118,8 @@ RETURNING seq
 def readmit(conn: Connection, limit: int) -> list[int]:
     """Queue again what was only early: quarantined events whose time has come; their inbox ids."""
     return [seq for (seq,) in conn.execute(_READMIT, (limit,))]
+
+
+def waiting(conn: Connection) -> int:
+    """How many events are not applied yet, those that wait for another try included."""
+    return int(conn.execute("SELECT count(*) FROM queue").fetchall()[0][0])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 from typing import Protocol
 
 from partners.truepill.faults import NotGranted
@@ -15,12 +16,17 @@ from workers.leasing import Held, leased
 from workers.pull import Report, Run
 from workers.pulled import seal, store
 
-__all__ = ["EventsOf", "pull_one", "pull_requests"]
+__all__ = ["EventsOf", "pull_one", "pull_requests", "waiting_states"]
 
 #: How many due requests are chosen at once, by a look at all of them; the choice is made anew after them.
-CHOSEN = 500
+CHOSEN = 2000
 #: Pages of one request: it has a dozen events.
 MOST_PAGES = 50
+
+
+def waiting_states(kinds: Collection[str]) -> list[tuple[str, str]]:
+    """The (kind, state) in which a clock runs: news is expected."""
+    return [(kind, state) for kind in sorted(kinds) for state in sorted(MACHINES[kind].clocks)]
 
 
 class EventsOf(Protocol):
@@ -50,10 +56,9 @@ class _Work:
         self.events_of = events_of
 
     def all_due(self, kinds: Collection[str]) -> None:
-        waiting = [(kind, state) for kind in sorted(kinds) for state in sorted(MACHINES[kind].clocks)]
         began = lookups.clock(self.run.conn)
         while not self.run.over():
-            chosen = lookups.due(self.run.conn, kinds, waiting, self.run.quiet, began, CHOSEN)
+            chosen = self._chosen(kinds, began)
             for entity in chosen:
                 if self.run.over():
                     return
@@ -62,6 +67,14 @@ class _Work:
                 self.held.stream = streams.finish_round(self.run.conn, self.held.stream)
                 self.report.finished = True
                 return
+
+    def _chosen(self, kinds: Collection[str], began: datetime) -> list[Due]:
+        """Some of what is due: first what waits, then what came to its end over a gap, then the rest."""
+        quiet = None if self.run.fresh else self.run.quiet
+        found = lookups.due(self.run.conn, kinds, waiting_states(kinds), quiet, began, CHOSEN)
+        ended = [entity for entity in found if not entity.waits]
+        jumped = lookups.gaps(self.run.conn, ended) if ended else set()
+        return sorted(found, key=lambda entity: (not entity.waits, entity.id not in jumped))
 
     def one(self, entity: Due, *, strict: bool = False) -> None:
         """Read all of a request's events. What the partner does not know it is asked about less and less.

@@ -25,11 +25,12 @@ from partners.truepill.faults import CallFailed, NotGranted
 from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
-from store import lookups, surfaces, wanting
+from store import lookups, queue, surfaces, wanting
+from store.lookups import Left
 from workers.discovering import registered
 from workers.gate import NotNow, SharedGate
 from workers.pull import Report, Run, pull_stream
-from workers.pull_requests import pull_one, pull_requests
+from workers.pull_requests import pull_one, pull_requests, waiting_states
 from workers.pull_snapshots import Reads, pull_record, pull_snapshots
 from workers.pulled import PARTNER
 from workers.reading import Tools
@@ -58,6 +59,9 @@ class Puller:
 
     `patience`: how long a call may wait for its turn, in seconds.
     """
+
+    #: The streams that ask about what is known already, one by one.
+    asking = (FILLS, REQUESTS, SNAPSHOTS)
 
     def __init__(
         self,
@@ -134,11 +138,15 @@ class Puller:
         since: datetime | None = None,
         over: Callable[[], bool] = lambda: False,
         tell: Callable[[Report], None] = lambda _: None,
+        fresh: bool = False,
     ) -> Report:
-        """One run of a stream. Raises UnknownStream, psycopg.Error."""
+        """One run of a stream. `fresh` asks also about requests that had news a moment ago.
+
+        Raises UnknownStream, psycopg.Error.
+        """
         if name not in self.names():
             raise UnknownStream(f"there is no stream {name!r}; there are {', '.join(self.names())}")
-        run = replace(self._run, over=over, tell=tell)
+        run = replace(self._run, over=over, tell=tell, fresh=fresh)
         if name == FILLS:
             return pull_requests(run, name, [FILLS], self._events_of)
         if name == REQUESTS:
@@ -153,6 +161,15 @@ class Puller:
             return self._client.events(of_type, since=since, next=next)
 
         return pull_stream(run, name, pages, since)
+
+    def left(self) -> Left:
+        """What is still to be asked about, now and later."""
+        kinds = (FILLS, *BY_REQUEST) if self.offers_everything() else (FILLS,)
+        return lookups.left(self._conn, kinds, waiting_states(kinds), None)
+
+    def unapplied(self) -> int:
+        """How many events wait for the workers."""
+        return queue.waiting(self._conn)
 
     def pull_entity(
         self, kind: str, key: str, *, tell: Callable[[Report], None] = lambda _: None

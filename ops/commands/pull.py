@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +13,13 @@ from ops.moments import parse_moment
 from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
 
 if TYPE_CHECKING:
+    from rich.status import Status
+
     from settings import Settings
+    from store.lookups import Left
     from workers.pull import Report
     from workers.pulling import Puller
+    from workers.settling import Settled
 
 __all__ = ["register"]
 
@@ -43,7 +47,10 @@ def pull(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch now what was missed. It can be interrupted and run again: nothing is lost or counted twice."""
+    """Fetch now what was missed, until the partner has no more of it.
+
+    It can be interrupted and run again: nothing is lost or counted twice.
+    """
     if entity is not None and (stream is not None or since is not None):
         raise typer.BadParameter("--entity goes without --stream and --since")
     settings = load(data).require("database", "sealing")
@@ -51,23 +58,26 @@ def pull(
         raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
     from workers.pulling import UnknownStream
 
+    settled: Settled | None = None
     with _puller(settings) as puller:
         try:
             if entity is not None:
                 reports = _one(puller, settings, *entity)
+            elif stream is not None:
+                reports = [_run(puller, stream, since)]
             else:
-                names = puller.names() if stream is None else [stream]
-                reports = [_run(puller, name, since) for name in names]
+                settled = _settle(puller, since, settings.pull.calls_per_minute)
+                reports = settled.reports
         except UnknownStream as error:
             raise Refused(str(error)) from None
         except ValueError as error:  # a key that may stand in no URL
             raise Refused(str(error)) from None
-    document = {"streams": [_document(report) for report in reports]}
+    document = {"streams": [_document(report) for report in reports], **_left(settled)}
     if as_json:
         write_json(document)
     else:
-        _print(reports)
-    _judge(reports)
+        _print(reports, settled)
+    _judge(reports, settled)
 
 
 @contextmanager
@@ -103,11 +113,31 @@ class _Hints:
 
 def _run(puller: Puller, name: str, since: datetime | None) -> Report:
     with notes.status(f"{name}: asking") as status:
+        return puller.pull(name, since=since, tell=_telling(status), fresh=True)
 
-        def tell(report: Report) -> None:
-            status.update(f"{name}: {report.pages:,} pages, {report.seen:,} events, {report.stored:,} new")
 
-        return puller.pull(name, since=since, tell=tell)
+def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Settled:
+    from workers.settling import settle
+
+    def planned(left: Left) -> None:
+        minutes = left.due / calls_per_minute
+        if minutes >= 1:
+            notes.print(
+                f"{left.due:,} requests are to be asked about: {minutes:.0f} minutes or more,"
+                f" at {calls_per_minute:,} calls a minute (RXLEDGER_TRUEPILL_CALLS_PER_MINUTE)"
+            )
+
+    with notes.status("asking") as status:
+        return settle(puller, puller.names(), since, tell=_telling(status), planned=planned)
+
+
+def _telling(status: Status) -> Callable[[Report], None]:
+    def tell(report: Report) -> None:
+        status.update(
+            f"{report.stream}: {report.pages:,} pages, {report.seen:,} events, {report.stored:,} new"
+        )
+
+    return tell
 
 
 def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
@@ -128,15 +158,39 @@ def _document(report: Report) -> dict[str, Any]:
     return {name: getattr(report, name) for name in names}
 
 
-def _print(reports: list[Report]) -> None:
-    from ops.tables import print_table
+def _left(settled: Settled | None) -> dict[str, Any]:
+    if settled is None:
+        return {}
+    left = settled.left
+    return {
+        "settled": settled.done,
+        "left": {
+            "due": left.due,
+            "later": left.later,
+            "next_at": left.next_at,
+        },
+    }
+
+
+def _print(reports: list[Report], settled: Settled | None) -> None:
+    from ops.tables import moment, print_table
 
     rows = [(r.stream, f"{r.pages:,}", f"{r.seen:,}", f"{r.stored:,}", f"{r.nameless:,}") for r in reports]
     print_table(("stream", "pages", "events", "new", "without a name"), rows, fold=())
-    screen.print("what is new is applied by the workers", soft_wrap=True)
+    if settled is None:
+        screen.print("what is new is applied by the workers", soft_wrap=True)
+        return
+    if settled.done:
+        screen.print("settled: the partner was asked for everything that it offers", soft_wrap=True)
+    if settled.left.next_at is not None:
+        text = (
+            f"{settled.left.later:,} requests wait for news: they are asked about again,"
+            f" the first at {moment(settled.left.next_at)}"
+        )
+        screen.print(text, soft_wrap=True)
 
 
-def _judge(reports: list[Report]) -> None:
+def _judge(reports: list[Report], settled: Settled | None) -> None:
     """Raises Refused with a clause for each stream that was not read to its end."""
     clauses = []
     for report in reports:
@@ -146,5 +200,7 @@ def _judge(reports: list[Report]) -> None:
             clauses.append(f"{report.stream}: {report.trouble}")
         elif report.wait is not None:
             clauses.append(f"{report.stream}: the partner wants no call for {report.wait:.0f} s")
+    if settled is not None and settled.left.due:
+        clauses.append(f"{settled.left.due:,} requests are still to be asked about")
     if clauses:
         raise Refused("; ".join(clauses))

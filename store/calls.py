@@ -26,8 +26,8 @@ Connection = psycopg.Connection[Any]
 
 #: So many seconds' worth of calls may be made at once after a quiet time.
 BURST_SECONDS = 10
-#: Failures in a row that open the circuit: for 30 s, then twice as long each time, up to 15 min; a quarter
-#: more or less of it, since a partner that fails by its own clock would be met at its worst again and again.
+#: Failures in a row that open the circuit: for 30 s, then twice as long each time, up to 15 min; up to a
+#: quarter less, since a partner that fails by a clock of its own would be met at its worst again and again.
 OPENS_AFTER = 5
 _FIRST_OPEN, _LONGEST_OPEN = 30, 900
 #: How long others wait for a probe that never says how it went.
@@ -92,7 +92,7 @@ def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = Fals
         "UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(), "
         "open_until = CASE WHEN %(at_once)s OR failures + 1 >= %(opens)s THEN clock_timestamp() + "
         "least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s))) "
-        "* (0.75 + 0.5 * random()) * interval '1 s' END WHERE partner = %(partner)s",
+        "* (1 - 0.25 * random()) * interval '1 s' END WHERE partner = %(partner)s",
         {
             "partner": partner,
             "trouble": trouble,

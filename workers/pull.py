@@ -213,9 +213,10 @@ class _Pass:
 
     def _progress(self, page: Page, nameless: int) -> Progress:
         times = [event.at for event in page.events if event.at is not None]
-        ordered = times if self.last is None else [self.last, *times]
         newest = max(times, default=None)
-        return Progress(len(page.events), nameless, newest, ordered == sorted(ordered))
+        # One that begins before the end of the last page has shifted; one that also ends before it is astray.
+        astray = self.last is not None and newest is not None and newest < self.last
+        return Progress(len(page.events), nameless, newest, times == sorted(times) and not astray)
 
     def _without_border(self, page: Page) -> Page:
         """The page without what the last one held already."""

@@ -26,12 +26,14 @@ OFFERED = {"fill_request", "prescription"}
 class Desk:
     """A sandbox beside `up`, whose clock runs so fast that a fill takes a tenth of a second."""
 
-    def __init__(self, up: Up, port: int) -> None:
+    def __init__(self, up: Up, port: int, *more: str) -> None:
         self.url = f"http://127.0.0.1:{port}"
         self.data = up.data
         self._environment = {**clean_environment(), "RXLEDGER_SANDBOX_URL": self.url}
         self._process = subprocess.Popen(
-            self._command("sandbox", "--port", str(port), "--speed", "3600x", "--callback-timeout", "2"),
+            self._command(
+                "sandbox", "--port", str(port), "--speed", "3600x", "--callback-timeout", "2", *more
+            ),
             env=self._environment,
             stdin=subprocess.DEVNULL,
         )

@@ -1,0 +1,84 @@
+"""After a bad day of the partner's, `rxledger pull` has all that it still offers, while it goes on being bad."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops.ports import claim
+from ops.readiness import answers
+from settings import read_env_file
+from tests.e2e.conftest import start_up
+from tests.e2e.test_sandbox_check import Desk
+
+#: What only makes the test wait: no answer for 12 s, and for 3 s of each 30 none at all.
+WITHOUT_WAITS = "answer_stall=0; dark_seconds=0"
+
+
+@pytest.fixture
+def partner(short_tmp: Path) -> Iterator[Desk]:
+    up = start_up(short_tmp / "settle" / "data", "--no-sandbox")
+    with contextlib.ExitStack() as stack:
+        stack.callback(up.process.wait, 60)
+        stack.callback(up.process.terminate)
+        desk = Desk(up, stack.enter_context(claim([])), "--live-contract")
+        stack.callback(desk.end)
+        deadline = time.monotonic() + 30
+        while not answers(f"{desk.url}/_sandbox/ready"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        yield desk
+
+
+def lend(desk: Desk, profile: str) -> None:
+    body = json.dumps({"profile": profile, "seconds": 600}).encode()
+    asked = urllib.request.Request(f"{desk.url}/_sandbox/profile", body, method="POST")
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.status == 200
+
+
+def pull(desk: Desk) -> tuple[int, Any, str]:
+    key = read_env_file(desk.data / "env")["RXLEDGER_SANDBOX_KEYS"].split(",")[0]
+    environment = {
+        **desk._environment,
+        "RXLEDGER_TRUEPILL_BASE_URL": desk.url,
+        "RXLEDGER_TRUEPILL_API_KEY": key,
+        "RXLEDGER_TRUEPILL_CALLS_PER_MINUTE": "60000",
+    }
+    done = subprocess.run(
+        [*desk._command("pull"), "--json"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.stdout, done.stderr
+    return done.returncode, json.loads(done.stdout), done.stderr
+
+
+@pytest.mark.parametrize("profile", ["lossy", "hostile"])
+def test_one_pull_brings_all_that_the_partner_still_offers(partner: Desk, profile: str) -> None:
+    partner.load(profile)
+    code, before, _ = partner.run("check")
+    assert (code, before["wrong"]) == (1, [])
+    assert before["recoverable"]
+
+    lend(partner, f"{profile}; {WITHOUT_WAITS}")
+    code, told, said = pull(partner)
+    assert code == 0, said
+    assert told["settled"]
+    assert told["left"]["due"] == 0
+
+    code, after, said = partner.run("check")
+    assert code == 0, said
+    assert [after[name] for name in ("wrong", "recoverable", "unrecoverable", "states")] == [[], [], [], []]
+    assert after["entities"]["agree"] == after["entities"]["of_the_sandbox"]

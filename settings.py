@@ -36,6 +36,8 @@ T = TypeVar("T")
 
 PARTNERS = ("truepill", "healnow")
 ENV_FILE = "env"
+#: Calls a minute to a sandbox of our own, which nobody else waits for.
+SANDBOX_CALLS = 6000
 
 
 class SettingsError(Exception):
@@ -259,8 +261,10 @@ class _Reader:
 
     def pull(self) -> PullSettings:
         usual = PullSettings()
+        address, ours = (self.values.get(f"RXLEDGER_{name}_URL") for name in ("TRUEPILL_BASE", "SANDBOX"))
+        calls = SANDBOX_CALLS if address and address == ours else usual.calls_per_minute
         return PullSettings(
-            calls_per_minute=self.one("RXLEDGER_TRUEPILL_CALLS_PER_MINUTE", _count) or usual.calls_per_minute,
+            calls_per_minute=self.one("RXLEDGER_TRUEPILL_CALLS_PER_MINUTE", _count) or calls,
             timeout=self.one("RXLEDGER_TRUEPILL_TIMEOUT", _seconds) or usual.timeout,
             connections=self.one("RXLEDGER_TRUEPILL_CONNECTIONS", _count) or usual.connections,
             live_contract=self.one("RXLEDGER_TRUEPILL_LIVE_CONTRACT", _live_contract) or usual.live_contract,

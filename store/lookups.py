@@ -55,7 +55,7 @@ _OF = """
 FROM entities e
 LEFT JOIN lookups l ON l.entity_id = e.id
 CROSS JOIN LATERAL (
-    SELECT e.review IS NOT NULL OR e.deadline <= clock_timestamp()
+    SELECT e.review IS NOT NULL OR coalesce(e.deadline <= clock_timestamp(), false)
            OR (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS waits
 ) w
 CROSS JOIN LATERAL (

@@ -1,4 +1,4 @@
-"""After a bad day of the partner's, `rxledger pull` has all that it still offers, while it goes on being bad."""
+"""After a bad day of the partner, `rxledger pull` has all that it still offers, though the day goes on."""
 
 from __future__ import annotations
 

@@ -21,6 +21,17 @@ def test_pulls_are_off_and_otherwise_complete_when_nothing_is_set(tmp_path: Path
     assert settings.pull.every >= 300
 
 
+def test_a_sandbox_of_our_own_is_called_more_often_than_a_partner(tmp_path: Path) -> None:
+    ours = {"RXLEDGER_SANDBOX_URL": "http://127.0.0.1:8780"}
+    partner = load(tmp_path, **ours, RXLEDGER_TRUEPILL_BASE_URL="https://api.example.com")
+    assert partner.pull.calls_per_minute == PullSettings().calls_per_minute
+    assert load(tmp_path, **ours).pull.calls_per_minute == PullSettings().calls_per_minute
+    both = {**ours, "RXLEDGER_TRUEPILL_BASE_URL": ours["RXLEDGER_SANDBOX_URL"]}
+    assert load(tmp_path, **both).pull.calls_per_minute == 6000
+    said = load(tmp_path, **both, RXLEDGER_TRUEPILL_CALLS_PER_MINUTE="30")
+    assert said.pull.calls_per_minute == 30
+
+
 def test_each_is_read_from_its_variable(tmp_path: Path) -> None:
     settings = load(
         tmp_path,

@@ -20,6 +20,8 @@ from sandbox.ids import Ids
 __all__ = ["Due", "Record", "StateError", "World"]
 
 VERSION = 1
+#: The events of one thing, to its customer and to the truth. Not in the schema: older files lack it.
+INDEX_BY_KEY = "CREATE INDEX IF NOT EXISTS event_of_key ON event (key, customer, timestamp, id)"
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 CREATE TABLE record (
@@ -44,7 +46,6 @@ CREATE TABLE event (
 );
 CREATE INDEX event_by_type ON event (customer, type, timestamp, id);
 CREATE INDEX event_by_time ON event (customer, timestamp, id);
-CREATE INDEX event_by_key ON event (environment, kind, key, timestamp, id);
 CREATE TABLE attempt (
     id INTEGER PRIMARY KEY, event INTEGER NOT NULL, due REAL NOT NULL, how TEXT NOT NULL, body BLOB,
     state TEXT NOT NULL DEFAULT 'waiting', status_code INTEGER, error TEXT
@@ -131,6 +132,7 @@ class World:
             self.connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise sqlite3.DatabaseError("it was written by another version")
+        self._execute(INDEX_BY_KEY)
         # What was under way when the last run ended: whether it arrived nobody knows, so it goes again.
         self._execute("UPDATE attempt SET state = 'waiting' WHERE state = 'sending'")
 

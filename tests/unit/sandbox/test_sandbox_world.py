@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ledger import Ledger
 from sandbox.world import Record, StateError, World
 
 
@@ -67,3 +68,23 @@ def test_a_state_file_has_one_sandbox_at_a_time(tmp_path: Path) -> None:
 
 def test_without_a_seed_two_sandboxes_give_different_tokens() -> None:
     assert World().ids.hex(12) != World().ids.hex(12)
+
+
+@pytest.mark.parametrize("kind", [[], [("kind", "$eq", "thing")]])
+def test_the_events_of_one_thing_are_found_without_a_look_at_all_others(
+    kind: list[tuple[str, str, str]],
+) -> None:
+    world = World()
+    ledger = Ledger(world)
+    for n in range(300):
+        ledger.add("sandbox", "c", "thing", f"t{n}", "ORDER", n, {}, None)
+    looked = 0
+
+    def count() -> None:
+        nonlocal looked
+        looked += 1
+
+    world.connection.set_progress_handler(count, 50)  # each fifty steps of the database's
+    found = ledger.find("c", [("key", "$eq", "t7"), *kind], 101)
+    assert [event.timestamp for event in found] == [7]
+    assert looked < 5

@@ -62,11 +62,14 @@ CROSS JOIN LATERAL (
     SELECT l.entity_id IS NULL OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at) AS changed
 ) c
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN %(quiet)s::float8 IS NULL THEN CASE WHEN NOT changed THEN l.next_at END
+    SELECT CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
+           ELSE greatest(e.first_seen, e.last_at) END AS newest
+) n
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN c.changed AND n.newest <= %(as_of)s::timestamptz THEN NULL
     ELSE greatest(
-        CASE WHEN e.review IS NULL AND coalesce(e.deadline > clock_timestamp(), true) THEN
-            CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
-            ELSE greatest(e.first_seen, e.last_at) END + %(quiet)s::float8 * interval '1 s' END,
+        CASE WHEN e.review IS NULL AND coalesce(e.deadline > clock_timestamp(), true)
+             THEN n.newest + %(quiet)s * interval '1 s' END,
         l.next_at) END AS at
 ) t
 WHERE e.kind = ANY(%(of)s::text[])
@@ -99,35 +102,41 @@ def due(
     conn: Connection,
     kinds: Collection[str],
     waiting: Sequence[tuple[str, str]],
-    quiet: float | None,
+    quiet: float,
     before: datetime,
     limit: int,
+    as_of: datetime | None = None,
 ) -> list[Due]:
     """The most urgent requests of these kinds that were not looked at since `before`.
 
-    `waiting` are the (kind, state) in which news is expected. `quiet` is seconds without news; None asks now
-    about all that has changed since it was asked about.
+    `waiting` are the (kind, state) in which news is expected; `quiet` is seconds without news. `as_of`: what
+    had its newest news by then, and was not asked about since, is due without being quiet.
     """
-    asked = {**_asked(kinds, waiting, quiet), "before": before, "limit": limit}
+    asked = {**_asked(kinds, waiting, quiet, as_of), "before": before, "limit": limit}
     return [Due._make(row) for row in conn.execute(_DUE, asked)]
 
 
 def left(
-    conn: Connection, kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float | None
+    conn: Connection,
+    kinds: Collection[str],
+    waiting: Sequence[tuple[str, str]],
+    quiet: float,
+    as_of: datetime | None = None,
 ) -> Left:
-    """What is still to be asked about these kinds, now and later; `waiting` and `quiet` as for `due`."""
-    row = conn.execute(_LEFT, _asked(kinds, waiting, quiet)).fetchone()
+    """What is still to be asked about these kinds, now and later; all as for `due`."""
+    row = conn.execute(_LEFT, _asked(kinds, waiting, quiet, as_of)).fetchone()
     return Left(*(row or (0, 0, None)))
 
 
 def _asked(
-    kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float | None
-) -> dict[str, str | float | None]:
+    kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float, as_of: datetime | None
+) -> dict[str, object]:
     return {
         "of": arrays.texts(sorted(kinds)),
         "kinds": arrays.texts([kind for kind, _ in waiting]),
         "states": arrays.texts([state for _, state in waiting]),
         "quiet": quiet,
+        "as_of": as_of,
     }
 
 

@@ -61,8 +61,8 @@ class Report:
 class Run:
     """What every run needs. `hint` is told what is new after its COMMIT; `over` says when to end.
 
-    `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `fresh` asks about requests
-    however short they are quiet.
+    `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `as_of` asks about
+    requests that had news up to then without waiting until they are quiet.
     """
 
     conn: psycopg.Connection[Any]
@@ -73,7 +73,7 @@ class Run:
     hint: Callable[[Sequence[int]], None] = lambda _: None
     over: Callable[[], bool] = lambda: False
     tell: Callable[[Report], None] = lambda _: None
-    fresh: bool = False
+    as_of: datetime | None = None
 
 
 class Pages(Protocol):

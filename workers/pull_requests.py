@@ -70,8 +70,8 @@ class _Work:
 
     def _chosen(self, kinds: Collection[str], began: datetime) -> list[Due]:
         """Some of what is due: first what waits, then what came to its end over a gap, then the rest."""
-        quiet = None if self.run.fresh else self.run.quiet
-        found = lookups.due(self.run.conn, kinds, waiting_states(kinds), quiet, began, CHOSEN)
+        run, waiting = self.run, waiting_states(kinds)
+        found = lookups.due(run.conn, kinds, waiting, run.quiet, began, CHOSEN, run.as_of)
         ended = [entity for entity in found if not entity.waits]
         jumped = lookups.gaps(self.run.conn, ended) if ended else set()
         return sorted(found, key=lambda entity: (not entity.waits, entity.id not in jumped))

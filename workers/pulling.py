@@ -138,15 +138,15 @@ class Puller:
         since: datetime | None = None,
         over: Callable[[], bool] = lambda: False,
         tell: Callable[[Report], None] = lambda _: None,
-        fresh: bool = False,
+        as_of: datetime | None = None,
     ) -> Report:
-        """One run of a stream. `fresh` asks also about requests that had news a moment ago.
+        """One run of a stream. `as_of`: requests with news up to then need not be quiet to be asked about.
 
         Raises UnknownStream, psycopg.Error.
         """
         if name not in self.names():
             raise UnknownStream(f"there is no stream {name!r}; there are {', '.join(self.names())}")
-        run = replace(self._run, over=over, tell=tell, fresh=fresh)
+        run = replace(self._run, over=over, tell=tell, as_of=as_of)
         if name == FILLS:
             return pull_requests(run, name, [FILLS], self._events_of)
         if name == REQUESTS:
@@ -162,10 +162,14 @@ class Puller:
 
         return pull_stream(run, name, pages, since)
 
-    def left(self) -> Left:
+    def clock(self) -> datetime:
+        """The time by which requests are chosen."""
+        return lookups.clock(self._conn)
+
+    def left(self, as_of: datetime) -> Left:
         """What is still to be asked about, now and later."""
         kinds = (FILLS, *BY_REQUEST) if self.offers_everything() else (FILLS,)
-        return lookups.left(self._conn, kinds, waiting_states(kinds), None)
+        return lookups.left(self._conn, kinds, waiting_states(kinds), self._settings.quiet, as_of)
 
     def unapplied(self) -> int:
         """How many events wait for the workers."""

@@ -42,10 +42,12 @@ class Source(Protocol):
     def asking(self) -> Sequence[str]: ...
 
     def pull(
-        self, name: str, *, since: datetime | None, tell: Callable[[Report], None], fresh: bool
+        self, name: str, *, since: datetime | None, tell: Callable[[Report], None], as_of: datetime
     ) -> Report: ...
 
-    def left(self) -> Left: ...
+    def clock(self) -> datetime: ...
+
+    def left(self, as_of: datetime) -> Left: ...
 
     def unapplied(self) -> int: ...
 
@@ -61,9 +63,10 @@ def settle(
 ) -> Settled:
     """Run these streams until nothing of them is due. `tell` hears of pages, `planned` what is to be asked.
 
+    What comes while they run is for the next time, or it would have no end where there is always news.
     Raises UnknownStream, psycopg.Error.
     """
-    total = {name: Report(name) for name in names}
+    total, as_of = {name: Report(name) for name in names}, source.clock()
     asking = [name for name in names if name in source.asking]
     todo, fruitless, first = list(names), 0, True
     while todo:
@@ -72,8 +75,8 @@ def settle(
             if name in asking:
                 _until_applied(source, sleep)
                 if name == asking[0]:
-                    planned(source.left())
-            report = source.pull(name, since=since if first else None, tell=tell, fresh=True)
+                    planned(source.left(as_of))
+            report = source.pull(name, since=since if first else None, tell=tell, as_of=as_of)
             further = _add(total[name], report) or further
             if report.trouble is not None and any(one.pages for one in total.values()):
                 sleep(PAUSE_SECONDS)
@@ -90,8 +93,8 @@ def settle(
         elif further and asking:
             # What was brought may have made requests known, or set them back.
             _until_applied(source, sleep)
-            todo = asking if source.left().due else []
-    left = source.left()
+            todo = asking if source.left(as_of).due else []
+    left = source.left(as_of)
     return Settled(list(total.values()), left, not todo and not left.due)
 
 

@@ -113,7 +113,7 @@ class _Hints:
 
 def _run(puller: Puller, name: str, since: datetime | None) -> Report:
     with notes.status(f"{name}: asking") as status:
-        return puller.pull(name, since=since, tell=_telling(status), fresh=True)
+        return puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
 
 
 def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Settled:

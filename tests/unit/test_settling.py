@@ -12,7 +12,7 @@ from workers.pull import Report
 from workers.settling import FRUITLESS, LONGEST_WAIT, settle
 
 TIMES, REQUESTS = "notify_rx", "fill_request"
-SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+SINCE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)
 NOTHING = Left(0, 0, None)
 
 
@@ -31,14 +31,18 @@ class Told:
         self.asking = (REQUESTS,)
 
     def pull(
-        self, name: str, *, since: datetime | None, tell: Callable[[Report], None], fresh: bool
+        self, name: str, *, since: datetime | None, tell: Callable[[Report], None], as_of: datetime
     ) -> Report:
-        assert fresh
+        assert as_of == NOW
         self.runs.append((name, since))
         left = self.reports[name]
         return left.pop(0) if len(left) > 1 else left[0]
 
-    def left(self) -> Left:
+    def clock(self) -> datetime:
+        return NOW
+
+    def left(self, as_of: datetime) -> Left:
+        assert as_of == NOW
         return self.dues.pop(0) if len(self.dues) > 1 else self.dues[0]
 
     def unapplied(self) -> int:

@@ -17,9 +17,10 @@ KINDS = ("fill_request",)
 QUIET = 3600.0
 
 
-def due(ledger: Ledger, quiet: float | None = QUIET) -> list[Due]:
+def due(ledger: Ledger, *, at_once: bool = False, as_of: datetime | None = None) -> list[Due]:
     now = lookups.clock(ledger.conn)
-    return lookups.due(ledger.conn, KINDS, waiting_states(KINDS), quiet, now, 100)
+    wanted = as_of or (now if at_once else None)
+    return lookups.due(ledger.conn, KINDS, waiting_states(KINDS), QUIET, now, 100, wanted)
 
 
 def keys(found: list[Due]) -> list[str]:
@@ -51,18 +52,26 @@ def test_a_request_with_news_of_a_moment_ago_is_not_asked_about_unless_somebody_
 ) -> None:
     delivered(ledger, "one")
     assert due(ledger) == []
-    assert keys(due(ledger, None)) == ["one"]
+    assert keys(due(ledger, at_once=True)) == ["one"]
     age(ledger)
     assert keys(due(ledger)) == ["one"]
 
 
+def test_what_is_heard_of_later_is_for_the_next_time(ledger: Ledger) -> None:
+    """Else somebody who wants it all now would never come to an end."""
+    began = lookups.clock(ledger.conn)
+    delivered(ledger, "one")
+    assert due(ledger, as_of=began) == []
+    assert keys(due(ledger, at_once=True)) == ["one"]
+
+
 def test_what_ended_is_asked_about_once_and_again_when_it_has_changed(ledger: Ledger) -> None:
     delivered(ledger, "one")
-    (entity,) = due(ledger, None)
+    (entity,) = due(ledger, at_once=True)
     lookups.note(ledger.conn, entity, Looked(0), QUIET)
-    assert due(ledger, None) == []
+    assert due(ledger, at_once=True) == []
     ledger.apply(parcel("one", "RETURNED", 9000))
-    assert keys(due(ledger, None)) == ["one"]
+    assert keys(due(ledger, at_once=True)) == ["one"]
 
 
 def test_what_ended_and_was_pulled_too_is_not_asked_about(ledger: Ledger) -> None:
@@ -70,20 +79,20 @@ def test_what_ended_and_was_pulled_too_is_not_asked_about(ledger: Ledger) -> Non
     news = [order("one"), parcel("one", "TRANSIT", 60), parcel("one", "DELIVERED", 120)]
     ledger.apply(*news)
     ledger.apply(*news[:2], via="pull")
-    assert keys(due(ledger, None)) == ["one"]
+    assert keys(due(ledger, at_once=True)) == ["one"]
     ledger.apply(news[2], via="pull")
-    assert due(ledger, None) == []
+    assert due(ledger, at_once=True) == []
 
 
 def test_what_waits_is_asked_about_though_all_of_it_was_pulled(ledger: Ledger) -> None:
     triage = dict(OrderTriage(request_id="one", timestamp=T0))
     ledger.apply(triage)
     ledger.apply(triage, via="pull")
-    (entity,) = due(ledger, None)
+    (entity,) = due(ledger, at_once=True)
     assert entity.waits
     lookups.note(ledger.conn, entity, Looked(0), QUIET)
     # Not at once again, however much somebody wants it: nothing has changed.
-    assert due(ledger, None) == []
+    assert due(ledger, at_once=True) == []
 
 
 def test_a_registered_request_is_as_old_as_its_registration_says(ledger: Ledger) -> None:
@@ -100,6 +109,6 @@ def test_a_registered_request_is_as_old_as_its_registration_says(ledger: Ledger)
 def test_a_history_that_jumps_is_told_from_one_that_does_not(ledger: Ledger) -> None:
     delivered(ledger, "whole")
     delivered(ledger, "jumped", transit=False)
-    found = due(ledger, None)
+    found = due(ledger, at_once=True)
     assert {one.key for one in found if one.id in lookups.gaps(ledger.conn, found)} == {"jumped"}
     assert lookups.gaps(ledger.conn, []) == set()

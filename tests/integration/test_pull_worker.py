@@ -29,8 +29,8 @@ def broker(servers: Addresses) -> Iterator[Broker]:
 
 @pytest.fixture
 def book() -> Book:
-    # So many as the first pass reaches back for.
-    return Book(arrivals(1000, int(time.time()) - 86_400, step=1), size=100)
+    # Of a day that the first pass reaches back for; of one second, so that pages follow by their tokens.
+    return Book(arrivals(1000, int(time.time()) - 86_400, step=0), size=100)
 
 
 @pytest.fixture

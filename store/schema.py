@@ -103,6 +103,8 @@ queue = Table(
     # An event of our own (`store.looks`), which is taken otherwise than a copy.
     Column("look", Boolean, nullable=False, server_default=text("false")),
     Index(None, "due_at"),
+    # Of many that are queued few are looks.
+    Index("queue_looks_idx", "seq", postgresql_where=text("look")),
 )
 
 #: What could not be applied, and why. `retry_at` is set when waiting alone may cure it.

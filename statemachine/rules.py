@@ -122,7 +122,7 @@ class Silence(NamedTuple):
 class Clock(NamedTuple):
     """How many seconds a state may last before somebody should ask, and why that many.
 
-    A state without `silence` waits for somebody who may take longer: a passed deadline is then no sign of loss.
+    A state without `silence` waits for somebody who may take longer: there a passed deadline is no loss.
     """
 
     seconds: int

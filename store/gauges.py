@@ -57,7 +57,7 @@ def keep(conn: psycopg.Connection[Any], names: Collection[str], gauges: Collecti
         (
             arrays.texts([gauge.name for gauge in gauges]),
             arrays.texts([orjson.dumps(dict(gauge.labels)).decode() for gauge in gauges]),
-            [gauge.value for gauge in gauges],
+            [float(gauge.value) for gauge in gauges],
         ),
     )
 

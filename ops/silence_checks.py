@@ -63,7 +63,8 @@ def of_partner(one: Silence, now: datetime) -> str:
     if silent <= one.usual:
         last = "none yet" if one.last_at is None else f"the last one {for_long} ago"
         return f"{last}; up to {usual} without one is usual"
-    none = "none was ever received" if one.last_at is None else f"none for {for_long}"
+    # Before that nobody looked: an older one may be there, too deep among pulled copies to be found.
+    none = f"none in the {for_long} that this is watched" if one.last_at is None else f"none for {for_long}"
     facts = f"{one.missed:,} {'fact' if one.missed == 1 else 'facts'}"
     shown = f"pulls brought {facts} of that time" if one.missed else "pulls brought none of that time"
     return f"{none}, up to {usual} is usual; {shown}"

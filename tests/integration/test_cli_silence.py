@@ -103,7 +103,7 @@ def test_a_partner_that_never_pushed_is_told_after_a_day(cli: Cli, now: datetime
     told = checks(cli)["pushes of truepill"]
     assert (told["status"], told["text"]) == (
         "warn",
-        "none was ever received, up to 1.0 d is usual; pulls brought 1 fact of that time",
+        "none in the 1.1 d that this is watched, up to 1.0 d is usual; pulls brought 1 fact of that time",
     )
 
 

@@ -78,5 +78,6 @@ beat_schedule = {
         "schedule": _settings.pull.every,
         "options": {"expires": _settings.pull.every},
     },
+    "watch": {"task": "rxledger.watch", "schedule": 300.0, "options": {"expires": 300.0}},
     "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

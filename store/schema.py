@@ -13,10 +13,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
+    Double,
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -43,10 +46,13 @@ __all__ = [
     "entities",
     "events",
     "facts",
+    "gauges",
     "lookups",
     "metadata",
     "outcomes",
     "postings",
+    "push_gaps",
+    "pushes",
     "quarantine",
     "queue",
     "streams",
@@ -307,6 +313,10 @@ streams = Table(
     Column("completed_at", Moment),
     Column("trouble", Text),
     Column("trouble_at", Moment),
+    # Single things that were asked for and not given: how often, when last, and what was said.
+    Column("refused", BigInteger, nullable=False, server_default=text("0")),
+    Column("refused_at", Moment),
+    Column("refusal", Text),
 )
 
 #: One row a partner, shared by all workers: when the next call may be made, and the circuit.
@@ -354,4 +364,33 @@ lookups = Table(
     Column("last_at", Moment),
     Column("fruitless", SmallInteger, nullable=False),
     Column("trouble", Text),
+)
+
+#: A partner's pushes as they were last looked at: up to which inbox id, the newest push, and since when.
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("began_at", Moment, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_at", Moment),
+)
+
+#: The longest time between two pushes, by the day (UTC) on which it ended.
+push_gaps = Table(
+    "push_gaps",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("longest", Interval, nullable=False),
+)
+
+#: Figures that a worker takes from time to time, so that no scrape of /metrics has to.
+gauges = Table(
+    "gauges",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("labels", JSONB, primary_key=True),
+    Column("value", Double, nullable=False),
 )

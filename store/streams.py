@@ -31,6 +31,7 @@ __all__ = [
     "finish_round",
     "lease",
     "note_deliveries",
+    "note_refusal",
     "note_trouble",
     "release",
     "restart",
@@ -181,6 +182,11 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
 def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
     """Keep why the stream could not be read on (never anything of an answer). Raises LeaseLost."""
     return _held(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
+
+
+def note_refusal(conn: Connection, stream: Stream, refusal: str) -> Stream:
+    """Count that one thing was asked for and not given (never anything of an answer). Raises LeaseLost."""
+    return _held(conn, stream, "refused = refused + 1, refused_at = clock_timestamp(), refusal = %s", refusal)
 
 
 def finish_round(conn: Connection, stream: Stream) -> Stream:

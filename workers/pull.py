@@ -39,13 +39,17 @@ _CONTEXT = b"next page of "
 
 @dataclass
 class Report:
-    """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not."""
+    """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not.
+
+    `refused`: how many single things the partner did not give, which ends no run.
+    """
 
     stream: str
     pages: int = 0
     seen: int = 0
     stored: int = 0
     nameless: int = 0
+    refused: int = 0
     finished: bool = False
     busy: bool = False
     wait: float | None = None

@@ -73,8 +73,15 @@ class _Work:
         for number in range(1, MOST_PAGES + 1):
             try:
                 page = self.events_of(entity.kind, entity.key, next=token)
+            except ValueError:
+                lookups.note(self.run.conn, entity, Looked(0, "its name may stand in no URL"), self.run.quiet)
+                if strict:
+                    raise
+                return
             except NotGranted as failure:
-                lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+                with self.run.conn.transaction():
+                    self.held.refused(entity.kind, entity.key, failure)
+                    lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
                 if strict:
                     raise
                 return

@@ -120,8 +120,11 @@ class _Work:
             self.asked.add((entity.kind, entity.key))
             try:
                 found = self._record(entity.kind, entity.name)
-            except (NotGranted, ValueError):
-                found = []  # this one cannot be had; it is asked about at its next turn
+            except ValueError:
+                found = []  # its name may stand in no URL
+            except NotGranted as failure:
+                found = []  # it is asked about at its next turn
+                self.held.refused(entity.kind, entity.key, failure)
             except PartnerFault:
                 # It may be this record that fails: the next run goes on behind it.
                 self._keep([], entity.place)
@@ -138,7 +141,8 @@ class _Work:
             asked_at = self._now()
             try:
                 found = _enveloped(LISTED, self.reads.page(page), asked_at, None)
-            except NotGranted:
+            except NotGranted as failure:
+                self.held.refused(LISTED, f"page {page}", failure)
                 return True
             except PartnerFault:
                 self._keep([], page + 1)

@@ -13,6 +13,7 @@ from settings import Settings
 from store import aliases, looks, queue
 from store import partitions as partition_store
 from store.database import connect_unhurried, is_environmental, is_one_rows
+from workers import watching
 from workers.app import app
 from workers.apply import Applied, apply_looks, apply_queued, replay
 from workers.hints import HINT_IDS, send
@@ -22,7 +23,7 @@ from workers.trouble import TaskFailed, describe
 if TYPE_CHECKING:
     from workers.pull import Report
 
-__all__ = ["apply", "partitions", "pull", "sweep"]
+__all__ = ["apply", "partitions", "pull", "sweep", "watch"]
 
 log = logging.getLogger("rxledger.worker")
 
@@ -178,6 +179,14 @@ def partitions() -> None:
         made = runtime().run(partition_store.ensure)
         if made:
             log.info("made partitions %s", ", ".join(made))
+
+
+@app.task(name="rxledger.watch")
+def watch() -> None:
+    """Learn how often partners push, and take the figures of what is silent."""
+    with told():
+        worker = runtime()
+        worker.run(partial(watching.watch, now=worker.tools.clock(), settings=worker.settings.silence))
 
 
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.

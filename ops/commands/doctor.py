@@ -63,6 +63,7 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
     from ops.database_checks import database
     from ops.pull_checks import pulls
     from ops.service_checks import broker_and_worker, receiver
+    from ops.silence_checks import silences
 
     return [
         ("settings", lambda settings: [checks.required(settings)]),
@@ -72,6 +73,7 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
         ("receiver", lambda settings: [receiver(settings)]),
         ("spool", lambda settings: [checks.spool(settings)]),
         ("pulls", pulls),
+        ("silence", silences),
     ]
 
 

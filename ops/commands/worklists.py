@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
+    from settings import Settings
     from store.worklists import Held, Waiting
 
 __all__ = ["register"]
@@ -49,7 +50,7 @@ def stuck(
     """List what is past its deadline, the oldest deadline first."""
     from store import worklists
 
-    with _reading(data, kind, at) as (conn, now):
+    with _reading(data, kind, at) as (conn, now, _):
         found = worklists.past_deadline(conn, now, kind, limit + 1)
     shown = [_stuck(each) for each in _cut(found, limit)]
     columns = ("deadline", "kind", "key", "state", "since", "why")
@@ -63,16 +64,19 @@ def worklist(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what needs a person, by date: conflicts, deadlines, dates that have come, events we failed on."""
+    """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
     from store import worklists
 
-    with _reading(data, kind, at) as (conn, now):
-        found = [_item("review", each) for each in worklists.under_review(conn, kind, limit + 1)]
-        late = worklists.past_deadline(conn, now, kind, limit + 1, dated=False)
+    with _reading(data, kind, at) as (conn, now, settings):
+        after, most = settings.silence.after, limit + 1
+        found = [_item("review", each) for each in worklists.under_review(conn, kind, most)]
+        found += [_item("silence", each) for each in worklists.silent(conn, now, kind, most, after)]
+        late = worklists.past_deadline(conn, now, kind, most, less=after)
         found += [_item("deadline", each) for each in late]
-        found += [_item("due", each) for each in worklists.due_today(conn, now, kind, limit + 1)]
+        found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         if kind is None:
             found += [_held(each) for each in worklists.held(conn, _ours())]
+            found += _partners(conn, now, settings)
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
     columns = ("at", "what", "kind", "key", "state", "why")
     _give("worklist", _cut(found, limit), columns, as_json, "nothing needs a person")
@@ -81,15 +85,15 @@ def worklist(
 @contextmanager
 def _reading(
     data: Path | None, kind: str | None, at: datetime | None
-) -> Iterator[tuple[Connection, datetime]]:
-    """One snapshot, and the time that counts as now."""
+) -> Iterator[tuple[Connection, datetime, Settings]]:
+    """One snapshot, the time that counts as now, and the settings."""
     if kind is not None:
         check_kind(kind)
     settings = load(data).require("database")
     from store import figures, queries
 
     with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
-        yield conn, at or figures.clock(conn)
+        yield conn, at or figures.clock(conn), settings
 
 
 def _cut(found: list[Any], limit: int) -> list[Any]:
@@ -125,8 +129,17 @@ def _stuck(waiting: Waiting) -> dict[str, Any]:
     }
 
 
+def _loss(waiting: Waiting) -> str | None:
+    """What an entity's silence means, as the machine's page says it."""
+    from statemachine import MACHINES
+
+    silence = MACHINES[waiting.kind].clocks[waiting.state].silence
+    return None if silence is None else silence.means
+
+
 _REASON: dict[str, Callable[[Waiting], str | None]] = {
     "review": lambda waiting: waiting.review,
+    "silence": _loss,
     "deadline": _why,
     "due": lambda waiting: _DATE,
 }
@@ -157,6 +170,29 @@ def _held(held: Held) -> dict[str, Any]:
     counted = f"{held.events} {'event' if held.events == 1 else 'events'}"
     why = f"{held.reason}, {counted}: {told.meaning} {told.todo}"
     return {"what": "quarantine", "kind": None, "key": None, "state": None, "at": held.since, "why": why}
+
+
+def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[str, Any]]:
+    """Partners that push nothing while pulls show events."""
+    from datetime import timedelta
+
+    from ops.silence_checks import of_partner
+    from store import pushes
+
+    driver: Any = conn.connection.driver_connection
+    found = pushes.silences(driver, now, timedelta(seconds=settings.silence.push))
+    return [
+        {
+            "what": "partner",
+            "kind": None,
+            "key": None,
+            "state": None,
+            "at": one.since,
+            "why": f"pushes of {one.partner}: {of_partner(one, now)}",
+        }
+        for one in found
+        if one.missed
+    ]
 
 
 def _give(

@@ -108,6 +108,8 @@ def _fact(row: Any) -> FactRow:
         row.preferred_via,
         row.received_at,
         _seconds(row.due),
+        row.pushed_at,
+        row.pulled_at,
     )
 
 

@@ -77,5 +77,6 @@ beat_schedule = {
         "schedule": _settings.pull.every,
         "options": {"expires": _settings.pull.every},
     },
+    "losses": {"task": "rxledger.losses", "schedule": 600.0, "options": {"expires": 600.0}},
     "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

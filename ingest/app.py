@@ -24,6 +24,7 @@ from ingest.health import Health
 from ingest.keeper import Keeper
 from ingest.lane import Admit, Connect, Lane
 from ingest.limits import Limits
+from ingest.losses import Losses
 from ingest.metrics import Metrics
 from ingest.spool import Spool
 from ingest.verification import Verifier
@@ -68,7 +69,8 @@ def build(
     lanes = [Lane(connect, admit) for _ in range(limits.lanes)]
     committer = Committer(lanes, spool, publish, metrics, limits)
     keeper = Keeper(Lane(connect, admit), committer, spool, metrics, limits)
-    health = Health(committer, spool, metrics, limits, settings.metrics_token)
+    losses = Losses(Lane(connect, admit), metrics, limits)
+    health = Health(committer, spool, metrics, losses, limits, settings.metrics_token)
     reader = BodyReader(limits)
     routes: list[BaseRoute] = [
         Route(

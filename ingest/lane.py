@@ -40,6 +40,10 @@ class Lane:
         """Have PostgreSQL answer anything. Raises as `admit` does."""
         await self._within(seconds, lambda connection: connection.execute("SELECT 1"))
 
+    async def read(self, seconds: float, use: Callable[[Connection], Awaitable[T]]) -> T:
+        """What `use` reads. Raises as `admit` does."""
+        return await self._within(seconds, use)
+
     async def close(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:

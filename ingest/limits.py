@@ -31,3 +31,5 @@ class Limits:
     adopt_seconds: float = 30.0
     #: How long the outcome of a trial write to the spool is taken for granted.
     check_seconds: float = 5.0
+    #: How long the counts of the loss ledger are taken for granted.
+    losses_seconds: float = 60.0

@@ -56,6 +56,13 @@ class Metrics:
         self.spool_damaged = Counter(
             "rxledger_spool_damaged", "Spool files set aside because they were damaged.", registry=own
         )
+        self.losses = Gauge(
+            "rxledger_loss_callbacks",
+            "Callbacks of 30 days by type and how they came: pushed, pulled_only (lost by the push), "
+            "both_ways, unconfirmed (pushed alone), flagged (and not given when asked for).",
+            ("type", "came"),
+            registry=own,
+        )
         self.crashes = Counter("rxledger_crashes", "Requests that ended in an error of ours.", registry=own)
 
     def text(self) -> bytes:

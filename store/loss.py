@@ -55,7 +55,7 @@ class Counted(NamedTuple):
     day: date
     pushed: bool
     pulled: bool
-    count: int
+    number: int
 
 
 class Delayed(NamedTuple):
@@ -65,7 +65,7 @@ class Delayed(NamedTuple):
     day: date
     way: Literal["push", "pull"]
     seconds: int
-    count: int
+    number: int
     most: int
 
 
@@ -77,7 +77,7 @@ class Word(NamedTuple):
     pushed: bool
     status: str | None
     status_code: int | None
-    count: int
+    number: int
 
 
 class Recorded(NamedTuple):
@@ -85,7 +85,7 @@ class Recorded(NamedTuple):
 
     kind: str
     day: date
-    count: int
+    number: int
 
 
 class Lost(NamedTuple):

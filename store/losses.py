@@ -10,9 +10,12 @@ import psycopg
 
 from store import arrays
 
-__all__ = ["DayRow", "Totals", "counted", "keep", "totals", "totals_async"]
+__all__ = ["DAYS", "DayRow", "Totals", "counted", "keep", "totals", "totals_async"]
 
 Connection = psycopg.Connection[Any]
+
+#: How many days are kept counted, today included: what is told without being asked for.
+DAYS = 30
 
 
 class DayRow(NamedTuple):
@@ -66,7 +69,11 @@ def keep(conn: Connection, day: date, rows: Sequence[DayRow]) -> None:
             (
                 day,
                 arrays.texts([row.callback_type for row in rows]),
-                *(arrays.numbers([row[column] for row in rows]) for column in range(2, 7)),
+                arrays.numbers([row.pushed for row in rows]),
+                arrays.numbers([row.pulled_only for row in rows]),
+                arrays.numbers([row.both_ways for row in rows]),
+                arrays.numbers([row.unconfirmed for row in rows]),
+                arrays.numbers([row.flagged for row in rows]),
             ),
         )
 

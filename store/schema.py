@@ -294,8 +294,8 @@ drift = Table(
 )
 
 #: What is pulled, each stream by one runner at once: who holds the lease writes with its epoch or not at all.
-#: `watermark`: everything before it is stored, back to `covered_from`. The pass under way reads since `pass_from` and goes on with
-#: `next_page`, the partner's token, sealed.
+#: `watermark`: everything before it is stored, back to `covered_from`. The pass under way reads since
+#: `pass_from` and goes on with `next_page`, the partner's token, sealed.
 streams = Table(
     "streams",
     metadata,

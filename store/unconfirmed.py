@@ -60,12 +60,14 @@ class Reach(NamedTuple):
 class Confirming(NamedTuple):
     """What to judge by. `grace`: seconds after a fact from which an answer about its request has to hold it.
 
-    Answers are believed that came before `settled`: what later ones brought may not be applied yet.
+    Answers are believed that came before `settled`: what later ones brought may not be applied yet. `whole`:
+    every pass over a stream did, so nothing is left unjudged for that reason.
     """
 
     reaches: Sequence[Reach]
     grace: float
     settled: datetime
+    whole: bool
 
 
 class Unconfirmed(NamedTuple):
@@ -73,12 +75,12 @@ class Unconfirmed(NamedTuple):
 
     family: str
     day: date
-    count: int
+    number: int
     flagged: int
 
 
 class Flagged(NamedTuple):
-    """A fact that came by push alone, and not where the partner had to speak of it. `event`: its copy's id."""
+    """A fact that came by push alone, where the partner ought to tell it too. `event`: its copy's id."""
 
     family: str
     kind: str
@@ -99,9 +101,9 @@ def positions(conn: Connection, partner: str) -> list[Position]:
 
 
 def settled_until(conn: Connection) -> datetime:
-    """What was pulled before then is applied; a time to come when nothing that was pulled waits."""
+    """What was pulled before then is applied, whatever is pulled from now on."""
     row = conn.execute(
-        "SELECT coalesce(min(q.received_at) - %s * interval '1 s', clock_timestamp() + interval '1 day') "
+        "SELECT least(min(q.received_at), clock_timestamp()) - %s * interval '1 s' "
         "FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = 'pull'",
         (_SKEW_SECONDS,),
     ).fetchall()

@@ -9,19 +9,17 @@ from typing import Any
 
 import psycopg
 
-from partners.truepill.families import FAMILIES, SECONDARY
+from partners.truepill.families import FAMILIES, SECONDARY, Family
 from store import loss, losses, unconfirmed
 from store.loss import Span
-from store.losses import DayRow
+from store.losses import DAYS, DayRow
 from store.unconfirmed import Confirming, Position, Reach
 
-__all__ = ["DAYS", "confirming", "count_day", "recount", "span", "type_of"]
+__all__ = ["confirming", "count_day", "recount", "span", "type_of"]
 
 Connection = psycopg.Connection[Any]
 PARTNER = "truepill"
 
-#: What is told without being asked for: so many days, today included.
-DAYS = 30
 #: The last days change while one looks; others when something comes late.
 FRESH_DAYS = 3
 STALE = timedelta(hours=6)
@@ -43,29 +41,36 @@ def span(since: datetime, until: datetime, types: Iterable[str] | None = None) -
 
 
 def confirming(conn: Connection, overlap: int) -> Confirming:
-    """What an unconfirmed fact is judged by now. `overlap`: seconds by which the partner shows events late."""
+    """What an unconfirmed fact is judged by. `overlap`: seconds by which the partner may show events late."""
     settled = unconfirmed.settled_until(conn)
     read = {position.stream: position for position in unconfirmed.positions(conn, PARTNER)}
-    return Confirming(_reaches(read, settled), float(overlap), settled)
+    passes = {name: _passes(family, read) for name, family in FAMILIES.items()}
+    whole = all(one.completed_at < settled for found in passes.values() for one in found)
+    reaches = [
+        _reach(name, [one for one in passes[name] if one.completed_at < settled], asked)
+        for name, family in FAMILIES.items()
+        if (asked := _is_asked(family, read)) or passes[name]
+    ]
+    return Confirming(reaches, float(overlap), settled, whole)
 
 
-def _reaches(read: Mapping[str, Position], settled: datetime) -> list[Reach]:
-    """What the streams that were read can confirm. A pass is believed once what it brought is applied."""
-    found = []
-    for name, family in FAMILIES.items():
-        asked = FILLS in read if family.kind == FILLS else REQUESTS in read
-        asked = asked and family.kind != "prescription"
-        passes = []
-        if family.names_itself:
-            streams = (family.callback_type.lower(), EVERYTHING)
-            passes = [read[stream] for stream in streams if stream in read]
-        if not (asked or passes):
-            continue
-        done = [one for one in passes if one.until and one.since and one.completed_at < settled]
-        furthest = max(done, key=lambda one: one.until or one.completed_at, default=None)
-        since, until = (furthest.since, furthest.until) if furthest else (None, None)
-        found.append(Reach(name, since, until, asked))
-    return found
+def _passes(family: Family, read: Mapping[str, Position]) -> list[Position]:
+    """The streams that were read by time and hold every callback of a family."""
+    streams = (family.callback_type.lower(), EVERYTHING) if family.names_itself else ()
+    return [read[stream] for stream in streams if stream in read]
+
+
+def _is_asked(family: Family, read: Mapping[str, Position]) -> bool:
+    """Whether requests of a family's kind are asked about; a prescription is by people alone."""
+    if family.kind == "prescription":
+        return False
+    return (FILLS if family.kind == FILLS else REQUESTS) in read
+
+
+def _reach(family: str, passes: Iterable[Position], asked: bool) -> Reach:
+    by_time = [(one.until, one.since) for one in passes if one.until is not None and one.since is not None]
+    until, since = max(by_time, default=(None, None))
+    return Reach(family, since, until, asked)
 
 
 def count_day(conn: Connection, day: date, by: Confirming) -> list[DayRow]:
@@ -75,12 +80,12 @@ def count_day(conn: Connection, day: date, by: Confirming) -> list[DayRow]:
     found: dict[str, list[int]] = {}
     for row in loss.count(conn, of_day):
         counts = found.setdefault(type_of(row.family), [0, 0, 0, 0, 0])
-        counts[0] += row.count if row.pushed else 0
-        counts[1] += 0 if row.pushed else row.count
-        counts[2] += row.count if row.pushed and row.pulled else 0
+        counts[0] += row.number if row.pushed else 0
+        counts[1] += 0 if row.pushed else row.number
+        counts[2] += row.number if row.pushed and row.pulled else 0
     for one in unconfirmed.unconfirmed(conn, of_day, by):
         counts = found.setdefault(type_of(one.family), [0, 0, 0, 0, 0])
-        counts[3] += one.count
+        counts[3] += one.number
         counts[4] += one.flagged
     return [DayRow(day, name, *counts) for name, counts in sorted(found.items())]
 
@@ -95,18 +100,20 @@ def recount(
 ) -> list[date]:
     """Count the last days again, and then those that were counted longest ago, for at most about `seconds`.
 
-    Returns the days that were counted. Raises psycopg.Error, after which those before it are kept.
+    Returns the days that were counted: none while what a pass brought waits to be applied, since what is
+    flagged would waver. Raises psycopg.Error, after which the days before are kept.
     """
     ends = timer() + seconds
     known = losses.counted(conn, DAYS)
     newest = sorted(known, reverse=True)
     stale = [day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now())]
     stale.sort(key=lambda day: (known[day] is not None, known[day] or now()))
-    done = []
+    done: list[date] = []
     for day in [*newest[:FRESH_DAYS], *stale]:
-        if done and timer() > ends:
+        by = confirming(conn, overlap)
+        if not by.whole or (done and timer() > ends):
             break
-        losses.keep(conn, day, count_day(conn, day, confirming(conn, overlap)))
+        losses.keep(conn, day, count_day(conn, day, by))
         done.append(day)
     return done
 

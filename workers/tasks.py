@@ -22,7 +22,7 @@ from workers.trouble import TaskFailed, describe
 if TYPE_CHECKING:
     from workers.pull import Report
 
-__all__ = ["apply", "partitions", "pull", "sweep"]
+__all__ = ["apply", "count_losses", "partitions", "pull", "sweep"]
 
 log = logging.getLogger("rxledger.worker")
 
@@ -32,6 +32,8 @@ SWEEP_LIMIT = 20_000
 PULL_SECONDS = 60.0
 #: Longer waits for the partner are not waited for here.
 PULL_PATIENCE = 2.0
+#: The loss ledger's days are counted again for about so long at a time.
+LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
 DOUBTFUL_LIMIT = 100
 
@@ -152,6 +154,16 @@ def partitions() -> None:
         made = runtime().run(partition_store.ensure)
         if made:
             log.info("made partitions %s", ", ".join(made))
+
+
+@app.task(name="rxledger.losses")
+def count_losses() -> None:
+    """Count the last days of the loss ledger again, for scrapes and `doctor`."""
+    from workers.losing import recount
+
+    with told():
+        worker = runtime()
+        worker.run(partial(recount, overlap=worker.settings.pull.overlap, seconds=LOSSES_SECONDS))
 
 
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.

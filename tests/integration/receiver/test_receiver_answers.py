@@ -10,6 +10,7 @@ import select
 import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -19,10 +20,24 @@ import pytest
 from ingest.app import build
 from ingest.limits import Limits
 from settings import PartnerSettings, Settings, SettingsError
+from store import losses
+from store.database import connect
 from store.lookup import Lookup
+from store.losses import DayRow
 from store.sealing import Sealer
 from tests.integration.receiver.conftest import NOW, Serve
-from tests.receiver import LOOKUP_KEY, SEAL_KEYS, TOKEN, Running, configuration, raw, serve, stored, until
+from tests.receiver import (
+    LOOKUP_KEY,
+    SEAL_KEYS,
+    TOKEN,
+    Cable,
+    Running,
+    configuration,
+    raw,
+    serve,
+    stored,
+    until,
+)
 
 MIB = 1 << 20
 # HTTP's own form of a request, for what http.client would not send.
@@ -324,6 +339,40 @@ def test_metrics_are_for_loopback_or_for_who_has_the_token(start: Serve) -> None
         assert receiver.request("GET", "/metrics", headers=given).status == 200
         given = passed_on | {"Authorization": "Bearer m\xe9trics"}
         assert receiver.request("GET", "/metrics", headers=given).status == 401
+
+
+def test_metrics_carry_the_loss_ledger_as_it_was_counted_last(start: Serve, inbox_url: str) -> None:
+    day = datetime.now(UTC).date()
+    before = day - timedelta(days=40)
+    series = 'rxledger_loss_callbacks{came="%s",type="ORDER"}'
+    with connect(inbox_url, "test") as conn:
+        losses.keep(conn, day, [DayRow(day, "ORDER", 9, 3, 4, 5, 2)])
+        losses.keep(conn, before, [DayRow(before, "ORDER", 1, 1, 1, 1, 1)])  # told no more
+        receiver = start(Limits(losses_seconds=0.2))
+        names = ("pushed", "pulled_only", "both_ways", "unconfirmed", "flagged")
+        assert [counted(receiver, series % name) for name in names] == [9, 3, 4, 5, 2]
+        losses.keep(conn, day, [])
+        until(lambda: counted(receiver, series % "pushed") == 0)
+
+
+def test_scrapes_do_not_read_the_loss_ledger_more_than_once_a_minute(start: Serve, inbox_url: str) -> None:
+    day = datetime.now(UTC).date()
+    receiver = start()
+    assert counted(receiver, "rxledger_loss_callbacks{") == 0
+    with connect(inbox_url, "test") as conn:
+        losses.keep(conn, day, [DayRow(day, "ORDER", 9, 3, 4, 5, 2)])
+        try:
+            assert counted(receiver, "rxledger_loss_callbacks{") == 0
+        finally:
+            losses.keep(conn, day, [])
+
+
+def test_metrics_are_given_without_the_loss_ledger_while_postgresql_is_away(
+    start: Serve, cable: Cable
+) -> None:
+    receiver = start(url=cable.url)
+    cable.cut()
+    assert receiver.request("GET", "/metrics").status == 200
 
 
 def test_without_a_metrics_token_none_is_right(start: Serve) -> None:

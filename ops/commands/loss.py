@@ -86,8 +86,6 @@ def _read(
     with_ids: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document and, where they are wanted, the ids; all as of one moment."""
-    from psycopg import IsolationLevel
-
     from ops.loss_report import Found, report
     from ops.loss_report import evidence as told
     from store import lookups, loss, unconfirmed
@@ -95,22 +93,23 @@ def _read(
     from store.losses import DAYS
     from workers.losing import confirming, span
 
-    with connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn:
-        conn.isolation_level, conn.read_only = IsolationLevel.REPEATABLE_READ, True
-        with conn.transaction():
-            now = lookups.clock(conn)
-            first = since or _midnight(now) - timedelta(days=DAYS - 1)
-            of = span(first, until or now + AHEAD, types)
-            by = confirming(conn, settings.pull.overlap)
-            found = Found(
-                loss.count(conn, of),
-                loss.delays(conn, of),
-                loss.words(conn, of),
-                unconfirmed.unconfirmed(conn, of, by),
-                [] if types else loss.records(conn, of),
-            )
-            document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
-            ids = told(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
+    with (
+        connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
+        loss.snapshot(conn),
+    ):
+        now = lookups.clock(conn)
+        first = since or _midnight(now) - timedelta(days=DAYS - 1)
+        of = span(first, until or now + AHEAD, types)
+        by = confirming(conn, settings.pull.overlap)
+        found = Found(
+            loss.count(conn, of),
+            loss.delays(conn, of),
+            loss.words(conn, of),
+            unconfirmed.unconfirmed(conn, of, by),
+            [] if types else loss.records(conn, of),
+        )
+        document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
+        ids = told(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
     return document, ids
 
 

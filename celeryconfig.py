@@ -79,5 +79,6 @@ beat_schedule = {
         "options": {"expires": _settings.pull.every},
     },
     "watch": {"task": "rxledger.watch", "schedule": 300.0, "options": {"expires": 300.0}},
+    "losses": {"task": "rxledger.losses", "schedule": 600.0, "options": {"expires": 600.0}},
     "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

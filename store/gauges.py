@@ -13,6 +13,7 @@ from store import arrays
 __all__ = [
     "HELP",
     "LAST_PUSH",
+    "LOSS_CALLBACKS",
     "MISSED_FACTS",
     "SILENT_ENTITIES",
     "SILENT_PARTNER",
@@ -28,6 +29,7 @@ SILENT_PARTNER = "rxledger_partner_silent"
 MISSED_FACTS = "rxledger_partner_missed_facts"
 LAST_PUSH = "rxledger_partner_last_push_timestamp_seconds"
 USUAL_GAP = "rxledger_partner_usual_gap_seconds"
+LOSS_CALLBACKS = "rxledger_loss_callbacks"
 WATCHED = "rxledger_watched_timestamp_seconds"
 
 HELP = {
@@ -36,6 +38,8 @@ HELP = {
     MISSED_FACTS: "Facts that pulls brought and no push, of the time since a silent partner's last push.",
     LAST_PUSH: "When the partner's last push was received.",
     USUAL_GAP: "How long the partner may push nothing, as learnt from its own pushes.",
+    LOSS_CALLBACKS: "Callbacks of 30 days by type and how they came: pushed, pulled_only (lost by the push), "
+    "both_ways, unconfirmed (pushed alone), flagged (and not given when asked for).",
     WATCHED: "When a worker last took these figures.",
 }
 

@@ -48,6 +48,8 @@ __all__ = [
     "facts",
     "gauges",
     "lookups",
+    "losses",
+    "losses_counted",
     "metadata",
     "outcomes",
     "postings",
@@ -152,6 +154,8 @@ entities = Table(
 )
 
 #: What the partners stated. A row is written once; only another copy of the same fact touches it again.
+#: `pushed_at` and `pulled_at` are when the first copy of each way was received: null where none was, and for
+#: facts that are older than these columns.
 facts = Table(
     "facts",
     metadata,
@@ -169,7 +173,15 @@ facts = Table(
     Column("preferred_via", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("due", Moment),
+    Column("pushed_at", Moment),
+    Column("pulled_at", Moment),
     PrimaryKeyConstraint("entity_id", "fact_id"),
+    Index(
+        "facts_occurred_at_idx",
+        "occurred_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32},
+    ),
 )
 
 #: What each event came to: the facts it states. Lists of events and replays read it.
@@ -289,8 +301,8 @@ drift = Table(
 )
 
 #: What is pulled, each stream by one runner at once: who holds the lease writes with its epoch or not at all.
-#: `watermark`: everything before it is stored. The pass under way reads since `pass_from` and goes on with
-#: `next_page`, the partner's token, sealed.
+#: `watermark`: everything before it is stored, back to `covered_from`. The pass under way reads since
+#: `pass_from` and goes on with `next_page`, the partner's token, sealed.
 streams = Table(
     "streams",
     metadata,
@@ -317,6 +329,7 @@ streams = Table(
     Column("refused", BigInteger, nullable=False, server_default=text("0")),
     Column("refused_at", Moment),
     Column("refusal", Text),
+    Column("covered_from", Moment),
 )
 
 #: One row a partner, shared by all workers: when the next call may be made, and the circuit.
@@ -351,6 +364,7 @@ deliveries = Table(
     Column("status", Text),
     Column("status_code", SmallInteger),
     Column("noted_at", Moment, nullable=False),
+    Index("deliveries_failed_idx", "seq", postgresql_where=text("status IS DISTINCT FROM 'success'")),
 )
 
 #: When the partner was last asked about an entity, and what was known of it after that.
@@ -393,4 +407,26 @@ gauges = Table(
     Column("name", Text, primary_key=True),
     Column("labels", JSONB, primary_key=True),
     Column("value", Double, nullable=False),
+)
+
+#: The loss ledger by day (UTC) and type, as it was last counted: for scrapes and `doctor`, which may not cost
+#: a look at the facts. `rxledger loss` counts anew.
+losses = Table(
+    "losses",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("callback_type", Text, primary_key=True),
+    Column("pushed", BigInteger, nullable=False),
+    Column("pulled_only", BigInteger, nullable=False),
+    Column("both_ways", BigInteger, nullable=False),
+    Column("unconfirmed", BigInteger, nullable=False),
+    Column("flagged", BigInteger, nullable=False),
+)
+
+#: When each day was counted; a day without any fact too.
+losses_counted = Table(
+    "losses_counted",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("counted_at", Moment, nullable=False),
 )

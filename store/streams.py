@@ -165,7 +165,8 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
 
     An event may be dated ahead of its time: what comes while the pass is read must not be passed over. A pass
     that began later than the watermark has left a gap, and moves nothing; nor does one without an event: the
-    partner's clock may be behind ours. Raises LeaseLost.
+    partner's clock may be behind ours. `covered_from` is how far back there is no gap before the watermark.
+    Raises LeaseLost.
     """
     return _held(
         conn,
@@ -173,6 +174,8 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
         "watermark = CASE WHEN pass_from <= coalesce(watermark, pass_from) THEN "
         "greatest(watermark, pass_from, CASE WHEN pass_newest IS NOT NULL "
         "THEN least(pass_newest, pass_began) - %s * interval '1 s' END) ELSE watermark END, "
+        "covered_from = CASE WHEN pass_from <= coalesce(watermark, pass_from) "
+        "THEN least(covered_from, pass_from) ELSE covered_from END, "
         "pass_from = NULL, pass_newest = NULL, next_page = NULL, completed_at = clock_timestamp(), "
         "trouble = NULL, trouble_at = NULL",
         overlap,

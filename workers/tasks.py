@@ -23,7 +23,7 @@ from workers.trouble import TaskFailed, describe
 if TYPE_CHECKING:
     from workers.pull import Report
 
-__all__ = ["apply", "partitions", "pull", "sweep", "watch"]
+__all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
 
 log = logging.getLogger("rxledger.worker")
 
@@ -37,6 +37,8 @@ PULL_PATIENCE = 2.0
 BACKLOG_IDS = 300
 #: In a backlog looks wait until so many have gathered.
 LOOKS_TOGETHER = 60
+#: The loss ledger's days are counted again for about so long at a time.
+LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
 DOUBTFUL_LIMIT = 100
 
@@ -187,6 +189,16 @@ def watch() -> None:
     with told():
         worker = runtime()
         worker.run(partial(watching.watch, now=worker.tools.clock(), settings=worker.settings.silence))
+
+
+@app.task(name="rxledger.losses")
+def count_losses() -> None:
+    """Count the last days of the loss ledger again, for scrapes and `doctor`."""
+    from workers.losing import recount
+
+    with told():
+        worker = runtime()
+        worker.run(partial(recount, overlap=worker.settings.pull.overlap, seconds=LOSSES_SECONDS))
 
 
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.

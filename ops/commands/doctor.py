@@ -61,6 +61,7 @@ def examine(settings: Settings, advance: Callable[[int], None]) -> Iterator[Chec
 def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
     from ops import checks
     from ops.database_checks import database
+    from ops.loss_checks import unconfirmed_pushes
     from ops.pull_checks import pulls
     from ops.service_checks import broker_and_worker, receiver
     from ops.silence_checks import silences
@@ -74,6 +75,7 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
         ("spool", lambda settings: [checks.spool(settings)]),
         ("pulls", pulls),
         ("silence", silences),
+        ("unconfirmed", unconfirmed_pushes),
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,12 +14,12 @@ from ops.moments import parse_moment
 from ops.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection
 
     from settings import Settings
+    from store.losses import Totals
     from store.worklists import Held, Waiting
 
 __all__ = ["register"]
@@ -65,7 +66,7 @@ def worklist(
     as_json: JsonOption = False,
 ) -> None:
     """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
-    from store import worklists
+    from store import losses, queries, worklists
 
     with _reading(data, kind, at) as (conn, now, settings):
         after, most = settings.silence.after, limit + 1
@@ -77,6 +78,7 @@ def worklist(
         if kind is None:
             found += [_held(each) for each in worklists.held(conn, _ours())]
             found += _partners(conn, now, settings)
+            found += _unconfirmed(losses.totals(queries.driver(conn), losses.DAYS))
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
     columns = ("at", "what", "kind", "key", "state", "why")
     _give("worklist", _cut(found, limit), columns, as_json, "nothing needs a person")
@@ -193,6 +195,19 @@ def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[
         for one in found
         if one.missed
     ]
+
+
+def _unconfirmed(of: list[Totals]) -> list[dict[str, Any]]:
+    """One item for all that was pushed and is not among what the partner gives."""
+    since = min((row.since for row in of if row.since is not None), default=None)
+    if since is None:
+        return []
+    why = (
+        f"{sum(row.flagged for row in of)} callbacks came by push alone, and not where the partner had to "
+        "tell them too: `rxledger loss --evidence FILE` lists them, ask whether it sent them"
+    )
+    at = datetime.combine(since, time.min, UTC)
+    return [{"what": "unconfirmed", "kind": None, "key": None, "state": None, "at": at, "why": why}]
 
 
 def _give(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.embedded import Addresses
+from store import losses
 from tests.backends import own_prefix
 from tests.commandline import Cli
 from tests.partner import Answer, Asked, Partner, events_page, partner
@@ -18,6 +19,10 @@ from tests.workers import Broker, environment, until, worker
 KEY = "tp_live_key_that_is_secret"
 START = 1_760_000_000
 PULL = "/v1/webhook_events/notify_rx"
+SCRAPED = """
+SELECT sum(value) FROM gauges
+WHERE name = 'rxledger_loss_callbacks' AND labels = '{"type": "NOTIFY_RX", "came": "pulled_only"}'
+"""
 
 
 @pytest.fixture
@@ -209,3 +214,18 @@ def test_a_run_that_must_wait_for_its_turn_is_gone_on_with_by_a_later_message(
         broker.send("rxledger.pull", "notify_rx")
         until(lambda: cli.ledger.count("events") == 400, "the rest was not gone on with")
     assert int(cli.one("SELECT epoch FROM streams WHERE name = 'notify_rx'")) > 1
+
+
+def test_a_worker_counts_what_was_lost(
+    cli: Cli, env: dict[str, str], broker: Broker, book: Book, tmp_path: Path
+) -> None:
+    with worker(env, tmp_path / "log"):
+        broker.send("rxledger.pull", "notify_rx")
+        until(lambda: received(cli) == len(book.events), "what was missed did not arrive")
+        cli.ledger.conn.execute("UPDATE streams SET completed_at = completed_at - interval '1 minute'")
+        broker.send("rxledger.losses")
+        until(
+            lambda: cli.one("SELECT count(*) FROM losses_counted") == losses.DAYS, "not all days were counted"
+        )
+        until(lambda: cli.one(SCRAPED) == len(book.events), "scrapes do not get what was counted")
+    assert cli.one("SELECT sum(pulled_only) FROM losses") == len(book.events)

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orjson import JSONEncodeError
+
 from partners.truepill.faults import Garbled
 from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import Wire
@@ -127,9 +129,14 @@ class Client:
         return self._wire.get("claims", path)
 
     def _page(self, surface: str, path: str, asked: Mapping[str, str]) -> Page:
-        page = page_of(self._wire.get(surface, path, asked))
+        document = self._wire.get(surface, path, asked)
+        try:
+            page = page_of(document)
+            found = "the answer is no page of events"
+        except JSONEncodeError:  # raised below: what is chained here holds the document
+            page, found = None, "the answer is nested too deep"
         if page is None:
-            raise self._wire.noted(Garbled(surface, "the answer is no page of events", 200))
+            raise self._wire.noted(Garbled(surface, found, 200, again=False))
         return page
 
 

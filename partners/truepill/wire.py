@@ -25,7 +25,7 @@ __all__ = ["Gate", "Line", "OpenGate", "Wire"]
 #: A page holds a hundred events of some kilobytes each.
 LARGEST = 16 << 20
 ATTEMPTS = 3
-#: What a 429 without Retry-After asks for, and the most that one with it gets, in seconds.
+#: What a 429 without Retry-After asks for, and the most that it or a 503 with one gets, in seconds.
 PAUSE, LONGEST_PAUSE = 30.0, 900.0
 
 
@@ -124,6 +124,9 @@ class Wire:
             return None, Silent(surface, "no answer in time")
         except httpx.TransportError as error:
             return None, Silent(surface, f"no answer: {type(error).__name__}")
+        except httpx.InvalidURL:
+            # Tokens of pages are the partner's own: one of them may be longer than any URL.
+            return None, NotGranted(surface, "what it wants to be asked does not fit in a URL")
         if isinstance(body, str):
             slow = body == _TOO_SLOW
             return None, Silent(surface, body) if slow else Garbled(surface, body, 200)
@@ -160,6 +163,8 @@ def _refusal(surface: str, response: httpx.Response) -> CallFailed | None:
         return KeyRefused(surface, f"{status}, the API key is refused", status)
     if status == 429:
         return Throttled(surface, _pause(response))
+    if status == 503 and "Retry-After" in response.headers:
+        return Throttled(surface, _pause(response), status)
     if status >= 500:
         return Failing(surface, f"{status}, the partner failed", status)
     if status < 400:
@@ -172,11 +177,11 @@ def _pause(response: httpx.Response) -> float:
     asked = response.headers.get("Retry-After", "").strip()
     seconds = PAUSE
     if asked.isascii() and asked.isdigit():
-        seconds = float(asked[:9])
+        seconds = float(asked.lstrip("0")[:9] or 0)
     elif asked:
         try:
             until = parsedate_to_datetime(asked)
-        except ValueError:
+        except (ValueError, OverflowError):  # the second for an hour or a zone of twenty digits
             return PAUSE
         known = until if until.tzinfo else until.replace(tzinfo=UTC)
         seconds = (known - datetime.now(UTC)).total_seconds()

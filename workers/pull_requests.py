@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Protocol
 
-from partners.truepill.faults import NotGranted
+from partners.truepill.faults import NotGranted, PartnerFault
 from partners.truepill.pages import Page
 from statemachine import MACHINES
 from store import lookups, streams
@@ -66,18 +66,26 @@ class _Work:
     def one(self, entity: Due, *, strict: bool = False) -> None:
         """Read all of a request's events. What the partner does not know it is asked about less and less.
 
-        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost.
+        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost;
+        ValueError where `strict` and the key may stand in no URL.
         """
         token: str | None = None
         stored = 0
         for number in range(1, MOST_PAGES + 1):
             try:
                 page = self.events_of(entity.kind, entity.key, next=token)
-            except NotGranted as failure:
-                lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+            except (NotGranted, ValueError) as failure:
+                if token is None:
+                    lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+                else:  # its first page was given: a token may have run out
+                    lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
                 if strict:
                     raise
                 return
+            except PartnerFault as failure:
+                # It may be this request that fails: the next run begins with the others.
+                lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
+                raise
             again = page.next == token
             token = None if again or number == MOST_PAGES else page.next
             stored += self._keep(entity, page, stored, last=token is None)

@@ -207,6 +207,7 @@ aliases = Table(
     Column("alias", Key, nullable=False),
     Column("key", Key, nullable=False),
     PrimaryKeyConstraint("kind", "alias", "key"),
+    Index("aliases_key_idx", "kind", "key"),
 )
 
 #: One row for each alias that was learned or asked for, written by both sides: it is their lock. `asked` says
@@ -296,6 +297,7 @@ streams = Table(
     Column("pass_began", Moment),
     Column("pass_newest", Moment),
     Column("pass_sorted", Boolean, nullable=False, server_default=text("true")),
+    Column("pass_idle", Integer, nullable=False, server_default=text("0")),
     Column("next_page", LargeBinary),
     Column("pages", BigInteger, nullable=False, server_default=text("0")),
     Column("seen", BigInteger, nullable=False, server_default=text("0")),

@@ -49,7 +49,10 @@ class LeaseLost(Exception):
 
 
 class Stream(NamedTuple):
-    """A leased stream as it stood then. Times are aware; `next_page` is sealed."""
+    """A leased stream as it stood then. Times are aware; `next_page` is sealed.
+
+    `pass_idle`: how many pages in a row had nothing new and nothing newer.
+    """
 
     partner: str
     name: str
@@ -58,6 +61,7 @@ class Stream(NamedTuple):
     pass_from: datetime | None
     pass_newest: datetime | None
     pass_sorted: bool
+    pass_idle: int
     next_page: bytes | None
 
 
@@ -81,7 +85,7 @@ class DeliveryRow(NamedTuple):
     status_code: int | None
 
 
-_COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, next_page"
+_COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, pass_idle, next_page"
 _LEASE = f"""
 INSERT INTO streams AS s (partner, name, holder, epoch, leased_until)
 VALUES (%(partner)s, %(name)s, %(holder)s, 1, clock_timestamp() + interval '{LEASE_SECONDS} seconds')
@@ -117,14 +121,14 @@ def begin_pass(conn: Connection, stream: Stream, since: datetime) -> Stream:
         conn,
         stream,
         "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
-        "next_page = NULL",
+        "pass_idle = 0, next_page = NULL",
         since,
     )
 
 
 def restart(conn: Connection, stream: Stream) -> Stream:
     """Go on without the page token, by time (`resume_at`). Raises LeaseLost."""
-    return _held(conn, stream, "next_page = NULL")
+    return _held(conn, stream, "next_page = NULL, pass_idle = 0")
 
 
 def resume_at(stream: Stream, overlap: int) -> datetime | None:
@@ -145,22 +149,24 @@ def turn_page(conn: Connection, stream: Stream, next_page: bytes | None, progres
         stream,
         "next_page = %s, pages = pages + 1, seen = seen + %s, nameless = nameless + %s, "
         "pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), pass_sorted = pass_sorted AND %s, "
-        "read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
+        "pass_idle = CASE WHEN to_timestamp(%s::bigint) > coalesce(pass_newest, '-infinity') THEN 0 "
+        "ELSE pass_idle + 1 END, read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
         next_page,
         progress.seen,
         progress.nameless,
         progress.newest,
         progress.sorted,
+        progress.newest,
     )
 
 
 def count_stored(conn: Connection, stream: Stream, stored: int) -> Stream:
     """Add to the count of what was new. Raises LeaseLost."""
-    return _held(conn, stream, "stored = stored + %s", stored)
+    return _held(conn, stream, "stored = stored + %s, pass_idle = 0", stored)
 
 
-def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
-    """The last page is stored: the watermark moves, and never back.
+def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime) -> Stream:
+    """The last page is stored: the watermark moves, and never back. `first`: where a first pass must begin.
 
     An event may be dated ahead of its time: what comes while the pass is read must not be passed over. A pass
     that began later than the watermark has left a gap, and moves nothing; nor does one without an event: the
@@ -169,11 +175,12 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
     return _held(
         conn,
         stream,
-        "watermark = CASE WHEN pass_from <= coalesce(watermark, pass_from) THEN "
+        "watermark = CASE WHEN pass_from <= coalesce(watermark, %s) THEN "
         "greatest(watermark, pass_from, CASE WHEN pass_newest IS NOT NULL "
         "THEN least(pass_newest, pass_began) - %s * interval '1 s' END) ELSE watermark END, "
         "pass_from = NULL, pass_newest = NULL, next_page = NULL, completed_at = clock_timestamp(), "
         "trouble = NULL, trouble_at = NULL",
+        first,
         overlap,
     )
 

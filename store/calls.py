@@ -86,10 +86,14 @@ def went_well(conn: Connection, partner: str) -> None:
 
 
 def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = False) -> None:
-    """A call failed by a fault that any call would meet; `at_once` opens the circuit whatever came before."""
+    """A call failed by a fault that any call would meet; `at_once` opens the circuit whatever came before.
+
+    So does a failure while it is open: that of the probe, or of a call that was under way when it opened.
+    """
     conn.execute(
         "UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(), "
-        "open_until = CASE WHEN %(at_once)s OR failures + 1 >= %(opens)s THEN clock_timestamp() + "
+        "open_until = CASE WHEN %(at_once)s OR open_until IS NOT NULL OR failures + 1 >= %(opens)s "
+        "THEN clock_timestamp() + "
         "least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s))) "
         "* interval '1 s' END WHERE partner = %(partner)s",
         {

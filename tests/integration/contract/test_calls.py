@@ -129,6 +129,19 @@ def test_a_refused_key_opens_the_circuit_at_once(conn: Connection) -> None:
     assert trouble == "notify_rx: 401, the API key is refused"
 
 
+def test_a_probe_that_fails_otherwise_leaves_the_circuit_open(conn: Connection) -> None:
+    door = gate(conn, 60)
+    door.enter()
+    door.leave(KeyRefused("x", "401", 401))
+    shift(conn, 31)
+    door.enter()
+    door.leave(Failing("x", "500", 500))
+    with pytest.raises(NotNow, match="circuit"):
+        door.enter()
+    shift(conn, 31)
+    door.enter()
+
+
 def test_failures_that_are_about_one_thing_leave_the_circuit_closed(conn: Connection) -> None:
     door = gate(conn, 60)
     for _ in range(calls.OPENS_AFTER * 2):

@@ -9,7 +9,7 @@ has read, or to when it began if that is earlier, less an overlap for events tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -25,7 +25,6 @@ __all__ = [
     "Stream",
     "begin_looks",
     "begin_pass",
-    "count_stored",
     "finish_looks",
     "finish_pass",
     "finish_round",
@@ -142,27 +141,27 @@ def resume_at(stream: Stream, overlap: int) -> datetime | None:
     return max(stream.pass_from, stream.pass_newest - timedelta(seconds=overlap))
 
 
-def turn_page(conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
-    """Note a page in the transaction that stores its events. Call it first: it locks. Raises LeaseLost."""
+def turn_page(
+    conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress, stored: int
+) -> Stream:
+    """Note a page in the transaction that stores its events, of which `stored` are new. Raises LeaseLost."""
     return _held(
         conn,
         stream,
         "next_page = %s, pages = pages + 1, seen = seen + %s, nameless = nameless + %s, "
-        "pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), pass_sorted = pass_sorted AND %s, "
-        "pass_idle = CASE WHEN to_timestamp(%s::bigint) > coalesce(pass_newest, '-infinity') THEN 0 "
+        "stored = stored + %s, pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), "
+        "pass_sorted = pass_sorted AND %s, "
+        "pass_idle = CASE WHEN %s OR to_timestamp(%s::bigint) > coalesce(pass_newest, '-infinity') THEN 0 "
         "ELSE pass_idle + 1 END, read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
         next_page,
         progress.seen,
         progress.nameless,
+        stored,
         progress.newest,
         progress.sorted,
+        stored > 0,
         progress.newest,
     )
-
-
-def count_stored(conn: Connection, stream: Stream, stored: int) -> Stream:
-    """Add to the count of what was new. Raises LeaseLost."""
-    return _held(conn, stream, "stored = stored + %s, pass_idle = 0", stored)
 
 
 def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime) -> Stream:
@@ -229,19 +228,37 @@ def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:
     )
 
 
-def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow]) -> None:
-    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word."""
-    conn.execute(
-        "INSERT INTO deliveries AS d (seq, status, status_code, noted_at) "
-        "SELECT e.seq, n.status, n.status_code, clock_timestamp() "
-        "FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code) "
-        "JOIN events e ON e.id = n.id ORDER BY e.seq "
-        "ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code, "
-        "noted_at = excluded.noted_at "
-        "WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)",
-        (
-            arrays.texts([row.id.hex() for row in rows]),
-            arrays.texts([row.status for row in rows]),
-            arrays.numbers([row.status_code for row in rows]),
-        ),
-    )
+def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow], new: Mapping[bytes, int]) -> None:
+    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word.
+
+    `new` has the inbox ids of those that were just admitted: the others are looked up.
+    """
+    fresh = sorted((new[row.id], row) for row in rows if row.id in new)
+    known = [row for row in rows if row.id not in new]
+    if fresh:
+        numbered = arrays.numbers([seq for seq, _ in fresh])
+        conn.execute(_NOTE + _LAST_WORD, (numbered, *_said([row for _, row in fresh])))
+    if known:
+        named = arrays.texts([row.id.hex() for row in known])
+        conn.execute(_NOTE_KNOWN + _LAST_WORD, (named, *_said(known)))
+
+
+_NOTE = """
+INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
+SELECT *, clock_timestamp() FROM unnest(%s::bigint[], %s::text[], %s::smallint[])
+"""
+_NOTE_KNOWN = """
+INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
+SELECT e.seq, n.status, n.status_code, clock_timestamp()
+FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code)
+JOIN events e ON e.id = n.id ORDER BY e.seq
+"""
+_LAST_WORD = """
+ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code,
+    noted_at = excluded.noted_at
+WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)
+"""
+
+
+def _said(rows: Sequence[DeliveryRow]) -> tuple[str, str]:
+    return arrays.texts([row.status for row in rows]), arrays.numbers([row.status_code for row in rows])

@@ -21,7 +21,7 @@ from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
 from workers.gate import NotNow
-from workers.pulled import PARTNER, Batch, seal, store
+from workers.pulled import PARTNER, seal, store_page
 from workers.reading import AHEAD_SECONDS, Tools
 
 __all__ = ["Report", "Run", "pull_stream"]
@@ -187,7 +187,9 @@ class _Pass:
         token = page.next
         turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
         progress = self._progress(page, len(page.events) - len(named))
-        self.stream, new = _commit(self.run, self.stream, turned, progress, batch)
+        with self.run.conn.transaction():
+            held, new = store_page(self.run.conn, self.stream, turned, progress, batch)
+        self.stream = held
         self.last = progress.newest if progress.newest is not None else self.last
         self.report.pages += 1
         self.report.seen += progress.seen
@@ -232,14 +234,3 @@ class _Pass:
 
     def _context(self) -> bytes:
         return _CONTEXT + self.stream.name.encode()
-
-
-def _commit(
-    run: Run, stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
-) -> tuple[Stream, list[int]]:
-    with run.conn.transaction():
-        held = streams.turn_page(run.conn, stream, next_page, progress)
-        new = store(run.conn, batch)
-        if new:
-            held = streams.count_stored(run.conn, held, len(new))
-    return held, new

@@ -13,7 +13,7 @@ from store.lookups import Due, Looked
 from store.streams import Progress
 from workers.leasing import Held, leased
 from workers.pull import Report, Run
-from workers.pulled import seal, store
+from workers.pulled import seal, store_page
 
 __all__ = ["EventsOf", "pull_one", "pull_requests"]
 
@@ -100,10 +100,7 @@ class _Work:
         batch = seal(page.events, url_id, self.run.tools)
         progress = Progress(len(page.events), 0, None, True)
         with self.run.conn.transaction():
-            held = streams.turn_page(self.run.conn, self.held.stream, None, progress)
-            new = store(self.run.conn, batch)
-            if new:
-                held = streams.count_stored(self.run.conn, held, len(new))
+            held, new = store_page(self.run.conn, self.held.stream, None, progress, batch)
             if last:
                 lookups.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
         self.held.stream = held

@@ -6,6 +6,7 @@ the order in which the partner's server wrote its fields.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
@@ -80,8 +81,13 @@ def _delivery(value: object) -> Delivery | None:
     if type(value) is not dict:
         return None
     status, code = value.get("status"), value.get("status_code")
-    plain = status if type(status) is str and is_plain(status) else None
-    known = code if type(code) is int and 0 < code <= _MOST_STATUS else None
+    return _said(status if type(status) is str else None, code if type(code) is int else None)
+
+
+@lru_cache(maxsize=64)  # of the few that there are, one comes with every event
+def _said(status: str | None, code: int | None) -> Delivery | None:
+    plain = status if status is not None and is_plain(status) else None
+    known = code if code is not None and 0 < code <= _MOST_STATUS else None
     return Delivery(plain, known) if plain or known else None
 
 

@@ -159,6 +159,18 @@ def test_no_number_of_failures_breaks_the_reckoning_of_the_wait(conn: Connection
     assert 890 < turn.wait <= 900
 
 
+def test_calls_that_go_well_are_written_down_once_a_second(conn: Connection) -> None:
+    door = gate(conn, 60)
+    written = []
+    for past in (0, 0, 0, 2):
+        conn.execute("UPDATE calls SET answered_at = answered_at - %s * interval '1 s'", (past,))
+        door.enter()
+        before = conn.execute("SELECT answered_at FROM calls").fetchone()
+        door.leave(None)
+        written.append(conn.execute("SELECT answered_at FROM calls").fetchone() != before)
+    assert written == [True, False, False, True]
+
+
 def test_what_the_partner_asks_to_wait_all_workers_wait(contract_url: str, conn: Connection) -> None:
     door = gate(conn, 60)
     door.enter()

@@ -173,6 +173,24 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
     assert received(ledger) == tokens(book)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_page_takes_as_many_statements_however_much_it_holds(
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book, again: bool
+) -> None:
+    counts = set()
+    for size in (1, 10, 100):
+        ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
+        book.size, book.events = size, arrivals(size, START, step=1)
+        if again:
+            pull_stream(work(ledger.conn, ledger.tools), NAME, pages)
+        with FaultyConnection.connect(contract_url, autocommit=True) as conn:
+            conn.faults = Faults(0)
+            report = pull_stream(work(conn, ledger.tools), NAME, pages)
+            assert (report.seen, report.stored) == (size, 0 if again else size)
+            counts.add(len(conn.faults.passed))
+    assert len(counts) == 1
+
+
 def test_a_runner_whose_lease_passed_to_another_writes_nothing(
     contract_url: str, ledger: Ledger, pages: Pages, book: Book
 ) -> None:

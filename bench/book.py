@@ -1,7 +1,6 @@
 """`python -m bench.book PORT EVENTS`: a partner that gives so many NOTIFY_RX by pages, as it documents them.
 
-It answers one request after the other and knows nothing but pages: whatever is asked, a pass begins with the
-first one, and a page's token is its number.
+One event a second, so that their times tell their order; a page's token is the number of its first event.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 import socketserver
 import sys
 import time
+from collections.abc import Mapping
 from urllib.parse import parse_qs, urlsplit
 
 __all__ = ["PAGE", "page"]
@@ -28,12 +28,20 @@ _ROW = (
 _OF_A_PATIENT = 3
 
 
-def page(number: int, events: int, start: int) -> bytes:
-    """The body of a page, counted from 0; one event a second, so that their times tell their order."""
-    first, end = number * PAGE, min((number + 1) * PAGE, events)
+def page(first: int, events: int, start: int) -> bytes:
+    """The body of the page that begins with this event, counted from 0."""
+    end = min(first + PAGE, events)
     rows = b",".join([_ROW % (start + n, n, n // _OF_A_PATIENT, n) for n in range(first, end)])
-    token = b'"%d"' % (number + 1) if end < events else b"null"
+    token = b'"%d"' % end if end < events else b"null"
     return b'{"results":[%s],"next_page_token":%s}' % (rows, token)
+
+
+def _first(query: Mapping[str, list[str]], start: int) -> int:
+    """The number of the first event of what is asked for."""
+    if "next" in query:
+        return int(query["next"][0])
+    since = int(query.get("timestamp", ["$gte:0"])[0].removeprefix("$gte:"))
+    return max(0, since - start)
 
 
 def main() -> None:
@@ -48,7 +56,7 @@ def main() -> None:
                 while self.rfile.readline().strip():
                     pass
                 query = parse_qs(urlsplit(line.split()[1].decode()).query)
-                body = page(int(query.get("next", ["0"])[0]), events, start)
+                body = page(_first(query, start), events, start)
                 head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
                 self.wfile.write(head % len(body) + body)
 

@@ -207,7 +207,6 @@ aliases = Table(
     Column("alias", Key, nullable=False),
     Column("key", Key, nullable=False),
     PrimaryKeyConstraint("kind", "alias", "key"),
-    Index("aliases_key_idx", "kind", "key"),
 )
 
 #: One row for each alias that was learned or asked for, written by both sides: it is their lock. `asked` says

@@ -25,6 +25,7 @@ __all__ = ["Gate", "Line", "OpenGate", "Wire"]
 #: A page holds a hundred events of some kilobytes each.
 LARGEST = 16 << 20
 ATTEMPTS = 3
+LONGEST_ANSWER = 60.0
 #: What a 429 without Retry-After asks for, and the most that it or a 503 with one gets, in seconds.
 PAUSE, LONGEST_PAUSE = 30.0, 900.0
 
@@ -52,7 +53,7 @@ class OpenGate:
 @dataclass(frozen=True)
 class Line:
     """How the partner is reached. `base_url` has no /v1; `timeout` is seconds, for each step of a call, and
-    a whole answer may take six times as long; `connections` is how many are open at once.
+    a whole answer may take six times as long, up to a minute; `connections` is how many are open at once.
     """
 
     base_url: str
@@ -71,7 +72,8 @@ class Wire:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._gate: Gate = gate or OpenGate()
-        self._longest = line.timeout * 6
+        # A read with its attempts must end before the lease of its stream does.
+        self._longest = min(line.timeout * 6, LONGEST_ANSWER)
         self._http = httpx.Client(
             base_url=line.base_url.removesuffix("/v1"),
             headers={

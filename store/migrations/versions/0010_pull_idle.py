@@ -1,4 +1,4 @@
-"""Pulls: pages that bring nothing are counted over the runs of a pass; names are found by their entity."""
+"""Pulls: pages that bring nothing are counted over the runs of a pass."""
 
 from alembic import op
 
@@ -11,9 +11,7 @@ depends_on = None
 def upgrade() -> None:
     # With a constant default no row is written, and the version before this one goes on beside it.
     op.execute("ALTER TABLE streams ADD COLUMN pass_idle integer NOT NULL DEFAULT 0")
-    op.execute("CREATE INDEX aliases_key_idx ON aliases (kind, key)")
 
 
 def downgrade() -> None:
-    op.execute("DROP INDEX aliases_key_idx")
     op.execute("ALTER TABLE streams DROP COLUMN pass_idle")

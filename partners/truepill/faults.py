@@ -2,7 +2,8 @@
 
 CallFailed
 ├── KeyRefused     401, 403: ours; every further call fails too, until the key is changed
-├── NotGranted     400, 404 and other refusals: ours; this call fails again, others may not
+├── NotGranted     400, 404 and other refusals, 403 beyond the reference: ours; this call fails again, others
+│                  may not
 ├── Throttled      429, or 503 with a time to come back: `wait` says for how long to be still
 └── PartnerFault   the partner's
     ├── Silent     no connection, or no whole answer in time

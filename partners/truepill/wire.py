@@ -97,28 +97,35 @@ class Wire:
         self._gate.leave(failure)
         return failure
 
-    def get(self, surface: str, path: str, asked: Mapping[str, str] | None = None) -> Any:
-        """The JSON document. `surface` names what is read, in errors. Raises CallFailed, and as the gate."""
+    def get(
+        self, surface: str, path: str, asked: Mapping[str, str] | None = None, *, beyond: bool = False
+    ) -> Any:
+        """The JSON document. `surface` names what is read, in errors. Raises CallFailed, and as the gate.
+
+        `beyond` the reference a 403 says that the partner does not offer it to us, and nothing of our key.
+        """
         for attempt in stamina.retry_context(
             on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5.0, wait_jitter=1.0
         ):
             with attempt:
-                return self._attempt(surface, path, asked or {})
+                return self._attempt(surface, path, asked or {}, beyond)
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(self, surface: str, path: str, asked: Mapping[str, str]) -> Any:
+    def _attempt(self, surface: str, path: str, asked: Mapping[str, str], beyond: bool) -> Any:
         self._gate.enter()
-        document, failure = self._send(surface, path, asked)
+        document, failure = self._send(surface, path, asked, beyond)
         self._gate.leave(failure)
         if failure is not None:
             raise failure
         return document
 
-    def _send(self, surface: str, path: str, asked: Mapping[str, str]) -> tuple[Any, CallFailed | None]:
+    def _send(
+        self, surface: str, path: str, asked: Mapping[str, str], beyond: bool
+    ) -> tuple[Any, CallFailed | None]:
         """The document, or why there is none: raised here, it would be chained to what has the request."""
         try:
             with self._http.stream("GET", path, params=dict(asked)) as response:
-                failure = _refusal(surface, response)
+                failure = _refusal(surface, response, beyond)
                 if failure is not None:
                     return None, failure
                 body = _read(response, time.monotonic() + self._longest)
@@ -157,10 +164,12 @@ def _read(response: httpx.Response, deadline: float) -> bytes | str:
     return b"".join(parts)
 
 
-def _refusal(surface: str, response: httpx.Response) -> CallFailed | None:
+def _refusal(surface: str, response: httpx.Response, beyond: bool) -> CallFailed | None:
     status = response.status_code
     if 200 <= status < 300:
         return None
+    if status == 403 and beyond:
+        return NotGranted(surface, "403, the partner does not offer it", status)
     if status in (401, 403):
         return KeyRefused(surface, f"{status}, the API key is refused", status)
     if status == 429:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.factories import OrderSuccess
+from tests.factories import START, OrderSuccess
 from tests.integration.test_pull_sandbox import Side, against, pull_url, reference, without_waits
 from tests.integration.test_pull_snapshots import know
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.sandbox import Desk
 from workers.pull import Report
-from workers.pulling import FILLS
+from workers.pulling import FILLS, NOBODYS, NOTIFY, REQUESTS, SNAPSHOTS
 
 __all__ = ["against", "pull_url", "reference", "without_waits"]
 
@@ -98,3 +98,37 @@ def test_a_request_whose_page_token_ran_out_is_read_again(side: Side, server: Pa
     assert (report.finished, report.trouble) == (True, None)
     server.answer = completed
     assert pull(side).stored == 1
+
+
+@pytest.mark.parametrize("kept_to", [True, False])
+def test_a_partner_that_gives_everybodys_events_is_not_believed_to_give_those_of_one_request(
+    reference: Desk, against: Callable[..., Side], server: Partner, kept_to: bool
+) -> None:
+    """The live contract's filter: whoever does not know it may answer as if nothing had been said."""
+    copay = {"timestamp": START, "callback_type": "COPAY", "details": {"message": "ready"}}
+
+    def answer(asked: Asked) -> Answer:
+        nobodys = asked.query["request_id"] == [f"$eq:{NOBODYS}"]
+        return events_page() if nobodys and kept_to else events_page(copay)
+
+    server.answer = answer
+    side = against(reference, RXLEDGER_TRUEPILL_BASE_URL=server.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="yes")
+    for key in ("c1", "c2"):
+        know(side, "copay", key)
+    report = side.pull(REQUESTS)[REQUESTS]
+    told = None if kept_to else "webhook_events: it gives others' events for a request_id"
+    assert (report.stored, report.finished, report.trouble) == (2 if kept_to else 0, kept_to, told)
+    # Asked once a run, not once a request.
+    assert len(server.asked) == (3 if kept_to else 1)
+
+
+def test_what_the_partner_forbids_beyond_its_reference_keeps_nothing_else_from_being_read(
+    reference: Desk, against: Callable[..., Side], server: Partner
+) -> None:
+    """Gateways answer 403 to a path that they do not know: that says nothing of our key."""
+    server.answer = lambda asked: Answer(403) if asked.path == "/v1/webhook_events" else completed(asked)
+    side = against(reference, RXLEDGER_TRUEPILL_BASE_URL=server.url)
+    requests(side, "f0")
+    assert list(side.pull()) == [NOTIFY, FILLS, SNAPSHOTS]
+    assert side.ledger.state("f0") == "completed"
+    assert side.conn.execute("SELECT open_until FROM calls").fetchone() == (None,)

@@ -18,6 +18,7 @@ import psutil
 from bench.memory import MIB
 from settings import Settings
 from store.database import connect_unhurried
+from workers.app import spare_the_collector
 from workers.hints import HintPublisher
 from workers.pull import Report
 from workers.pulling import NOTIFY, Puller
@@ -89,6 +90,7 @@ class Memory:
 
 
 def main() -> None:
+    spare_the_collector()
     settings, waits, memory = Settings.load(), Waits(), Memory()
     waits.watch()
     with (

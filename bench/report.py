@@ -20,8 +20,8 @@ __all__ = ["Results", "Row", "document", "rows", "table"]
 
 RECEIVER_MIB, CHILD_MIB = 90.0, 110.0
 LOW_P99_MS = 30.0
-#: Five times as many events may take so much more memory: that is noise.
-GROWTH = 1.05
+#: Five times as many events may take so much more memory: so much garbage a worker's collector lets wait.
+GROWTH = 1.1
 
 
 @dataclass

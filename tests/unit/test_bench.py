@@ -136,5 +136,5 @@ def test_a_pull_is_held_against_the_time_that_applying_takes_and_against_fewer_e
         )
         return [row.met for row in report.rows(report.Results({}, {}, {}, result))]
 
-    assert rows(0.4, 105.0) == [True, True]
-    assert rows(0.3, 106.0) == [False, False]
+    assert rows(0.4, 110.0) == [True, True]
+    assert rows(0.3, 111.0) == [False, False]

@@ -15,7 +15,7 @@ import psycopg
 
 from store import arrays
 
-__all__ = ["Due", "Looked", "clock", "due", "find", "note"]
+__all__ = ["Due", "Looked", "clock", "due", "find", "note", "put_off"]
 
 Connection = psycopg.Connection[Any]
 
@@ -118,4 +118,19 @@ def note(conn: Connection, entity: Due, looked: Looked, quiet: float) -> None:
             "stored": looked.stored,
             "trouble": looked.trouble,
         },
+    )
+
+
+def put_off(conn: Connection, entity: Due, trouble: str, quiet: float) -> None:
+    """Keep that a look came to nothing by the partner's fault, so that the others have their turn first.
+
+    It stays due, also where its state is an end: what was known of it then is noted as nothing.
+    """
+    conn.execute(
+        "INSERT INTO lookups (entity_id, looked_at, next_at, state, last_at, fruitless, trouble) "
+        "VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(quiet)s * interval '1 s', '', NULL, 0, "
+        "%(trouble)s) "
+        "ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, next_at = excluded.next_at, "
+        "state = excluded.state, last_at = excluded.last_at, trouble = excluded.trouble",
+        {"id": entity.id, "quiet": min(quiet, LONGEST_SECONDS), "trouble": trouble},
     )

@@ -316,6 +316,7 @@ streams = Table(
     Column("pass_began", Moment),
     Column("pass_newest", Moment),
     Column("pass_sorted", Boolean, nullable=False, server_default=text("true")),
+    Column("pass_idle", Integer, nullable=False, server_default=text("0")),
     Column("next_page", LargeBinary),
     Column("pages", BigInteger, nullable=False, server_default=text("0")),
     Column("seen", BigInteger, nullable=False, server_default=text("0")),

@@ -56,7 +56,9 @@ def send(ids: Sequence[int], *, swept: bool = False) -> None:
 
 
 class HintPublisher:
-    """A thread that turns published ids into hints. `start` it, `publish` from any thread, `stop` it."""
+    """A thread that turns published ids into hints. `start` it, `publish` from any thread, `stop` it; or use
+    it as a context.
+    """
 
     def __init__(
         self,
@@ -72,6 +74,13 @@ class HintPublisher:
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self.sent = 0
         self.dropped = 0
+
+    def __enter__(self) -> HintPublisher:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         self._thread.start()

@@ -21,8 +21,8 @@ from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
 from workers.gate import NotNow
-from workers.pulled import PARTNER, Batch, seal, store
-from workers.reading import Tools
+from workers.pulled import PARTNER, seal, store_page
+from workers.reading import AHEAD_SECONDS, Tools
 
 __all__ = ["Report", "Run", "pull_stream"]
 
@@ -30,10 +30,11 @@ __all__ = ["Report", "Run", "pull_stream"]
 FIRST_DAYS = 35
 #: How often a pass may begin anew without having come further, before the run gives up.
 RESTARTS = 3
-#: Page tokens that are remembered, to notice pages that run in a circle, and pages in a row without anything
-#: new or newer.
+#: Page tokens that are remembered, to notice pages that run in a circle, and pages in a row, over all runs of
+#: a pass, without anything new or newer.
 REMEMBERED = 1000
 IDLE_PAGES = 1000
+ENDLESS = "its pages do not come to an end"
 _CONTEXT = b"next page of "
 
 
@@ -113,7 +114,6 @@ class _Pass:
     stream: Stream
     tokens: deque[bytes] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     restarts: int = 0
-    idle: int = 0
     #: The newest time of the last page that was read.
     last: int | None = None
     #: How far the pass had come when it began anew.
@@ -140,25 +140,37 @@ class _Pass:
                 return
             self._keep(page)
             if page.next is None:
-                self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap)
+                self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
                 self.report.finished = True
                 return
+            if self.stream.pass_idle >= IDLE_PAGES:
+                # The next run begins by time: nothing newer than what is read was shown.
+                self.stream = streams.restart(self.run.conn, self.stream)
+                self._trouble(ENDLESS)
+                return
             if self._in_a_circle(page.next) and not self._restart():
-                self._trouble("its pages do not come to an end")
+                self._trouble(ENDLESS)
                 return
 
     def _begin(self, since: datetime | None) -> None:
         began = self.stream.pass_from
         if began is not None and (since is None or began <= since):
+            if self.stream.next_page is not None and self.stream.pass_newest is not None:
+                self.last = int(self.stream.pass_newest.timestamp())
             return
-        start = since or self.stream.watermark or self.run.tools.clock() - timedelta(days=FIRST_DAYS)
+        start = since or self.stream.watermark or self._first()
         self.stream = streams.begin_pass(self.run.conn, self.stream, start)
+
+    def _first(self) -> datetime:
+        """Where a stream is read from that was never read before."""
+        return self.run.tools.clock() - timedelta(days=FIRST_DAYS)
 
     def _page(self) -> Page:
         token = self._token()
         if token is not None:
             return self.pages(since=None, next=token)
-        at = streams.resume_at(self.stream, self.run.overlap)
+        # A part of a pass that is longer than what a token lasts for would be read again and again.
+        at = streams.resume_at(self.stream, 0 if self.restarts > 1 else self.run.overlap)
         return self.pages(since=int(at.timestamp()) if at else None, next=None)
 
     def _token(self) -> str | None:
@@ -179,9 +191,9 @@ class _Pass:
         token = page.next
         turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
         progress = self._progress(page, len(page.events) - len(named))
-        before = self.stream.pass_newest
-        self.stream, new = _commit(self.run, self.stream, turned, progress, batch)
-        self.idle = 0 if new or before != self.stream.pass_newest else self.idle + 1
+        with self.run.conn.transaction():
+            held, new = store_page(self.run.conn, self.stream, turned, progress, batch)
+        self.stream = held
         self.last = progress.newest if progress.newest is not None else self.last
         self.report.pages += 1
         self.report.seen += progress.seen
@@ -192,7 +204,11 @@ class _Pass:
         self.run.tell(self.report)
 
     def _progress(self, page: Page, nameless: int) -> Progress:
-        times = [event.at for event in page.events if event.at is not None]
+        """How far a page leads. A time that is still to come says nothing of how far the partner has shown
+        its events: to go on from there would pass over the others.
+        """
+        latest = int(self.run.tools.clock().timestamp()) + AHEAD_SECONDS
+        times = [event.at for event in page.events if event.at is not None and event.at <= latest]
         ordered = times if self.last is None else [self.last, *times]
         newest = max(times, default=None)
         return Progress(len(page.events), nameless, newest, ordered == sorted(ordered))
@@ -201,7 +217,7 @@ class _Pass:
         name = self.run.tools.lookup.hash("page", token)
         known = name in self.tokens
         self.tokens.append(name)
-        return known or self.idle >= IDLE_PAGES
+        return known
 
     def _restart(self) -> bool:
         """Go on by time, without a token; False when that was done before and led no further."""
@@ -209,7 +225,7 @@ class _Pass:
             self.restarts += 1
         else:
             self.restarts = 1
-        self.came, self.last, self.idle = self.stream.pass_newest, None, 0
+        self.came, self.last = self.stream.pass_newest, None
         self.tokens.clear()
         if self.restarts > RESTARTS:
             return False
@@ -222,14 +238,3 @@ class _Pass:
 
     def _context(self) -> bytes:
         return _CONTEXT + self.stream.name.encode()
-
-
-def _commit(
-    run: Run, stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
-) -> tuple[Stream, list[int]]:
-    with run.conn.transaction():
-        held = streams.turn_page(run.conn, stream, next_page, progress)
-        new = store(run.conn, batch)
-        if new:
-            held = streams.count_stored(run.conn, held, len(new))
-    return held, new

@@ -23,7 +23,7 @@ from store.wanting import Place, Wanting, wanting
 from workers.leasing import Held, leased
 from workers.observing import news
 from workers.pull import Report, Run
-from workers.pulled import PARTNER, Batch, store
+from workers.pulled import PARTNER, Batch, store_page
 
 __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
 
@@ -176,13 +176,9 @@ class _Work:
         """Store what says something new, with the place that comes after it. One transaction."""
         batch = self._sealed(news(self.run.conn, found, self.run.tools.lookup))
         turned = None if place is None else self._written(place)
+        progress = Progress(len(found), 0, None, True)
         with self.run.conn.transaction():
-            held = streams.turn_page(
-                self.run.conn, self.held.stream, turned, Progress(len(found), 0, None, True)
-            )
-            new = store(self.run.conn, batch)
-            if new:
-                held = streams.count_stored(self.run.conn, held, len(new))
+            held, new = store_page(self.run.conn, self.held.stream, turned, progress, batch)
         self.held.stream = held
         self.report.pages += 1
         self.report.seen += len(found)

@@ -10,10 +10,10 @@ import psycopg
 from partners.truepill.pages import Pulled
 from store import inbox, streams
 from store.inbox import Arrival
-from store.streams import DeliveryRow
+from store.streams import DeliveryRow, Progress, Stream
 from workers.reading import Tools
 
-__all__ = ["PARTNER", "VIA", "Batch", "seal", "store"]
+__all__ = ["PARTNER", "VIA", "Batch", "seal", "store_page"]
 
 PARTNER, VIA = "truepill", "pull"
 
@@ -40,9 +40,15 @@ def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
     return Batch(list(arrivals.values()), list(deliveries.values()))
 
 
-def store(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
-    """Admit a batch in the caller's transaction; the inbox ids of what is new."""
+def store_page(
+    conn: psycopg.Connection[Any], stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
+) -> tuple[Stream, list[int]]:
+    """Admit a page and turn it in the caller's transaction; the inbox ids of what is new.
+
+    A fixed number of statements, whatever the page holds. Raises LeaseLost, after which nothing may be
+    committed.
+    """
     new = inbox.admit_now(conn, batch.arrivals) if batch.arrivals else {}
     if batch.deliveries:
-        streams.note_deliveries(conn, batch.deliveries)
-    return sorted(new.values())
+        streams.note_deliveries(conn, batch.deliveries, new)
+    return streams.turn_page(conn, stream, next_page, progress, len(new)), sorted(new.values())

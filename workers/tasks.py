@@ -16,7 +16,7 @@ from store.database import connect_unhurried, is_environmental, is_one_rows
 from workers import watching
 from workers.app import app
 from workers.apply import Applied, apply_looks, apply_queued, replay
-from workers.hints import HINT_IDS, send
+from workers.hints import HINT_IDS, HintPublisher, send
 from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
 
@@ -213,13 +213,9 @@ def pull(stream: str | None = None) -> None:
             return
         with (
             connect_unhurried(worker.settings.database_url or "", "pull") as conn,
-            Puller(
-                worker.settings,
-                conn,
-                worker.tools,
-                patience=PULL_PATIENCE,
-                hint=partial(send_all, swept=False),
-            ) as puller,
+            # Gathered over pages where these come quickly; and a broker that is away ends no pull.
+            HintPublisher() as hints,
+            Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,
         ):
             if stream is None:
                 for name in puller.names():

@@ -10,6 +10,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from orjson import JSONEncodeError
+
 from partners.truepill.faults import Garbled
 from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import Wire
@@ -66,7 +68,7 @@ class Client:
                 asked["request_id"] = f"$eq:{_name(request_id)}"
             if limit is not None:
                 asked["limit"] = str(limit)
-        return self._page(surface, path, asked)
+        return self._page(surface, path, asked, beyond=of_type is None)
 
     def fill_events(self, request_id: str, *, next: str | None = None) -> Page:
         """A page of the events of one fill request."""
@@ -82,7 +84,7 @@ class Client:
     def fill_requests(self, *, since: str | None = None, next: str | None = None) -> Any:
         """A page of all fill requests, made since a time in ISO 8601 (live contract)."""
         asked = {"next": next} if next else {"created_at": f"$gte:{since}"} if since else {}
-        return self._wire.get("fill_requests", "/v1/fill_requests", asked)
+        return self._wire.get("fill_requests", "/v1/fill_requests", asked, beyond=True)
 
     def transfers(self, page: int = 0) -> Any:
         """A page of transfers, counted from 0, the earliest first; an empty list past the end."""
@@ -94,11 +96,11 @@ class Client:
 
     def direct_transfer(self, token: str) -> Any:
         """One direct transfer (live contract)."""
-        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}")
+        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}", beyond=True)
 
     def copay_request(self, request_id: str) -> Any:
         """One copay request (live contract)."""
-        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}")
+        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}", beyond=True)
 
     def consult(self, consult_id: str) -> Any:
         """One consult, which prints no status."""
@@ -110,7 +112,7 @@ class Client:
         """A page of consults, with their status (live contract)."""
         asked = {"status": status, "page_number": page, "limit": limit}
         return self._wire.get(
-            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}
+            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}, beyond=True
         )
 
     def prescriptions(self, patient_token: str) -> Any:
@@ -126,10 +128,15 @@ class Client:
         path = f"/v1/prescription/{_name(prescription_token)}/fill/{int(fill_number)}/claims"
         return self._wire.get("claims", path)
 
-    def _page(self, surface: str, path: str, asked: Mapping[str, str]) -> Page:
-        page = page_of(self._wire.get(surface, path, asked))
+    def _page(self, surface: str, path: str, asked: Mapping[str, str], *, beyond: bool = False) -> Page:
+        document = self._wire.get(surface, path, asked, beyond=beyond)
+        try:
+            page = page_of(document)
+            found = "the answer is no page of events"
+        except JSONEncodeError:  # raised below: what is chained here holds the document
+            page, found = None, "the answer is nested too deep"
         if page is None:
-            raise self._wire.noted(Garbled(surface, "the answer is no page of events", 200))
+            raise self._wire.noted(Garbled(surface, found, 200, again=False))
         return page
 
 

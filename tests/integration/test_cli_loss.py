@@ -33,7 +33,7 @@ def both_lost_and_alone(cli: Cli) -> Cli:
     cli.ledger.apply(one, three)
     cli.ledger.apply(one, two, via="pull")
     lost = cli.ledger.arrival(two, via="pull").id
-    streams.note_deliveries(cli.ledger.conn, [DeliveryRow(lost, "error", 503)])
+    streams.note_deliveries(cli.ledger.conn, [DeliveryRow(lost, "error", 503)], {})
     cli.ledger.conn.execute(
         "INSERT INTO streams (partner, name, completed_at) "
         "VALUES ('truepill', 'fill_request', clock_timestamp() - interval '1 minute')"

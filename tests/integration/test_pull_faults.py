@@ -248,6 +248,7 @@ def test_a_partner_that_is_not_there_opens_the_circuit_and_is_left_alone(
         assert pull(surface.stream).trouble == f"{surface.name}: no answer: ConnectError"
         # What was asked about has had its turn; it is a new one's.
         cli.ledger.conn.execute("UPDATE streams SET watermark = NULL, pass_from = NULL, next_page = NULL")
+        cli.ledger.conn.execute("DELETE FROM lookups")
     assert pull(surface.stream).trouble is not None
     found = doctor(cli)["calls to truepill"]
     assert found["status"] == "fail"
@@ -291,4 +292,6 @@ def test_a_request_whose_name_may_stand_in_no_url_holds_back_no_other(
         True,
         ["/v1/fill_request/f1/webhook_events"],
     )
-    assert cli.one("SELECT trouble FROM lookups WHERE trouble IS NOT NULL") == "its name may stand in no URL"
+    assert cli.one("SELECT trouble FROM lookups WHERE trouble IS NOT NULL").startswith(
+        "a name in a URL wants"
+    )

@@ -139,7 +139,7 @@ def test_the_partners_last_word_on_each_push_is_told(ledger: Ledger) -> None:
 
     def says(number: int, status: str | None, code: int | None = None) -> None:
         name = ledger.arrival(order(number), via="pull").id
-        streams.note_deliveries(ledger.conn, [DeliveryRow(name, status, code)])
+        streams.note_deliveries(ledger.conn, [DeliveryRow(name, status, code)], {})
 
     says(1, "pending")
     says(1, "success", 200)  # it believes that we had it
@@ -287,9 +287,10 @@ class Passes:
     def read(self, since: int, newest: int) -> tuple[datetime | None, datetime | None]:
         held = streams.lease(self.conn, "truepill", "notify_rx", "a test")
         assert held is not None
-        held = streams.begin_pass(self.conn, held, datetime.fromtimestamp(since, UTC))
-        held = streams.turn_page(self.conn, held, None, Progress(1, 0, newest, True))
-        streams.release(self.conn, streams.finish_pass(self.conn, held, 0))
+        first = datetime.fromtimestamp(since, UTC)
+        held = streams.begin_pass(self.conn, held, first)
+        held = streams.turn_page(self.conn, held, None, Progress(1, 0, newest, True), 1)
+        streams.release(self.conn, streams.finish_pass(self.conn, held, 0, first))
         row = self.conn.execute("SELECT covered_from, watermark FROM streams").fetchone()
         assert row is not None
         return row[0], row[1]

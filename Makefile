@@ -21,7 +21,7 @@ lint: $(READY)  ## Check style, types and the directions of imports
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## Measure accept, apply, and push to applied
+bench: $(READY)  ## Measure accept, apply, push to applied, and pulls
 	$(BIN)/python -m bench $(ARGS)
 
 install: $(READY)  ## Make .venv from requirements.lock

@@ -32,6 +32,7 @@ task_acks_on_timeout = True
 worker_prefetch_multiplier = 1
 task_publish_retry = False
 
+worker_consumer = "workers.consumer:SparingConsumer"
 worker_send_task_events = True
 # Every hint would cost a second message, and say nothing that the worker's own events do not.
 task_send_sent_event = False
@@ -77,5 +78,7 @@ beat_schedule = {
         "schedule": _settings.pull.every,
         "options": {"expires": _settings.pull.every},
     },
+    "watch": {"task": "rxledger.watch", "schedule": 300.0, "options": {"expires": 300.0}},
+    "losses": {"task": "rxledger.losses", "schedule": 600.0, "options": {"expires": 600.0}},
     "partitions": {"task": "rxledger.partitions", "schedule": 3600.0, "options": {"expires": 600.0}},
 }

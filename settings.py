@@ -25,6 +25,7 @@ __all__ = [
     "SealKey",
     "Settings",
     "SettingsError",
+    "SilenceSettings",
     "child_environment",
     "read_env_file",
     "use_data_folder",
@@ -86,6 +87,18 @@ class PullSettings:
 
 
 @dataclass(frozen=True)
+class SilenceSettings:
+    """When silence is told. Times are in seconds.
+
+    `after`: by (kind, state), where another time is wanted than the machine's page says. `push`: a partner's
+    silence that is shorter is never told, however short its usual gap is.
+    """
+
+    after: Mapping[tuple[str, str], float] = field(default_factory=dict)
+    push: float = 3600.0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Everything the environment says, parsed. `None` means: not set."""
 
@@ -101,6 +114,7 @@ class Settings:
     truepill_base_url: str = "https://api.truepill.com"
     truepill_api_key: str | None = field(default=None, repr=False)
     pull: PullSettings = field(default_factory=PullSettings)
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
     trusted_proxies: tuple[Network, ...] = ()
     spool_dir: Path | None = None
     metrics_token: str | None = field(default=None, repr=False)
@@ -228,6 +242,7 @@ class _Reader:
             truepill_base_url=self.one("RXLEDGER_TRUEPILL_BASE_URL", _http_url) or "https://api.truepill.com",
             truepill_api_key=self.one("RXLEDGER_TRUEPILL_API_KEY", _token),
             pull=self.pull(),
+            silence=self.silence(),
             trusted_proxies=self.many("RXLEDGER_TRUSTED_PROXIES", _network),
             spool_dir=self.one("RXLEDGER_SPOOL_DIR", Path),
             metrics_token=get("RXLEDGER_METRICS_TOKEN"),
@@ -272,6 +287,12 @@ class _Reader:
             every=self.one("RXLEDGER_PULL_EVERY", _seconds) or usual.every,
             overlap=int(self.one("RXLEDGER_PULL_OVERLAP", _seconds) or usual.overlap),
             quiet=self.one("RXLEDGER_PULL_QUIET", _seconds) or usual.quiet,
+        )
+
+    def silence(self) -> SilenceSettings:
+        return SilenceSettings(
+            after=dict(self.many("RXLEDGER_SILENCE_AFTER", _silent_state)),
+            push=self.one("RXLEDGER_SILENCE_PUSH", _seconds) or SilenceSettings.push,
         )
 
     def one(self, name: str, parse: Callable[[str], T]) -> T | None:
@@ -345,6 +366,21 @@ def _callback_type(value: str) -> str:
     if not (value.isascii() and value.replace("_", "").isalnum() and len(value) <= 40):
         raise ValueError("wants types of callbacks such as CONSULT")
     return value.upper()
+
+
+def _silent_state(value: str) -> tuple[tuple[str, str], float]:
+    from statemachine import MACHINES  # not for every start of a process: few set it
+
+    state, _, days = value.partition("=")
+    kind, _, state = state.strip().partition(".")
+    machine = MACHINES.get(kind)
+    clock = machine.clocks.get(state) if machine is not None else None
+    if clock is None or clock.silence is None:
+        raise ValueError("wants KIND.STATE=DAYS with a state whose silence is told: docs/diagrams list them")
+    try:
+        return (kind, state), _seconds(str(float(days) * 86_400))
+    except ValueError:
+        raise ValueError("wants KIND.STATE=DAYS with days such as 5 or 0.5, less than a year") from None
 
 
 def _seal_key(value: str) -> SealKey:

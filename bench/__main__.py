@@ -18,12 +18,12 @@ import orjson
 import psutil
 from rich.console import Console
 
-from bench import accept, applied, backlog, report
+from bench import accept, applied, backlog, pulled, report
 from bench.load import LoadError
 from bench.stage import Stage, StageError, stage
 from ops.embedded import EmbeddedError
 
-PARTS = ("accept", "apply", "latency")
+PARTS = ("accept", "apply", "latency", "pulled")
 
 notes = Console(stderr=True, highlight=False)
 screen = Console(highlight=False)
@@ -36,10 +36,13 @@ class Plan(NamedTuple):
     accept_seconds: float
     sizes: backlog.Sizes
     durations: applied.Durations
+    pulls: pulled.Sizes
 
 
-FULL = Plan(3, 3.0, backlog.Sizes(), applied.Durations())
-QUICK = Plan(1, 1.0, backlog.Sizes(2_000, 8_000, 600), applied.Durations(3.0, 5.0))
+FULL = Plan(3, 3.0, backlog.Sizes(), applied.Durations(), pulled.Sizes())
+QUICK = Plan(
+    1, 1.0, backlog.Sizes(2_000, 8_000, 600), applied.Durations(3.0, 5.0), pulled.Sizes(2_000, 10_000)
+)
 
 
 def main() -> int:
@@ -81,6 +84,8 @@ def _measure(servers: Stage, plan: Plan, parts: tuple[str, ...]) -> report.Resul
         results.backlog = backlog.measure(servers, plan.sizes, plan.rounds, say)
     if "latency" in parts:
         results.applied = applied.measure(servers, plan.durations, plan.rounds, say)
+    if "pulled" in parts:
+        results.pulled = pulled.measure(servers, plan.pulls, plan.rounds, say)
     return results
 
 

@@ -31,7 +31,12 @@ __all__ = [
     "WORKERS",
     "Applied",
     "Sizes",
+    "apply",
+    "check",
+    "make_tables",
     "measure",
+    "requeue",
+    "warm_up_ours",
 ]
 
 EVEN, SKEWED, LIMIT, TUTORIAL_WAY = "apply, even", "apply, skewed", "one statement", "tutorial"
@@ -98,7 +103,7 @@ def measure(stage: Stage, sizes: Sizes, rounds: int, say: Callable[[str], None])
                     applied = Applied(len(backlogs[EVEN]), limit.write(conn), 0.0)
                 else:
                     requeue(conn, backlogs[name])
-                    applied = _ours(stage, backlogs[name], WIDE_IDS if name == WIDE else HINT_IDS)
+                    applied = apply(stage, backlogs[name], WIDE_IDS if name == WIDE else HINT_IDS)
                     check(conn, len(backlogs[name]))
                     if name == EVEN and number == 1:
                         limit.keep(conn)
@@ -147,7 +152,8 @@ def publisher(stage: Stage, side: str) -> Celery:
     return app
 
 
-def _ours(stage: Stage, seqs: Sequence[int], size: int) -> Applied:
+def apply(stage: Stage, seqs: Sequence[int], size: int = HINT_IDS) -> Applied:
+    """Hint what is queued, and wait until the workers have applied it all. Raises StageError."""
     app, conn = publisher(stage, OURS), stage.connection()
     with app.connection_for_write() as connection:
         connection.connect()
@@ -221,13 +227,17 @@ def make_tables(stage: Stage) -> None:
 
 def warm_up(stage: Stage) -> None:
     """A few events through both worker processes of both sides: their first task connects and imports."""
+    warm_up_ours(stage)
+    _tutorial(stage, [orjson.loads(event.body) for event in even(50, "warm")])
+
+
+def warm_up_ours(stage: Stage) -> None:
     conn = stage.connection()
     seqs = admit(stage, even(100, "warm"))
     app = publisher(stage, OURS)
     for start in range(0, len(seqs), 10):
         app.send_task("rxledger.apply", args=(seqs[start : start + 10],))
     _until_empty_of(conn, seqs)
-    _tutorial(stage, [orjson.loads(event.body) for event in even(50, "warm")])
 
 
 def _until_empty_of(conn: Connection, seqs: Sequence[int]) -> None:

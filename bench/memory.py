@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import psutil
 
-__all__ = ["Memory", "of_family"]
+__all__ = ["MIB", "Memory", "of_family"]
 
 MIB = 1 << 20
 

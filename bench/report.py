@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.table import Table
 
-from bench import accept, applied, backlog
+from bench import accept, applied, backlog, pulled
 from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, Cell
 from bench.load import Load
 from bench.memory import Memory
@@ -20,6 +20,8 @@ __all__ = ["Results", "Row", "document", "rows", "table"]
 
 RECEIVER_MIB, CHILD_MIB = 90.0, 110.0
 LOW_P99_MS = 30.0
+#: Five times as many events may take so much more memory: so much garbage a worker's collector lets wait.
+GROWTH = 1.1
 
 
 @dataclass
@@ -29,6 +31,7 @@ class Results:
     accept: Mapping[Cell, Sequence[Load]]
     backlog: Mapping[str, Sequence[backlog.Applied]]
     applied: Mapping[str, applied.Result]
+    pulled: pulled.Result | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,12 @@ class Row:
 
 
 def rows(results: Results) -> list[Row]:
-    return [*_accept(results.accept), *_backlog(results.backlog), *_applied(results.applied)]
+    return [
+        *_accept(results.accept),
+        *_backlog(results.backlog),
+        *_applied(results.applied),
+        *_pulled(results.pulled),
+    ]
 
 
 def _accept(cells: Mapping[Cell, Sequence[Load]]) -> Iterator[Row]:
@@ -145,6 +153,36 @@ def _memory(ours: Mapping[str, Memory], theirs: Mapping[str, Memory]) -> Iterato
         )
 
 
+def _pulled(result: pulled.Result | None) -> Iterator[Row]:
+    """The time an event takes that is not spent waiting, and how memory grows with their count."""
+    if result is None:
+        return
+    ours = median(pull.own / pull.events for pull in result.many) * 1e6
+    theirs = median(applied.seconds / applied.events for applied in result.applied) * 1e6
+    part, asked = "pull", 0.6
+    yield Row(
+        part,
+        f"{result.many[0].events:,} missed events",
+        f"{ours:.0f} µs each",
+        "applying them",
+        f"{theirs:.0f} µs each",
+        ours / theirs,
+        f"≤ {asked:g}",
+        ours / theirs <= asked,
+    )
+    few, many = (median(pull.peak_mib for pull in pulls) for pulls in (result.few, result.many))
+    yield Row(
+        part,
+        "most memory",
+        f"{many:.0f} MiB",
+        f"{result.few[0].events:,} events",
+        f"{few:.0f} MiB",
+        many / few,
+        f"≤ {GROWTH:g}",
+        many / few <= GROWTH,
+    )
+
+
 def _at_least(ratio: float, least: float | None) -> tuple[str, bool | None]:
     return ("", None) if least is None else (f"≥ {least:g}", ratio >= least)
 
@@ -208,6 +246,11 @@ def document(results: Results, lines: Sequence[Row], machine: Mapping[str, objec
                 "memory": {name: used._asdict() for name, used in result.memory.items()},
             }
             for side, result in results.applied.items()
+        },
+        "pull": {}
+        if results.pulled is None
+        else {
+            name: [value._asdict() for value in values] for name, values in results.pulled._asdict().items()
         },
     }
 

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ingest.body import BodyReader
 from ingest.commit import Committer, Publish
 from ingest.failures import describe
+from ingest.gauges import Gauges
 from ingest.health import Health
 from ingest.keeper import Keeper
 from ingest.lane import Admit, Connect, Lane
@@ -62,13 +63,14 @@ def build(
     """
     settings.require("database", "sealing", "receiver")
     limits = limits or Limits()
-    metrics = Metrics()
-    spool = Spool(settings.spool)
     connect = connect or functools.partial(connect_async, settings.database_url or "")
+    gauges = Gauges(Lane(connect, admit), limits.commit_seconds)
+    metrics = Metrics(gauges)
+    spool = Spool(settings.spool)
     lanes = [Lane(connect, admit) for _ in range(limits.lanes)]
     committer = Committer(lanes, spool, publish, metrics, limits)
     keeper = Keeper(Lane(connect, admit), committer, spool, metrics, limits)
-    health = Health(committer, spool, metrics, limits, settings.metrics_token)
+    health = Health(committer, spool, metrics, gauges, limits, settings.metrics_token)
     reader = BodyReader(limits)
     routes: list[BaseRoute] = [
         Route(
@@ -99,6 +101,7 @@ def build(
         # First everything taken becomes durable; the keeper then lets go of the spool.
         await committer.close()
         await keeper.close()
+        await gauges.close()
 
     app = Starlette(
         routes=[*routes, *health.routes()],

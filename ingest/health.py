@@ -11,6 +11,7 @@ from starlette.routing import Route
 
 from ingest.addresses import parse
 from ingest.commit import Committer
+from ingest.gauges import Gauges
 from ingest.limits import Limits
 from ingest.metrics import CONTENT_TYPE, Metrics
 from ingest.spool import Spool
@@ -25,11 +26,18 @@ class Health:
     """The three GET routes."""
 
     def __init__(
-        self, committer: Committer, spool: Spool, metrics: Metrics, limits: Limits, metrics_token: str | None
+        self,
+        committer: Committer,
+        spool: Spool,
+        metrics: Metrics,
+        gauges: Gauges,
+        limits: Limits,
+        metrics_token: str | None,
     ) -> None:
         self._committer = committer
         self._spool = spool
         self._metrics = metrics
+        self._gauges = gauges
         self._limits = limits
         self._token = metrics_token
         self._writable = False
@@ -60,6 +68,7 @@ class Health:
         if not (self._is_local(request) or self._has_token(request)):
             headers = {"www-authenticate": "Bearer"}
             return JSONResponse({"error": "not for everybody"}, status_code=401, headers=headers)
+        await self._gauges.refresh()
         return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     def _database_answers(self) -> bool:

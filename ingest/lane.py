@@ -36,6 +36,10 @@ class Lane:
         """
         return await self._within(seconds, lambda connection: self._admit(connection, batch))
 
+    async def ask(self, use: Callable[[Connection], Awaitable[T]], seconds: float) -> T:
+        """Whatever `use` reads. Raises as `admit` does."""
+        return await self._within(seconds, use)
+
     async def ping(self, seconds: float) -> None:
         """Have PostgreSQL answer anything. Raises as `admit` does."""
         await self._within(seconds, lambda connection: connection.execute("SELECT 1"))

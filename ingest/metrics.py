@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client import generate_latest as _text
+from prometheus_client.registry import Collector
 
 __all__ = ["CONTENT_TYPE", "Metrics"]
 
@@ -13,11 +14,13 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2)
 
 
 class Metrics:
-    """One receiver's counters in a registry of their own."""
+    """One receiver's counters in a registry of their own, and what `others` collect."""
 
-    def __init__(self) -> None:
+    def __init__(self, *others: Collector) -> None:
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
+        for other in others:
+            own.register(other)
         self.received = Counter(
             "rxledger_received",
             "Requests by partner and what became of them.",

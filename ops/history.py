@@ -15,12 +15,17 @@ from ops.pointers import unresolved
 from ops.tables import seconds
 from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
-from store import links, queries
+from store import links, queries, unconfirmed
 from store.entities import EntityRow, FactRow
 from store.lookup import Lookup
+from workers.losing import confirming
 from workers.plan import fact_of, summary_of
 
 __all__ = ["History", "crowd_notes", "history"]
+
+
+#: None: it is confirmed, or nothing could confirm it; else whether the partner ought to have told it since.
+_UNCONFIRMED = {None: None, False: "waiting", True: "flagged"}
 
 
 class History(NamedTuple):
@@ -41,11 +46,20 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             raise Refused(f"there is no {kind} {key}")
         rows = queries.facts_of(conn, entity.id)
         linked = links.linked_to(conn, entity.id)
+        alone: dict[bytes, bool] = {}
+        if any(row.via == ("push",) for row in rows):
+            driver = queries.driver(conn)
+            by = confirming(driver, settings.pull.overlap)
+            alone = unconfirmed.of_entity(driver, entity.id, by)
         lookup = Lookup(settings.lookup_key or b"")
         pointers = unresolved(conn, lookup, entity.id, rows, sealed) if settings.lookup_key else []
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
-    facts = [_fact(step, known[machine.order(step.fact)], sealed, details) for step in steps]
+    facts = []
+    for step in steps:
+        row = known[machine.order(step.fact)]
+        flagged = alone.get(row.fact_id)
+        facts.append(_fact(step, row, sealed, details) | {"unconfirmed": _UNCONFIRMED[flagged]})
     lines = _lines(machine, steps, known, sealed, details)
     notes = [*sealed.problems, *crowd_notes(linked.crowded)]
     if summary != summary_of(entity):

@@ -18,6 +18,12 @@ __all__ = ["pulls"]
 PARTNER = "truepill"
 #: A stream that was not read for so many rounds is not being read.
 ROUNDS = 4
+#: What is asked about is asked about once a day at least, so what was refused longer ago is so no more.
+REFUSED_SECONDS = 86_400.0
+_REFUSED_TODO = (
+    "The partner does not know it under our key: it may be of another account or environment, or too old, "
+    "and is then silent for ever. If all are, check RXLEDGER_TRUEPILL_BASE_URL."
+)
 _TODO = {
     "401": "Correct RXLEDGER_TRUEPILL_API_KEY.",
     "403": "Correct RXLEDGER_TRUEPILL_API_KEY, or ask the partner what it may read.",
@@ -52,6 +58,7 @@ def pulls(settings: Settings) -> Iterator[Check]:
         yield _circuit(circuit, now)
     for stream in streams:
         yield _stream(stream, now, settings.pull.every)
+        yield from _refused(stream, now)
 
 
 def _key(streams: list[StreamFigures], beyond: dict[str, bool]) -> Check:
@@ -67,7 +74,8 @@ def _circuit(found: Circuit, now: datetime) -> Check:
     if found.open_until is not None:
         left = (found.open_until - now).total_seconds()
         then = f"the next try in {age(left)}" if left > 0 else "the next call is a try"
-        text = f"{found.trouble}; {found.failures} failures in a row, {then}"
+        failures = "1 failure" if found.failures == 1 else f"{found.failures} failures"
+        text = f"{found.trouble}; {failures} in a row, {then}"
         return Check(name, "fail", text, _todo(found.trouble))
     if found.paused_until is not None and found.paused_until > now:
         text = f"{found.trouble}; no call for {age((found.paused_until - now).total_seconds())}"
@@ -89,6 +97,17 @@ def _stream(found: StreamFigures, now: datetime, every: float) -> Check:
         return Check(name, "warn", f"it was last read {age(quiet)} ago", todo)
     more = ", the rest is still to be read" if found.unfinished else ""
     return Check(name, "ok", f"{found.seen:,} events in {found.pages:,} pages, {found.stored:,} new{more}")
+
+
+def _refused(found: StreamFigures, now: datetime) -> Iterator[Check]:
+    """Single things that were not given lately: they end no run, so no other line tells of them."""
+    if found.refused_at is None:
+        return
+    since = (now - found.refused_at).total_seconds()
+    if since <= REFUSED_SECONDS:
+        times = "once" if found.refused == 1 else f"{found.refused:,} times"
+        text = f"{times} so far, the last one {age(since)} ago: {found.refusal}"
+        yield Check(f"refused in {found.name}", "warn", text, _REFUSED_TODO)
 
 
 def _todo(trouble: str | None) -> str:

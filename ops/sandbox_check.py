@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -61,10 +62,10 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
     with progress("reading the truth", None) as advance:
         figures = read_truth(sandbox, key, lookup, advance, truth)
     _until_applied(settings, url, wait)
-    known, standings, entities = _read(url, truth)
+    known, standings, entities, lost = _read(url, truth)
     truth.closed = True
     read_truth(sandbox, key, lookup, lambda _: None, truth)
-    report = compare(truth, known, standings, figures["live_contract"])
+    report = compare(truth, known, standings, figures["live_contract"], lost)
     document = {
         "events": {
             "generated": truth.events,
@@ -79,6 +80,7 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
         "recoverable": report.recoverable,
         "unrecoverable": report.unrecoverable,
         "states": report.states,
+        "loss": report.loss,
     }
     return document, report
 
@@ -108,25 +110,42 @@ def _until_applied(settings: Settings, url: str, wait: float) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _read(url: str, truth: Truth) -> tuple[dict[tuple[str, str], Known], dict[bytes, str], int]:
-    """What we know of the truth's entities and copies, as of one moment; how many entities are others'."""
+def _read(url: str, truth: Truth) -> tuple[dict[tuple[str, str], Known], dict[bytes, str], int, Counter[str]]:
+    """What we know of the truth's entities and copies, as of one moment; how many entities are others'; and
+    how many callbacks of each type the loss ledger has as lost by the push.
+    """
     from ops.tables import progress
     from store import comparing, figures, queries
     from store.schema import entities
 
     known: dict[tuple[str, str], Known] = {}
     standings: dict[bytes, str] = {}
-    total = len(truth.entities) + len(truth.copies)
+    copies = {*truth.copies, *(copy for event in truth.undelivered for copy in event.copies)}
+    total = len(truth.entities) + len(copies)
     with queries.snapshot(url) as conn, progress("comparing", total) as advance:
         for kind, keys in _batches(truth):
             _read_batch(conn, kind, keys, known)
             advance(len(keys))
-        for ids in _batched(truth.copies):
+        for ids in _batched(copies):
             standings |= comparing.standings(conn, ids)
             advance(len(ids))
+        lost = _lost(conn)
         # Where the table is large its size is an estimate, which may come out below.
         others = max(0, figures.size(conn, entities).number - len(known))
-    return known, standings, others
+    return known, standings, others, lost
+
+
+def _lost(conn: Any) -> Counter[str]:
+    from datetime import UTC, datetime
+
+    from store import loss, queries
+    from workers.losing import span, type_of
+
+    lost: Counter[str] = Counter()
+    ever = span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+    for row in loss.count(queries.driver(conn), ever):
+        lost[type_of(row.family)] += 0 if row.pushed else row.number
+    return lost
 
 
 def _batches(truth: Truth) -> Iterator[tuple[str, tuple[str, ...]]]:
@@ -172,6 +191,9 @@ def _print(document: dict[str, Any]) -> None:
     ]
     if entities["of_others"]:
         lines.append(f"{entities['of_others']} entities are not the sandbox's and were not compared")
+    if dropped := sum(row["dropped"] for row in document["loss"]):
+        pulled = sum(row["pulled_only"] for row in document["loss"])
+        lines.append(f"{dropped} lost callbacks are still given to pulls; the loss ledger has {pulled}")
     for line in lines:
         screen.print(cell(line, ""), soft_wrap=True)
     _print_some("wrong", document["wrong"], _wrong)
@@ -183,6 +205,8 @@ def _print(document: dict[str, Any]) -> None:
 def _wrong(row: dict[str, Any]) -> list[Any]:
     if "event" in row:
         return [row["what"], f"event {row['event']}", row["standing"]]
+    if "dropped" in row:
+        return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
     told = f"{row['state']}, not {row['true']}" if "true" in row else f"{row['signal']} {row['occurred_at']}"
     return [row["what"], f"{row['kind']} {row['key']}", told]
 

@@ -52,6 +52,7 @@ class Report:
     recoverable: list[dict[str, Any]] = field(default_factory=list)
     unrecoverable: list[dict[str, Any]] = field(default_factory=list)
     states: list[dict[str, Any]] = field(default_factory=list)
+    loss: list[dict[str, Any]] = field(default_factory=list)
 
     @property
     def differs(self) -> bool:
@@ -104,6 +105,18 @@ class Report:
             surfaces |= _state_surfaces(kind, truth, known, live_contract)
             self.states.append({**row, "surfaces": sorted(surfaces)})
 
+    def losses(self, dropped: Mapping[str, int], to_come: Mapping[str, int], ours: Mapping[str, int]) -> None:
+        """Compare the loss ledger, by type, with the pushes that the sandbox lost and still gives to pulls.
+
+        While something can be had the ledger lacks it; what has attempts left may be pulled before its push.
+        """
+        for name in sorted({*dropped, *ours}):
+            truth, known, later = dropped.get(name, 0), ours.get(name, 0), to_come.get(name, 0)
+            row = {"type": name, "dropped": truth, "to_come": later, "pulled_only": known}
+            self.loss.append(row)
+            if known > truth + later or (known < truth and not self.recoverable):
+                self.wrong.append({"what": "loss", **row})
+
     def copies(self, truth: Truth, standings: Mapping[bytes, str]) -> None:
         """Compare what became of every delivered copy."""
         for event_id, is_strange in truth.copies.items():
@@ -131,10 +144,14 @@ def compare(
     known: Mapping[tuple[str, str], Known],
     standings: Mapping[bytes, str],
     live_contract: bool,
+    lost: Mapping[str, int],
 ) -> Report:
-    """`standings`: how each delivered copy stands, by its id. `live_contract`: what the partner offers."""
+    """`standings`: how each copy stands, by its id. `live_contract`: what the partner offers. `lost`: by
+    type, how many callbacks our loss ledger has as pulled only.
+    """
     report = Report()
     for (kind, key), entity in truth.entities.items():
         report.entity(kind, key, entity, known.get((kind, key)), live_contract)
     report.copies(truth, standings)
+    report.losses(truth.dropped(standings), truth.to_come, lost)
     return report

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -46,9 +47,22 @@ class Entity:
     said: dict[Name, Evidence] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Undelivered:
+    """An event of a known type that a surface still gives us, and no attempt of which was answered.
+
+    `copies` are the ids of bodies that may have arrived all the same.
+    """
+
+    type: str
+    copies: tuple[bytes, ...]
+
+
 @dataclass
 class Truth:
     """`copies`: the ids of all delivered bodies, and whether each is of an unknown type.
+
+    `undelivered` are events whose push has failed, `to_come` counts by type those with attempts left.
 
     The counts of events add up: those of an unknown type are `strange`, however they were delivered.
     Once `closed`, events are only noted: what came while we looked may or may not have arrived.
@@ -56,6 +70,8 @@ class Truth:
 
     entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
     copies: dict[bytes, bool] = field(default_factory=dict)
+    undelivered: list[Undelivered] = field(default_factory=list)
+    to_come: Counter[str] = field(default_factory=Counter)
     strange: int = 0
     events: int = 0
     delivered: int = 0
@@ -77,6 +93,7 @@ class Truth:
         else:
             self._count(event)
             self._copies(event, lookup)
+            self._losses(event, lookup, customer)
         for row in event["says"]:
             said = Said(**row)
             entity = self.entities.setdefault((said.kind, said.key), Entity())
@@ -107,6 +124,27 @@ class Truth:
                 body = orjson.dumps(attempt.get("body", event["body"]))
                 event_id = lookup.event_id(PARTNER, "push", "", body)
                 self.copies[event_id] = event["surprise"] == "type"
+
+    def _losses(self, event: Mapping[str, Any], lookup: Lookup, customer: str) -> None:
+        if event["delivered"] or event["surprise"] == "type":
+            return
+        if event["customer"] != customer or not event["offered"]:
+            return
+        if event["waiting"]:
+            self.to_come[event["type"]] += 1
+            return
+        bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
+        copies = {lookup.event_id(PARTNER, "push", "", body) for body in bodies}
+        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies))))
+
+    def dropped(self, received: Container[bytes]) -> Counter[str]:
+        """By type: the events that a surface still gives us and that never arrived.
+
+        `received` are the ids of copies that arrived without the partner's hearing of it.
+        """
+        return Counter(
+            event.type for event in self.undelivered if not any(copy in received for copy in event.copies)
+        )
 
 
 #: Told how many events have been read.

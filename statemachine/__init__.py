@@ -15,7 +15,7 @@ from statemachine.fill_request import FILL_REQUEST
 from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
 from statemachine.prescription import PRESCRIPTION
 from statemachine.prior_auth import PRIOR_AUTH
-from statemachine.rules import Clock
+from statemachine.rules import Clock, Silence
 from statemachine.transfer import TRANSFER
 
 __all__ = [
@@ -28,6 +28,7 @@ __all__ = [
     "Line",
     "Machine",
     "MachineError",
+    "Silence",
     "Step",
     "Summary",
     "Verdict",

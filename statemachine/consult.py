@@ -22,7 +22,7 @@ snapshot starts nothing over but a rejection: a consult that is seen back at its
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, Silence
 
 __all__ = ["CONSULT"]
 
@@ -214,11 +214,27 @@ CONSULT = Machine(
     rank=RANK,
     # The reference speaks of service levels without printing any.
     clocks={
-        "unassigned": Clock(2 * DAY, "ours: a provider is found within a workday or two"),
-        "assigned": Clock(2 * DAY, "ours: who accepted it begins within a workday or two"),
-        "review": Clock(DAY, "ours: a consult that was begun is finished the same day"),
+        "unassigned": Clock(
+            2 * DAY,
+            "ours: a provider is found within a workday or two",
+            Silence(2 * DAY, "no provider: a lost callback, or a dead consult"),
+        ),
+        "assigned": Clock(
+            2 * DAY,
+            "ours: who accepted it begins within a workday or two",
+            Silence(2 * DAY, "not begun: a lost callback, or a dead consult"),
+        ),
+        "review": Clock(
+            DAY,
+            "ours: a consult that was begun is finished the same day",
+            Silence(DAY, "not finished: a lost callback, or a dead consult"),
+        ),
         "issue": Clock(3 * DAY, "ours: the care team has to reach somebody"),
-        "resolved": Clock(DAY, "ours: the provider only has to resume"),
+        "resolved": Clock(
+            DAY,
+            "ours: the provider only has to resume",
+            Silence(DAY, "not resumed: a lost callback, or a dead consult"),
+        ),
     },
     lines_from={"completed": "consult:completed"},  # files that come afterwards do not hide what came of it
 )

@@ -35,6 +35,7 @@ from statemachine.rules import (
     SETTLE,
     Clock,
     OutcomeRule,
+    Silence,
 )
 
 __all__ = ["COPAY"]
@@ -127,7 +128,11 @@ COPAY = Machine(
     rank=RANK,
     # The reference times nothing but the answer after an approval.
     clocks={
-        "pending": Clock(DAY, "ours: the insurer answers a claim at once, the pharmacy runs it the same day"),
+        "pending": Clock(
+            DAY,
+            "ours: the insurer answers a claim at once, the pharmacy runs it the same day",
+            Silence(DAY, "no answer: a lost callback, or a dead request"),
+        ),
         "triage": Clock(3 * DAY, "ours: a triage should be resolved soon; it may carry a date instead"),
     },
     prompts={

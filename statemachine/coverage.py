@@ -13,7 +13,7 @@ nothing against one that knew more, except that something found is not there.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, Silence
 
 __all__ = ["COVERAGE"]
 
@@ -52,5 +52,11 @@ COVERAGE = Machine(
     initial="pending",
     table=TABLE,
     rank=RANK,
-    clocks={"pending": Clock(DAY, "ours: a look-up that a machine makes; no news in a day is none at all")},
+    clocks={
+        "pending": Clock(
+            DAY,
+            "ours: a look-up that a machine makes; no news in a day is none at all",
+            Silence(DAY, "no answer: a lost callback"),
+        )
+    },
 )

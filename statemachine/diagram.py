@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from statemachine import MACHINES, Machine, Verdict
-from statemachine.rules import DAY, MINUTE, Rule
+from statemachine.rules import DAY, MINUTE, Clock, Rule
 
 __all__ = ["main", "mermaid", "page"]
 
@@ -106,8 +106,14 @@ def _clocks(machine: Machine) -> list[str]:
     found += [(f"after `{s}`", machine.prompts[s]) for s in _signals(machine) if s in machine.prompts]
     if not found:
         return ["None runs."]
-    rows = ["| in this state | at most | because |", "| --- | --- | --- |"]
-    return rows + [f"| {where} | {_length(clock.seconds)} | {clock.why} |" for where, clock in found]
+    rows = ["| in this state | at most | because | silent after |", "| --- | --- | --- | --- |"]
+    return rows + [
+        f"| {where} | {_length(clock.seconds)} | {clock.why} | {_silence(clock)} |" for where, clock in found
+    ]
+
+
+def _silence(clock: Clock) -> str:
+    return f"{_length(clock.silence.seconds)}: {clock.silence.means}" if clock.silence else ""
 
 
 def _length(seconds: int) -> str:

@@ -12,7 +12,7 @@ One request has one answer. Both answers together are a conflict, whichever is f
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, MOVE, Clock
+from statemachine.rules import CONFIRM, CONFLICT, DAY, MOVE, Clock, Silence
 
 __all__ = ["DIRECT_TRANSFER"]
 
@@ -56,5 +56,11 @@ DIRECT_TRANSFER = Machine(
     initial="pending",
     table=TABLE,
     rank=RANK,
-    clocks={"pending": Clock(3 * DAY, "the answer takes 1 to 3 days")},
+    clocks={
+        "pending": Clock(
+            3 * DAY,
+            "the answer takes 1 to 3 days",
+            Silence(3 * DAY, "no answer: a lost callback, or a dead transfer"),
+        )
+    },
 )

@@ -28,7 +28,7 @@ come again, and a scan on the way the carrier's estimate of the arrival.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule, Silence
 
 __all__ = ["FILL_REQUEST"]
 
@@ -314,12 +314,32 @@ TABLE = {
 
 # Only the wait for a payment has a length in the reference; where it has none, the reason is ours.
 CLOCKS = {
-    "pending": Clock(3 * DAY, "ours: orders are filled on workdays, so a weekend may pass without news"),
+    "pending": Clock(
+        3 * DAY,
+        "ours: orders are filled on workdays, so a weekend may pass without news",
+        Silence(3 * DAY, "no answer to the order: a lost callback, or a dead order"),
+    ),
     "triage": Clock(3 * DAY, "ours: a triage should be resolved soon; it may carry a date instead"),
-    "awaiting_payment": Clock(10 * DAY, "the claim stays open for 10 days, then it is reversed: R028"),
-    "completed": Clock(3 * DAY, "ours: a packed parcel is scanned within days; silence means a lost scan"),
-    "in_transit": Clock(10 * DAY, "ours, where the carrier gives no estimate: the slowest ground service"),
-    "delivery_failed": Clock(5 * DAY, "ours: by then the carrier has tried again or sends it back"),
+    "awaiting_payment": Clock(
+        10 * DAY,
+        "the claim stays open for 10 days, then it is reversed: R028",
+        Silence(11 * DAY, "neither filled nor cancelled as unpaid: a lost callback"),
+    ),
+    "completed": Clock(
+        3 * DAY,
+        "ours: a packed parcel is scanned within days; silence means a lost scan",
+        Silence(3 * DAY, "no shipment: a lost callback, or a parcel that was never handed over"),
+    ),
+    "in_transit": Clock(
+        10 * DAY,
+        "ours, where the carrier gives no estimate: the slowest ground service",
+        Silence(10 * DAY, "no delivery: a lost callback, or a lost parcel"),
+    ),
+    "delivery_failed": Clock(
+        5 * DAY,
+        "ours: by then the carrier has tried again or sends it back",
+        Silence(5 * DAY, "neither delivered nor returned: a lost callback, or a lost parcel"),
+    ),
 }
 
 FILL_REQUEST = Machine(

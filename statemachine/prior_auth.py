@@ -18,7 +18,7 @@ patient; an approval can only be called off.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, Silence
 
 __all__ = ["PRIOR_AUTH"]
 
@@ -100,6 +100,12 @@ TABLE = {
     },
 }
 
+DECISION = Clock(
+    7 * DAY,
+    "ours: a payer's standard time for a decision",
+    Silence(7 * DAY, "no decision: a lost callback, or a payer who forgot it"),
+)
+
 PRIOR_AUTH = Machine(
     kind="prior_auth",
     initial="new",
@@ -108,8 +114,12 @@ PRIOR_AUTH = Machine(
     # The reference sets no clock. Payers are bound to about a week for a decision and a month for an appeal.
     clocks={
         "new": Clock(3 * DAY, "ours: the provider has a form to fill in, and forgets it"),
-        "submitted": Clock(7 * DAY, "ours: a payer's standard time for a decision"),
-        "pending": Clock(7 * DAY, "ours: a payer's standard time for a decision"),
-        "appealed": Clock(30 * DAY, "ours: a payer's standard time for an appeal"),
+        "submitted": DECISION,
+        "pending": DECISION,
+        "appealed": Clock(
+            30 * DAY,
+            "ours: a payer's standard time for an appeal",
+            Silence(30 * DAY, "no decision on the appeal: a lost callback, or a payer who forgot it"),
+        ),
     },
 )

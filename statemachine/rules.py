@@ -8,6 +8,7 @@ AWAIT                                   confirms; its date counts only while the
 SETTLE                                  confirms; no date counts once the outcome is full
 
 Clock(3 * DAY, "why")                   how long a state may last without news
+Silence(3 * DAY, "what it means")       after how long without news a callback or the request itself is lost
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ __all__ = [
     "OutcomeRule",
     "Rank",
     "Rule",
+    "Silence",
     "Table",
     "Verdict",
     "faults",
@@ -107,11 +109,25 @@ class OutcomeRule(NamedTuple):
     also: frozenset[str] = frozenset()
 
 
+class Silence(NamedTuple):
+    """After how many seconds in a state no news means that something is lost, and what.
+
+    They are the page's; where the partner documents no time, a setting may say others.
+    """
+
+    seconds: int
+    means: str
+
+
 class Clock(NamedTuple):
-    """How many seconds a state may last before somebody should ask, and why that many."""
+    """How many seconds a state may last before somebody should ask, and why that many.
+
+    A state without `silence` waits for somebody who may take longer: there a passed deadline is no loss.
+    """
 
     seconds: int
     why: str
+    silence: Silence | None = None
 
 
 Table = Mapping[str, Mapping[str, Rule]]
@@ -147,6 +163,8 @@ def faults(
             found.append(f"a clock runs in {state}, which has no row")
         if clock.seconds <= 0 or not clock.why:
             found.append(f"the clock of {state} has no length or no reason")
+        if clock.silence is not None and (clock.silence.seconds <= 0 or not clock.silence.means):
+            found.append(f"the silence of {state} has no length or no meaning")
     for signal, clock in prompts.items():
         if signal not in rank:
             found.append(f"a clock runs after {signal}, which has no rank")

@@ -16,7 +16,7 @@ a conflict. A contact that speaks after the end belongs to the way there.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule, Silence
 
 __all__ = ["TRANSFER"]
 
@@ -96,14 +96,19 @@ TABLE = {
     },
 }
 
-SILENCE = "silence of the pharmacy or the prescriber is a rejection after 6 days"
+# Said a day before it is too late to call the other pharmacy.
+CLOCK = Clock(
+    6 * DAY,
+    "silence of the pharmacy or the prescriber is a rejection after 6 days",
+    Silence(5 * DAY, "no outcome: a lost callback, or a transfer that is rejected after 6 days of silence"),
+)
 
 TRANSFER = Machine(
     kind="transfer",
     initial="pending",
     table=TABLE,
     rank=RANK,
-    clocks={"pending": Clock(6 * DAY, SILENCE), "contacting": Clock(6 * DAY, SILENCE)},
+    clocks={"pending": CLOCK, "contacting": CLOCK},
     outcome=OutcomeRule(
         source="transfer:success",
         done=frozenset({"transferred"}),

@@ -18,7 +18,15 @@ def numbers(values: Iterable[int | None]) -> str:
 
 def texts(values: Iterable[str | None]) -> str:
     """`{"a","b",NULL}` for a `text[]`, `uuid[]` or `jsonb[]` parameter; any text without NUL is safe."""
-    quoted = ["NULL" if value is None else _quoted(value) for value in values]
+    listed = list(values)
+    if not listed:
+        return "{}"
+    # Ids, names and states hold nothing to be escaped: one look at all of them costs a fifth of one at each.
+    if None not in listed:
+        joined = '","'.join(listed)  # type: ignore[arg-type]
+        if "\\" not in joined and joined.count('"') == 2 * (len(listed) - 1):
+            return '{"' + joined + '"}'
+    quoted = ["NULL" if value is None else _quoted(value) for value in listed]
     return "{" + ",".join(quoted) + "}"
 
 

@@ -35,10 +35,14 @@ PROBE_SECONDS = 120
 
 
 class Turn(NamedTuple):
-    """`wait` is 0 when the call may be made now, else seconds to wait, and why."""
+    """`wait` is 0 when the call may be made now, else seconds to wait, and why.
+
+    `tell`: whether `went_well` has something to write, should the call be answered.
+    """
 
     wait: float
     why: Literal["budget", "pause", "circuit"] | None
+    tell: bool = False
 
 
 _TAKE = f"""
@@ -50,7 +54,8 @@ ON CONFLICT (partner) DO UPDATE SET
 WHERE c.next_at <= clock_timestamp()
   AND coalesce(c.paused_until, '-infinity') <= clock_timestamp()
   AND coalesce(c.open_until, '-infinity') <= clock_timestamp()
-RETURNING true
+RETURNING failures > 0 OR open_until IS NOT NULL OR trouble IS NOT NULL
+    OR coalesce(answered_at, '-infinity') < clock_timestamp() - interval '1 s'
 """
 _WAIT = """
 SELECT extract(epoch FROM next_at - t.now)::float8, extract(epoch FROM paused_until - t.now)::float8,
@@ -66,8 +71,9 @@ def take_turn(conn: Connection, partner: str, per_minute: int) -> Turn:
     step = 60 / per_minute
     # A call may always be made when the last one is a step past.
     burst = max(0.0, BURST_SECONDS - step)
-    if conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone():
-        return Turn(0.0, None)
+    taken = conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone()
+    if taken is not None:
+        return Turn(0.0, None, taken[0])
     row = conn.execute(_WAIT, (partner,)).fetchone()
     budget, pause, circuit = (float(value or 0.0) for value in (row or (0, 0, 0)))
     longest = max(budget, pause, circuit, _LEAST_WAIT)
@@ -77,20 +83,23 @@ def take_turn(conn: Connection, partner: str, per_minute: int) -> Turn:
 
 
 def went_well(conn: Connection, partner: str) -> None:
-    """The partner answered: the circuit closes. Written once a second at most while all goes well."""
+    """The partner answered: the circuit closes. To be told where the turn says so: else nothing changes."""
     conn.execute(
         "UPDATE calls SET failures = 0, open_until = NULL, trouble = NULL, trouble_at = NULL, "
-        "answered_at = clock_timestamp() WHERE partner = %s AND (failures > 0 OR open_until IS NOT NULL OR "
-        "trouble IS NOT NULL OR coalesce(answered_at, '-infinity') < clock_timestamp() - interval '1 s')",
+        "answered_at = clock_timestamp() WHERE partner = %s",
         (partner,),
     )
 
 
 def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = False) -> None:
-    """A call failed by a fault that any call would meet; `at_once` opens the circuit whatever came before."""
+    """A call failed by a fault that any call would meet; `at_once` opens the circuit whatever came before.
+
+    So does a failure while it is open: that of the probe, or of a call that was under way when it opened.
+    """
     conn.execute(
         "UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(), "
-        "open_until = CASE WHEN %(at_once)s OR failures + 1 >= %(opens)s THEN clock_timestamp() + "
+        "open_until = CASE WHEN %(at_once)s OR open_until IS NOT NULL OR failures + 1 >= %(opens)s "
+        "THEN clock_timestamp() + "
         "least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s))) "
         "* (1 - 0.25 * random()) * interval '1 s' END WHERE partner = %(partner)s",
         {

@@ -74,7 +74,10 @@ class EntityRow(NamedTuple):
 
 
 class FactRow(NamedTuple):
-    """One stored fact. `lines` is JSON text; `preferred` names the copy whose content this is."""
+    """One stored fact. `lines` is JSON text; `preferred` names the copy whose content this is.
+
+    `pushed_at` and `pulled_at`: when the first copy of each way was received, as far as that is known.
+    """
 
     entity_id: int
     fact_id: bytes
@@ -90,6 +93,8 @@ class FactRow(NamedTuple):
     preferred_via: str
     received_at: datetime
     due: int | None = None
+    pushed_at: datetime | None = None
+    pulled_at: datetime | None = None
 
 
 class OutcomeRow(NamedTuple):
@@ -173,7 +178,7 @@ def claim_entities(conn: Connection, names: Sequence[tuple[str, str, str]]) -> l
 _FACTS = """
 SELECT entity_id, uuid_send(fact_id), extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
        lines::text, detail, via, ARRAY(SELECT uuid_send(e) FROM unnest(events) e), uuid_send(preferred),
-       preferred_via, received_at, extract(epoch FROM due)::bigint
+       preferred_via, received_at, extract(epoch FROM due)::bigint, pushed_at, pulled_at
 FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 

@@ -27,6 +27,7 @@ __all__ = [
     "Look",
     "QueuedLook",
     "SealedLook",
+    "Waiting",
     "body_of",
     "id_of",
     "look_of",
@@ -35,6 +36,7 @@ __all__ = [
     "settle",
     "take",
     "take_turns",
+    "waiting",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -60,6 +62,13 @@ class QueuedLook(NamedTuple):
     version: int
 
 
+class Waiting(NamedTuple):
+    """Queued looks that are not left to the sweeper yet, by inbox id; `alone` when nothing else is queued."""
+
+    seqs: list[int]
+    alone: bool
+
+
 class SealedLook(NamedTuple):
     """A look ready to be stored: its event's id (16 bytes) and its sealed body."""
 
@@ -82,6 +91,18 @@ def look_of(body: bytes) -> Look | None:
 def id_of(lookup: Lookup, look: Look) -> bytes:
     """The id of the event: the digest of its body, as every event's."""
     return lookup.event_id(PARTNER, VIA, "", body_of(look))
+
+
+_WAITING = """
+SELECT ARRAY(SELECT seq FROM queue WHERE look AND due_at > now() ORDER BY seq LIMIT %s),
+       NOT EXISTS (SELECT FROM queue WHERE NOT look)
+"""
+
+
+def waiting(conn: Connection, limit: int) -> Waiting:
+    """Up to `limit` queued looks, whoever queued them. What a batch under way holds counts as queued."""
+    ((seqs, alone),) = conn.execute(_WAITING, (limit,))
+    return Waiting(seqs, alone)
 
 
 _TURNS = """

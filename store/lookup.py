@@ -21,7 +21,8 @@ class Lookup:
     """Hashes under one look-up key. Another key makes every earlier event a stranger: it is never rotated."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        # Begun once and copied for each event: to begin costs more than to hash a body.
+        self._events = hmac.new(key, b"event", "sha256")
         # BLAKE2b takes keys of up to 64 bytes; this one is made for it alone.
         self._values = blake2b(key=hmac.digest(key, b"values", "sha256"), digest_size=_SIZE)
         # With the domain's name already in: one body carries a dozen names, and this is half of a hash.
@@ -36,7 +37,10 @@ class Lookup:
         """
         head = partner.encode(), via.encode(), url_id.encode()
         lengths = _LENGTHS.pack(len(head[0]), len(head[1]), len(head[2]), len(body))
-        return hmac.digest(self._key, b"event" + lengths + b"".join(head) + body, "sha256")[:_SIZE]
+        digest = self._events.copy()
+        digest.update(lengths + b"".join(head))
+        digest.update(body)
+        return digest.digest()[:_SIZE]
 
     def hash(self, domain: str, value: str) -> bytes:
         """16 bytes that stand for a value of one domain (a discriminator). Domains are few and our own."""

@@ -17,7 +17,7 @@ import psycopg
 from statemachine import MACHINES, Fact
 from store import arrays
 
-__all__ = ["Due", "Left", "Looked", "clock", "due", "find", "gaps", "left", "note"]
+__all__ = ["Due", "Left", "Looked", "clock", "due", "find", "gaps", "left", "note", "put_off"]
 
 Connection = psycopg.Connection[Any]
 
@@ -66,7 +66,8 @@ CROSS JOIN LATERAL (
            ELSE greatest(e.first_seen, e.last_at) END AS newest
 ) n
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN c.changed AND n.newest <= %(as_of)s::timestamptz THEN NULL
+    SELECT CASE WHEN c.changed AND least(e.first_seen, e.registered_at) <= %(as_of)s::timestamptz
+                     AND (l.entity_id IS NULL OR l.looked_at < %(as_of)s OR l.trouble IS NOT NULL) THEN NULL
     ELSE greatest(
         CASE WHEN e.review IS NULL AND coalesce(e.deadline > clock_timestamp(), true)
              THEN n.newest + %(quiet)s * interval '1 s' END,
@@ -110,7 +111,7 @@ def due(
     """The most urgent requests of these kinds that were not looked at since `before`.
 
     `waiting` are the (kind, state) in which news is expected; `quiet` is seconds without news. `as_of`: what
-    had its newest news by then, and was not asked about since, is due without being quiet.
+    was known or made by then, and gave no answer since, is due without being quiet.
     """
     asked = {**_asked(kinds, waiting, quiet, as_of), "before": before, "limit": limit}
     return [Due._make(row) for row in conn.execute(_DUE, asked)]
@@ -185,4 +186,19 @@ def note(conn: Connection, entity: Due, looked: Looked, quiet: float) -> None:
             "stored": looked.stored,
             "trouble": looked.trouble,
         },
+    )
+
+
+def put_off(conn: Connection, entity: Due, trouble: str, quiet: float) -> None:
+    """Keep that a look came to nothing by the partner's fault, so that the others have their turn first.
+
+    It stays due, also where its state is an end: what was known of it then is noted as nothing.
+    """
+    conn.execute(
+        "INSERT INTO lookups (entity_id, looked_at, next_at, state, last_at, fruitless, trouble) "
+        "VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(quiet)s * interval '1 s', '', NULL, 0, "
+        "%(trouble)s) "
+        "ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, next_at = excluded.next_at, "
+        "state = excluded.state, last_at = excluded.last_at, trouble = excluded.trouble",
+        {"id": entity.id, "quiet": min(quiet, LONGEST_SECONDS), "trouble": trouble},
     )

@@ -13,7 +13,10 @@ __all__ = ["Circuit", "Looks", "StreamFigures", "circuits", "looks", "offered", 
 
 
 class StreamFigures(NamedTuple):
-    """One stream: its cursor, what it has brought, and since when it is in trouble."""
+    """One stream: its cursor, what it has brought, since when it is in trouble, and what was not given.
+
+    `refused`: how often one thing was asked for that the partner does not give; `refusal`: the last of these.
+    """
 
     name: str
     running: bool
@@ -27,6 +30,9 @@ class StreamFigures(NamedTuple):
     completed_at: datetime | None
     trouble: str | None
     trouble_at: datetime | None
+    refused: int
+    refused_at: datetime | None
+    refusal: str | None
 
 
 class Circuit(NamedTuple):
@@ -65,6 +71,9 @@ def stream_figures(conn: Connection, partner: str) -> list[StreamFigures]:
             streams.c.completed_at,
             streams.c.trouble,
             streams.c.trouble_at,
+            streams.c.refused,
+            streams.c.refused_at,
+            streams.c.refusal,
         )
         .where(streams.c.partner == partner, ~streams.c.name.contains(":"))
         .order_by(streams.c.name)

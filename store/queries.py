@@ -7,13 +7,23 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from sqlalchemy import Connection, Text, and_, cast, select, text
 
 from store.engine import engine
 from store.entities import EntityRow, FactRow
 from store.schema import entities, facts, outcomes
 
-__all__ = ["entities_of", "entity", "entity_row", "facts_of", "facts_of_all", "facts_stated_by", "snapshot"]
+__all__ = [
+    "driver",
+    "entities_of",
+    "entity",
+    "entity_row",
+    "facts_of",
+    "facts_of_all",
+    "facts_stated_by",
+    "snapshot",
+]
 
 #: A question from a terminal may not hold a server for longer than this.
 STATEMENT_TIMEOUT = "60s"
@@ -29,6 +39,12 @@ def snapshot(url: str) -> Iterator[Connection]:
         conn = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         conn.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
         yield conn
+
+
+def driver(conn: Connection) -> psycopg.Connection[Any]:
+    """The connection beneath, within the same transaction: for statements that are written out."""
+    found: psycopg.Connection[Any] = conn.connection.driver_connection  # type: ignore[assignment]
+    return found
 
 
 def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:
@@ -108,6 +124,8 @@ def _fact(row: Any) -> FactRow:
         row.preferred_via,
         row.received_at,
         _seconds(row.due),
+        row.pushed_at,
+        row.pulled_at,
     )
 
 

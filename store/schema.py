@@ -13,10 +13,13 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
+    Double,
     Identity,
     Index,
     Integer,
+    Interval,
     LargeBinary,
     MetaData,
     PrimaryKeyConstraint,
@@ -43,10 +46,15 @@ __all__ = [
     "entities",
     "events",
     "facts",
+    "gauges",
     "lookups",
+    "losses",
+    "losses_counted",
     "metadata",
     "outcomes",
     "postings",
+    "push_gaps",
+    "pushes",
     "quarantine",
     "queue",
     "streams",
@@ -103,6 +111,8 @@ queue = Table(
     # An event of our own (`store.looks`), which is taken otherwise than a copy.
     Column("look", Boolean, nullable=False, server_default=text("false")),
     Index(None, "due_at"),
+    # Of many that are queued few are looks.
+    Index("queue_looks_idx", "seq", postgresql_where=text("look")),
 )
 
 #: What could not be applied, and why. `retry_at` is set when waiting alone may cure it.
@@ -144,6 +154,8 @@ entities = Table(
 )
 
 #: What the partners stated. A row is written once; only another copy of the same fact touches it again.
+#: `pushed_at` and `pulled_at` are when the first copy of each way was received: null where none was, and for
+#: facts that are older than these columns.
 facts = Table(
     "facts",
     metadata,
@@ -161,7 +173,15 @@ facts = Table(
     Column("preferred_via", Text, nullable=False),
     Column("received_at", Moment, nullable=False),
     Column("due", Moment),
+    Column("pushed_at", Moment),
+    Column("pulled_at", Moment),
     PrimaryKeyConstraint("entity_id", "fact_id"),
+    Index(
+        "facts_occurred_at_idx",
+        "occurred_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32},
+    ),
 )
 
 #: What each event came to: the facts it states. Lists of events and replays read it.
@@ -281,8 +301,8 @@ drift = Table(
 )
 
 #: What is pulled, each stream by one runner at once: who holds the lease writes with its epoch or not at all.
-#: `watermark`: everything before it is stored. The pass under way reads since `pass_from` and goes on with
-#: `next_page`, the partner's token, sealed.
+#: `watermark`: everything before it is stored, back to `covered_from`. The pass under way reads since
+#: `pass_from` and goes on with `next_page`, the partner's token, sealed.
 streams = Table(
     "streams",
     metadata,
@@ -296,6 +316,7 @@ streams = Table(
     Column("pass_began", Moment),
     Column("pass_newest", Moment),
     Column("pass_sorted", Boolean, nullable=False, server_default=text("true")),
+    Column("pass_idle", Integer, nullable=False, server_default=text("0")),
     Column("next_page", LargeBinary),
     Column("pages", BigInteger, nullable=False, server_default=text("0")),
     Column("seen", BigInteger, nullable=False, server_default=text("0")),
@@ -305,6 +326,11 @@ streams = Table(
     Column("completed_at", Moment),
     Column("trouble", Text),
     Column("trouble_at", Moment),
+    # Single things that were asked for and not given: how often, when last, and what was said.
+    Column("refused", BigInteger, nullable=False, server_default=text("0")),
+    Column("refused_at", Moment),
+    Column("refusal", Text),
+    Column("covered_from", Moment),
 )
 
 #: One row a partner, shared by all workers: when the next call may be made, and the circuit.
@@ -339,6 +365,7 @@ deliveries = Table(
     Column("status", Text),
     Column("status_code", SmallInteger),
     Column("noted_at", Moment, nullable=False),
+    Index("deliveries_failed_idx", "seq", postgresql_where=text("status IS DISTINCT FROM 'success'")),
 )
 
 #: When the partner was last asked about an entity, and what was known of it after that.
@@ -352,4 +379,55 @@ lookups = Table(
     Column("last_at", Moment),
     Column("fruitless", SmallInteger, nullable=False),
     Column("trouble", Text),
+)
+
+#: A partner's pushes as they were last looked at: up to which inbox id, the newest push, and since when.
+pushes = Table(
+    "pushes",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("began_at", Moment, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("last_seq", BigInteger, nullable=False),
+    Column("last_at", Moment),
+)
+
+#: The longest time between two pushes, by the day (UTC) on which it ended.
+push_gaps = Table(
+    "push_gaps",
+    metadata,
+    Column("partner", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    Column("longest", Interval, nullable=False),
+)
+
+#: Figures that a worker takes from time to time, so that no scrape of /metrics has to.
+gauges = Table(
+    "gauges",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("labels", JSONB, primary_key=True),
+    Column("value", Double, nullable=False),
+)
+
+#: The loss ledger by day (UTC) and type, as it was last counted: for scrapes and `doctor`, which may not cost
+#: a look at the facts. `rxledger loss` counts anew.
+losses = Table(
+    "losses",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("callback_type", Text, primary_key=True),
+    Column("pushed", BigInteger, nullable=False),
+    Column("pulled_only", BigInteger, nullable=False),
+    Column("both_ways", BigInteger, nullable=False),
+    Column("unconfirmed", BigInteger, nullable=False),
+    Column("flagged", BigInteger, nullable=False),
+)
+
+#: When each day was counted; a day without any fact too.
+losses_counted = Table(
+    "losses_counted",
+    metadata,
+    Column("day", Date, primary_key=True),
+    Column("counted_at", Moment, nullable=False),
 )

@@ -9,7 +9,7 @@ has read, or to when it began if that is earlier, less an overlap for events tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -25,12 +25,12 @@ __all__ = [
     "Stream",
     "begin_looks",
     "begin_pass",
-    "count_stored",
     "finish_looks",
     "finish_pass",
     "finish_round",
     "lease",
     "note_deliveries",
+    "note_refusal",
     "note_trouble",
     "release",
     "restart",
@@ -49,7 +49,10 @@ class LeaseLost(Exception):
 
 
 class Stream(NamedTuple):
-    """A leased stream as it stood then. Times are aware; `next_page` is sealed."""
+    """A leased stream as it stood then. Times are aware; `next_page` is sealed.
+
+    `pass_idle`: how many pages in a row had nothing new and nothing newer.
+    """
 
     partner: str
     name: str
@@ -58,6 +61,7 @@ class Stream(NamedTuple):
     pass_from: datetime | None
     pass_newest: datetime | None
     pass_sorted: bool
+    pass_idle: int
     next_page: bytes | None
 
 
@@ -81,7 +85,7 @@ class DeliveryRow(NamedTuple):
     status_code: int | None
 
 
-_COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, next_page"
+_COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, pass_idle, next_page"
 _LEASE = f"""
 INSERT INTO streams AS s (partner, name, holder, epoch, leased_until)
 VALUES (%(partner)s, %(name)s, %(holder)s, 1, clock_timestamp() + interval '{LEASE_SECONDS} seconds')
@@ -117,14 +121,14 @@ def begin_pass(conn: Connection, stream: Stream, since: datetime) -> Stream:
         conn,
         stream,
         "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
-        "next_page = NULL",
+        "pass_idle = 0, next_page = NULL",
         since,
     )
 
 
 def restart(conn: Connection, stream: Stream) -> Stream:
     """Go on without the page token, by time (`resume_at`). Raises LeaseLost."""
-    return _held(conn, stream, "next_page = NULL")
+    return _held(conn, stream, "next_page = NULL, pass_idle = 0")
 
 
 def resume_at(stream: Stream) -> datetime | None:
@@ -138,42 +142,48 @@ def resume_at(stream: Stream) -> datetime | None:
     return max(stream.pass_from, stream.pass_newest)
 
 
-def turn_page(conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
-    """Note a page in the transaction that stores its events. Call it first: it locks. Raises LeaseLost."""
+def turn_page(
+    conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress, stored: int
+) -> Stream:
+    """Note a page in the transaction that stores its events, of which `stored` are new. Raises LeaseLost."""
     return _held(
         conn,
         stream,
         "next_page = %s, pages = pages + 1, seen = seen + %s, nameless = nameless + %s, "
-        "pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), pass_sorted = pass_sorted AND %s, "
-        "read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
+        "stored = stored + %s, pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), "
+        "pass_sorted = pass_sorted AND %s, "
+        "pass_idle = CASE WHEN %s OR to_timestamp(%s::bigint) > coalesce(pass_newest, '-infinity') THEN 0 "
+        "ELSE pass_idle + 1 END, read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
         next_page,
         progress.seen,
         progress.nameless,
+        stored,
         progress.newest,
         progress.sorted,
+        stored > 0,
+        progress.newest,
     )
 
 
-def count_stored(conn: Connection, stream: Stream, stored: int) -> Stream:
-    """Add to the count of what was new. Raises LeaseLost."""
-    return _held(conn, stream, "stored = stored + %s", stored)
-
-
-def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
-    """The last page is stored: the watermark moves, and never back.
+def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime) -> Stream:
+    """The last page is stored: the watermark moves, and never back. `first`: where a first pass must begin.
 
     An event may be dated ahead of its time: what comes while the pass is read must not be passed over. A pass
     that began later than the watermark has left a gap, and moves nothing; nor does one without an event: the
-    partner's clock may be behind ours. Raises LeaseLost.
+    partner's clock may be behind ours. `covered_from` is how far back there is no gap before the watermark.
+    Raises LeaseLost.
     """
     return _held(
         conn,
         stream,
-        "watermark = CASE WHEN pass_from <= coalesce(watermark, pass_from) THEN "
+        "watermark = CASE WHEN pass_from <= coalesce(watermark, %s) THEN "
         "greatest(watermark, pass_from, CASE WHEN pass_newest IS NOT NULL "
         "THEN least(pass_newest, pass_began) - %s * interval '1 s' END) ELSE watermark END, "
+        "covered_from = CASE WHEN pass_from <= coalesce(watermark, pass_from) "
+        "THEN least(covered_from, pass_from) ELSE covered_from END, "
         "pass_from = NULL, pass_newest = NULL, next_page = NULL, completed_at = clock_timestamp(), "
         "trouble = NULL, trouble_at = NULL",
+        first,
         overlap,
     )
 
@@ -181,6 +191,11 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int) -> Stream:
 def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
     """Keep why the stream could not be read on (never anything of an answer). Raises LeaseLost."""
     return _held(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
+
+
+def note_refusal(conn: Connection, stream: Stream, refusal: str) -> Stream:
+    """Count that one thing was asked for and not given (never anything of an answer). Raises LeaseLost."""
+    return _held(conn, stream, "refused = refused + 1, refused_at = clock_timestamp(), refusal = %s", refusal)
 
 
 def finish_round(conn: Connection, stream: Stream) -> Stream:
@@ -222,19 +237,37 @@ def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:
     )
 
 
-def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow]) -> None:
-    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word."""
-    conn.execute(
-        "INSERT INTO deliveries AS d (seq, status, status_code, noted_at) "
-        "SELECT e.seq, n.status, n.status_code, clock_timestamp() "
-        "FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code) "
-        "JOIN events e ON e.id = n.id ORDER BY e.seq "
-        "ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code, "
-        "noted_at = excluded.noted_at "
-        "WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)",
-        (
-            arrays.texts([row.id.hex() for row in rows]),
-            arrays.texts([row.status for row in rows]),
-            arrays.numbers([row.status_code for row in rows]),
-        ),
-    )
+def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow], new: Mapping[bytes, int]) -> None:
+    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word.
+
+    `new` has the inbox ids of those that were just admitted: the others are looked up.
+    """
+    fresh = sorted((new[row.id], row) for row in rows if row.id in new)
+    known = [row for row in rows if row.id not in new]
+    if fresh:
+        numbered = arrays.numbers([seq for seq, _ in fresh])
+        conn.execute(_NOTE + _LAST_WORD, (numbered, *_said([row for _, row in fresh])))
+    if known:
+        named = arrays.texts([row.id.hex() for row in known])
+        conn.execute(_NOTE_KNOWN + _LAST_WORD, (named, *_said(known)))
+
+
+_NOTE = """
+INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
+SELECT *, clock_timestamp() FROM unnest(%s::bigint[], %s::text[], %s::smallint[])
+"""
+_NOTE_KNOWN = """
+INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
+SELECT e.seq, n.status, n.status_code, clock_timestamp()
+FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code)
+JOIN events e ON e.id = n.id ORDER BY e.seq
+"""
+_LAST_WORD = """
+ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code,
+    noted_at = excluded.noted_at
+WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)
+"""
+
+
+def _said(rows: Sequence[DeliveryRow]) -> tuple[str, str]:
+    return arrays.texts([row.status for row in rows]), arrays.numbers([row.status_code for row in rows])

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, or_, select
 
 from statemachine import MACHINES
 from store.schema import entities, facts, quarantine
+from store.silence import ahead, shifts
 
-__all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "under_review"]
+__all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "silent", "under_review"]
+
+After = Mapping[tuple[str, str], float]
 
 
 class Waiting(NamedTuple):
@@ -53,21 +56,49 @@ _PROMPT = (
 
 
 def past_deadline(
-    conn: Connection, now: datetime, kind: str | None, limit: int, *, dated: bool = True
+    conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
 ) -> list[Waiting]:
-    """Entities whose deadline has passed, the oldest deadline first. Without `dated`: those on a clock."""
+    """Entities whose deadline has passed, the oldest deadline first.
+
+    With `less` those on a clock alone, without those that `silent` lists for it.
+    """
     query = _by(entities.c.deadline, kind, limit).where(entities.c.deadline <= now)
-    if not dated:
-        query = query.where(or_(entities.c.due.is_(None), _PROMPT.is_not(None)))
+    if less is not None:
+        query = query.where(or_(entities.c.due.is_(None), _PROMPT.is_not(None)), not_(_is_silent(now, less)))
     return _read(conn, query)
 
 
-def due_today(conn: Connection, now: datetime, kind: str | None, limit: int) -> list[Waiting]:
-    """Entities whose date is today, in UTC, or earlier; the oldest date first."""
+def due_today(
+    conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
+) -> list[Waiting]:
+    """Entities whose date is today, in UTC, or earlier; the oldest date first. `less`: as above."""
     midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
     # A date is a deadline too, and that one has an index.
     dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight, _PROMPT.is_(None))
-    return _read(conn, _by(entities.c.due, kind, limit).where(dated))
+    query = _by(entities.c.due, kind, limit).where(dated)
+    if less is not None:
+        query = query.where(not_(_is_silent(now, less)))
+    return _read(conn, query)
+
+
+def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after: After) -> list[Waiting]:
+    """Entities whose silence means that something is lost (`store.silence`), by when it began."""
+    soon = literal(now) + literal(ahead(after))
+    query = _by(_silent_since(after), kind, limit).where(entities.c.deadline <= soon, _is_silent(now, after))
+    return _read(conn, query)
+
+
+def _silent_since(after: After) -> ColumnElement[Any]:
+    """When an entity's silence begins or began; null where it means nothing."""
+    told = [(and_(entities.c.kind == s.kind, entities.c.state == s.state), s.by) for s in shifts(after)]
+    by = case(*((state, literal(shift)) for state, shift in told))
+    # The date that was given is when something was to be heard: no shorter or longer wait counts.
+    dated = and_(by.is_not(None), entities.c.due == entities.c.deadline)
+    return case((dated, entities.c.deadline), else_=entities.c.deadline + by)
+
+
+def _is_silent(now: datetime, after: After) -> ColumnElement[bool]:
+    return func.coalesce(_silent_since(after) <= now, False)
 
 
 def under_review(conn: Connection, kind: str | None, limit: int) -> list[Waiting]:

@@ -52,9 +52,9 @@ class ChangeRow(NamedTuple):
 
 _FACT_COLUMNS = (
     "entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred, "
-    "preferred_via, received_at, due"
+    "preferred_via, received_at, due, pushed_at, pulled_at"
 )
-_FACT_HEAD = copying.row_head(14)
+_FACT_HEAD = copying.row_head(16)
 
 
 def _packed(row: FactRow) -> bytes:
@@ -75,6 +75,8 @@ def _packed(row: FactRow) -> bytes:
             copying.text(row.preferred_via),
             copying.moment(row.received_at),
             copying.NULL if row.due is None else copying.second(row.due),
+            copying.NULL if row.pushed_at is None else copying.moment(row.pushed_at),
+            copying.NULL if row.pulled_at is None else copying.moment(row.pulled_at),
         )
     )
 
@@ -88,10 +90,11 @@ _UPDATE_FACTS = """
 UPDATE facts f
 SET lines = n.lines, detail = decode(n.detail, 'hex'), via = string_to_array(n.via, ','),
     events = string_to_array(n.events, ',')::uuid[], preferred = n.preferred, preferred_via = n.preferred_via,
-    received_at = n.received_at, due = to_timestamp(n.due)
+    received_at = n.received_at, due = to_timestamp(n.due), pushed_at = n.pushed_at, pulled_at = n.pulled_at
 FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[], %s::text[],
-            %s::timestamptz[], %s::bigint[])
-    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at, due)
+            %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::timestamptz[])
+    AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at, due,
+          pushed_at, pulled_at)
 WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
 """
 
@@ -109,6 +112,8 @@ def _contents(rows: Sequence[FactRow]) -> tuple[str, ...]:
         arrays.texts([r.preferred_via for r in rows]),
         arrays.texts([r.received_at.isoformat() for r in rows]),
         arrays.numbers([r.due for r in rows]),
+        arrays.texts([None if r.pushed_at is None else r.pushed_at.isoformat() for r in rows]),
+        arrays.texts([None if r.pulled_at is None else r.pulled_at.isoformat() for r in rows]),
     )
 
 
@@ -176,14 +181,15 @@ def add_outcomes(conn: Connection, rows: Sequence[OutcomeRow]) -> None:
 _WRITE_FEW = """
 WITH stated AS (
     INSERT INTO facts (entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via,
-                       events, preferred, preferred_via, received_at, due)
+                       events, preferred, preferred_via, received_at, due, pushed_at, pulled_at)
     SELECT entity_id, fact_id, to_timestamp(occurred_at), signal, code, decode(discriminator, 'hex'), lines,
            decode(detail, 'hex'), string_to_array(via, ','), string_to_array(events, ',')::uuid[], preferred,
-           preferred_via, received_at, to_timestamp(due)
+           preferred_via, received_at, to_timestamp(due), pushed_at, pulled_at
     FROM unnest(%s::bigint[], %s::uuid[], %s::jsonb[], %s::text[], %s::text[], %s::text[], %s::uuid[],
-                %s::text[], %s::timestamptz[], %s::bigint[], %s::bigint[], %s::text[], %s::text[], %s::text[])
+                %s::text[], %s::timestamptz[], %s::bigint[], %s::timestamptz[], %s::timestamptz[],
+                %s::bigint[], %s::text[], %s::text[], %s::text[])
         AS n (entity_id, fact_id, lines, detail, via, events, preferred, preferred_via, received_at, due,
-              occurred_at, signal, code, discriminator)
+              pushed_at, pulled_at, occurred_at, signal, code, discriminator)
 ), told AS (
     INSERT INTO outcomes (seq, entity_id, fact_id, callback_type)
     SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[])

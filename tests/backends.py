@@ -31,7 +31,8 @@ TABLES = (
     "events, bodies, queue, quarantine, entities, facts, outcomes, audit, postings, aliases, "
     "alias_names, alias_news, "
     "changes_unplaced, changes, drift, "
-    "streams, calls, surfaces, deliveries, lookups"
+    "streams, calls, surfaces, deliveries, lookups, losses, losses_counted, "
+    "pushes, push_gaps, gauges"
 )
 
 

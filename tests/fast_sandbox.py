@@ -35,12 +35,13 @@ class Fast:
 
 
 @contextlib.contextmanager
-def fast() -> Iterator[Fast]:
+def fast(*, live_contract: bool = False) -> Iterator[Fast]:
     recorder = Recorder()
     serving = threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True)
     serving.start()
     customer = Customer("sandbox", "sandbox", KEY, callback(recorder.url, None))
-    sandbox = Sandbox(Options((customer,), speed=SPEED, seed=3, callback_timeout=2.0))
+    options = Options((customer,), speed=SPEED, seed=3, callback_timeout=2.0, live_contract=live_contract)
+    sandbox = Sandbox(options)
     server = uvicorn.Server(configured(sandbox, "127.0.0.1", 0))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

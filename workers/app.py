@@ -7,7 +7,7 @@ import gc
 from celery import Celery
 from celery.signals import worker_process_init
 
-__all__ = ["app"]
+__all__ = ["app", "spare_the_collector"]
 
 app = Celery("rxledger")
 app.config_from_object("celeryconfig")

@@ -43,6 +43,7 @@ class SharedGate:
         self._per_minute = per_minute
         self._patience = patience
         self._sleep = sleep
+        self._tell = False
 
     def enter(self) -> None:
         """Raises NotNow, or psycopg.Error."""
@@ -53,11 +54,12 @@ class SharedGate:
                 raise NotNow(turn.wait, turn.why or "budget")
             self._sleep(turn.wait)
             waited += turn.wait
+        self._tell = turn.tell
 
     def leave(self, failure: CallFailed | None) -> None:
         """A failure that says nothing about the next call closes the circuit: it was an answer.
 
-        Raises psycopg.Error.
+        An answer is written down once a second at most while all goes well. Raises psycopg.Error.
         """
         if isinstance(failure, Throttled):
             calls.pause(self._conn, self._partner, failure.wait, str(failure))
@@ -65,5 +67,5 @@ class SharedGate:
             calls.failed(self._conn, self._partner, str(failure), at_once=True)
         elif isinstance(failure, PartnerFault):
             calls.failed(self._conn, self._partner, str(failure))
-        else:
+        elif self._tell:
             calls.went_well(self._conn, self._partner)

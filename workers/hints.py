@@ -2,8 +2,8 @@
 
 `HintPublisher.publish` never blocks: a thread of its own talks to the broker. A hint that cannot be sent
 is counted and dropped, since the sweeper finds its ids. A hint goes out at once when the last one held a
-single id or is 20 ms past; under load it waits that long and gathers, because a message costs more than
-what it carries.
+single id or is 20 ms past; under load it waits that long and gathers, or 50 ms when the last one held 50 ids,
+because a message and a transaction cost more than what they carry.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ log = logging.getLogger("rxledger.hints")
 #: How many ids one hint carries at most: two milliseconds of messaging over so many events cost nothing.
 HINT_IDS = 500
 GATHER_SECONDS = 0.020
+#: After a hint of so many ids (2,500 events a second) the next one gathers longer.
+BUSY_IDS, BUSY_SECONDS = 50, 0.050
 #: Ids that wait for the broker at most; what comes beyond is left to the sweeper.
 WAITING = 100_000
 #: After a failure no hint is tried for so long: each try may take seconds.
@@ -54,7 +56,9 @@ def send(ids: Sequence[int], *, swept: bool = False) -> None:
 
 
 class HintPublisher:
-    """A thread that turns published ids into hints. `start` it, `publish` from any thread, `stop` it."""
+    """A thread that turns published ids into hints. `start` it, `publish` from any thread, `stop` it; or use
+    it as a context.
+    """
 
     def __init__(
         self,
@@ -66,9 +70,17 @@ class HintPublisher:
         self._waiting: deque[int] = deque()
         self._condition = threading.Condition()
         self._stopping = False
+        self._gathering = False
         self._thread = threading.Thread(target=self._run, name="hints", daemon=True)
         self.sent = 0
         self.dropped = 0
+
+    def __enter__(self) -> HintPublisher:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         self._thread.start()
@@ -79,7 +91,9 @@ class HintPublisher:
             room = WAITING - len(self._waiting)
             self._waiting.extend(seqs[:room])
             self.dropped += max(0, len(seqs) - room)
-            self._condition.notify()
+            # While it gathers there is nothing to wake it for before its time, and a wake-up is not free.
+            if not self._gathering or len(self._waiting) >= HINT_IDS:
+                self._condition.notify()
 
     def stop(self, timeout: float = 3.0) -> None:
         """Send what waits, within `timeout` seconds."""
@@ -106,11 +120,14 @@ class HintPublisher:
         with self._condition:
             while not self._waiting and not self._stopping:
                 self._condition.wait()
+            gathers = BUSY_SECONDS if last_size >= BUSY_IDS else GATHER_SECONDS
             while last_size > 1 and len(self._waiting) < HINT_IDS and not self._stopping:
-                left = last_at + GATHER_SECONDS - self._clock()
+                left = last_at + gathers - self._clock()
                 if left <= 0:
                     break
+                self._gathering = True
                 self._condition.wait(left)
+                self._gathering = False
             return [self._waiting.popleft() for _ in range(min(HINT_IDS, len(self._waiting)))]
 
     def _give_up(self, count: int) -> None:

@@ -164,6 +164,8 @@ def _first(entity_id: int, s: Statement) -> FactRow:
         s.via,
         s.received_at,
         s.fact.due,
+        s.received_at if s.via == "push" else None,
+        s.received_at if s.via == "pull" else None,
     )
 
 
@@ -174,12 +176,27 @@ def _merged(row: FactRow, s: Statement) -> FactRow:
         return row
     events = row.events if s.event_id in row.events else tuple(sorted((*row.events, s.event_id)))
     via = row.via if s.via in row.via else tuple(sorted((*row.via, s.via), key=PREFERENCE.__getitem__))
-    row = row._replace(events=events, via=via, received_at=min(row.received_at, s.received_at))
+    row = row._replace(
+        events=events,
+        via=via,
+        received_at=min(row.received_at, s.received_at),
+        pushed_at=_came(row.pushed_at, row, s, "push"),
+        pulled_at=_came(row.pulled_at, row, s, "pull"),
+    )
     if better:
         row = row._replace(
             lines=s.lines, detail=s.detail, due=s.fact.due, preferred=s.event_id, preferred_via=s.via
         )
     return row
+
+
+def _came(known: datetime | None, row: FactRow, s: Statement, via: str) -> datetime | None:
+    """When the first copy came this way; None where none did, or where that was not kept when it did."""
+    if s.via != via:
+        return known
+    if known is None:
+        return None if via in row.via else s.received_at
+    return min(known, s.received_at)
 
 
 def _without(row: FactRow, events: set[bytes]) -> FactRow | None:

@@ -21,8 +21,8 @@ from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
 from workers.gate import NotNow
-from workers.pulled import PARTNER, Keep, Kept, events_kept
-from workers.reading import Tools
+from workers.pulled import PARTNER, Keep, events_kept
+from workers.reading import AHEAD_SECONDS, Tools
 
 __all__ = ["Pages", "Report", "Run", "pull_stream"]
 
@@ -30,22 +30,29 @@ __all__ = ["Pages", "Report", "Run", "pull_stream"]
 FIRST_DAYS = 35
 #: How often a pass may begin anew without having come further, before the run gives up.
 RESTARTS = 3
-#: Page tokens that are remembered, to notice pages that run in a circle, and pages in a row without anything
-#: new or newer.
+#: Page tokens that are remembered, to notice pages that run in a circle, and pages in a row, over all runs of
+#: a pass, without anything new or newer.
 REMEMBERED = 1000
 IDLE_PAGES = 1000
+ENDLESS = "its pages do not come to an end"
+#: Before a token that is kept beside the time by which its page is asked for. No token holds it.
+BY_TIME = "\0"
 _CONTEXT = b"next page of "
 
 
 @dataclass
 class Report:
-    """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not."""
+    """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not.
+
+    `refused`: how many single things the partner did not give, which ends no run.
+    """
 
     stream: str
     pages: int = 0
     seen: int = 0
     stored: int = 0
     nameless: int = 0
+    refused: int = 0
     finished: bool = False
     busy: bool = False
     wait: float | None = None
@@ -118,16 +125,13 @@ class _Pass:
     kept: Callable[[Sequence[Pulled], Tools], Keep]
     tokens: deque[bytes] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     restarts: int = 0
-    idle: int = 0
     #: The newest time of the last page that was read.
     last: int | None = None
     #: How far the pass had come when it began anew.
     came: datetime | None = None
     #: Since when the last page was asked for; None when it was had by a token.
     asked: int | None = None
-    #: Whether the partner keeps to the time that it is asked for.
-    filters: bool = True
-    #: The events of the last page's newest second: asked for by time, they come again.
+    #: What the last page held: asked for by time, its newest second comes again.
     border: frozenset[bytes] = frozenset()
 
     def read(self, since: datetime | None) -> None:
@@ -149,59 +153,80 @@ class _Pass:
             except CallFailed as failure:
                 self._trouble(str(failure))
                 return
-            self._keep(page)
-            if page.next is None:
-                self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap)
+            if self._keep(page):
+                self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
                 self.report.finished = True
                 return
-            by_token = self.stream.next_page is not None
-            if by_token and self._in_a_circle(page.next) and not self._restart():
-                self._trouble("its pages do not come to an end")
+            if self.stream.pass_idle >= IDLE_PAGES:
+                # The next run begins by time: nothing newer than what is read was shown.
+                self.stream = streams.restart(self.run.conn, self.stream)
+                self._trouble(ENDLESS)
+                return
+            token, by_time = self._cursor()
+            if token and not by_time and self._in_a_circle(token) and not self._restart():
+                self._trouble(ENDLESS)
                 return
 
     def _begin(self, since: datetime | None) -> None:
         began = self.stream.pass_from
         if began is not None and (since is None or began <= since):
+            if self.stream.next_page is not None and self.stream.pass_newest is not None:
+                self.last = int(self.stream.pass_newest.timestamp())
             return
-        start = since or self.stream.watermark or self.run.tools.clock() - timedelta(days=FIRST_DAYS)
+        start = since or self.stream.watermark or self._first()
         self.stream = streams.begin_pass(self.run.conn, self.stream, start)
 
+    def _first(self) -> datetime:
+        """Where a stream is read from that was never read before."""
+        return self.run.tools.clock() - timedelta(days=FIRST_DAYS)
+
     def _page(self) -> Page:
-        token = self._token()
-        if token is not None:
+        token, by_time = self._cursor()
+        if token is not None and not by_time:
             self.asked = None
             return self.pages(since=None, next=token)
         at = streams.resume_at(self.stream)
         self.asked = int(at.timestamp()) if at else None
-        page = self.pages(since=self.asked, next=None)
-        if any(
-            self.asked is not None and event.at is not None and event.at < self.asked for event in page.events
-        ):
-            self.filters = False
-        return page
+        return self.pages(since=self.asked, next=None)
 
-    def _token(self) -> str | None:
-        """The next page's token. One that cannot be unsealed any more is given up: times will do."""
+    def _cursor(self) -> tuple[str | None, bool]:
+        """The next page's token, and whether the page is asked for by time all the same.
+
+        A token that cannot be unsealed any more is given up: times will do.
+        """
         sealed = self.stream.next_page
         if sealed is None:
-            return None
+            return None, True
         try:
-            return self.run.tools.sealer.unseal(sealed, self._context()).decode()
+            token = self.run.tools.sealer.unseal(sealed, self._context()).decode()
         except (BrokenSeal, UnknownSealKey):
             self.stream = streams.restart(self.run.conn, self.stream)
-            return None
+            return None, True
+        return token.removeprefix(BY_TIME), token.startswith(BY_TIME)
 
-    def _keep(self, page: Page) -> None:
-        """Store a page and turn it, in one transaction."""
+    def _sealed(self, token: str | None, *, by_time: bool) -> bytes | None:
+        if token is None:
+            return None
+        return self.run.tools.sealer.seal((BY_TIME * by_time + token).encode(), self._context())
+
+    def _keep(self, page: Page) -> bool:
+        """Store a page and turn it, in one transaction; whether it was the last one."""
+        since = self.asked
+        heeded = since is None or all(event.at is None or event.at >= since for event in page.events)
         page = self._without_border(page)
         named = [event for event in page.events if event.named]
         keep = self.kept(named, self.run.tools)
-        progress = self._progress(page, len(page.events) - len(named))
-        token = None if self._goes_on_by_time(page, progress) else page.next
-        turned = None if token is None else self.run.tools.sealer.seal(token.encode(), self._context())
-        before = self.stream.pass_newest
-        self.stream, kept = _commit(self.run, self.stream, turned, progress, keep)
-        self.idle = 0 if kept.new or before != self.stream.pass_newest else self.idle + 1
+        progress = self._progress(page, len(page.events) - len(named), heeded)
+        token, doubted = page.next, False
+        if token is None and self.asked is not None and not self._leads_further(progress):
+            # There was to be more: that there is not is believed when the token says so.
+            token, _ = self._cursor()
+            doubted = token is not None
+        turned = self._sealed(token, by_time=not doubted and self._goes_by_time(progress))
+        with self.run.conn.transaction():
+            kept = keep(self.run.conn)
+            held = streams.turn_page(self.run.conn, self.stream, turned, progress, kept.new)
+        self.stream = held
         self.last = progress.newest if progress.newest is not None else self.last
         self.report.pages += 1
         self.report.seen += progress.seen
@@ -210,40 +235,44 @@ class _Pass:
         if kept.seqs:
             self.run.hint(kept.seqs)
         self.run.tell(self.report)
+        return page.next is None and not doubted
 
-    def _progress(self, page: Page, nameless: int) -> Progress:
-        times = [event.at for event in page.events if event.at is not None]
-        newest = max(times, default=None)
-        # One that begins before the end of the last page has shifted; one that also ends before it is astray.
-        astray = self.last is not None and newest is not None and newest < self.last
-        return Progress(len(page.events), nameless, newest, times == sorted(times) and not astray)
-
-    def _without_border(self, page: Page) -> Page:
-        """The page without what the last one held already."""
-        times = [event.at for event in page.events if event.at is not None]
-        newest = max(times, default=None)
-        border = frozenset(event.body for event in page.events if event.at == newest)
-        fresh = tuple(event for event in page.events if event.body not in self.border)
-        self.border = border
-        return page._replace(events=fresh)
-
-    def _goes_on_by_time(self, page: Page, progress: Progress) -> bool:
+    def _goes_by_time(self, progress: Progress) -> bool:
         """Whether the next page is asked for by the newest time of this one, and not by its token.
 
         A token stands for a place, which moves when events come or go before it: what slips over the border
         of two pages meanwhile is on neither. By time the border is read twice. Only within one second there
         is nothing but the token, and where times do not ascend or the partner does not keep to them.
         """
+        return progress.sorted and self.stream.pass_sorted and self._leads_further(progress)
+
+    def _leads_further(self, progress: Progress) -> bool:
         before = streams.resume_at(self.stream)
-        if progress.newest is None or before is None or not (progress.sorted and self.stream.pass_sorted):
-            return False
-        return self.filters and progress.newest > before.timestamp()
+        return before is None or (progress.newest is not None and progress.newest > before.timestamp())
+
+    def _progress(self, page: Page, nameless: int, heeded: bool) -> Progress:
+        """How far a page leads. A time that is still to come says nothing of how far the partner has shown
+        its events: to go on from there would pass over the others. `heeded`: the partner kept to the time.
+        """
+        latest = int(self.run.tools.clock().timestamp()) + AHEAD_SECONDS
+        times = [event.at for event in page.events if event.at is not None and event.at <= latest]
+        newest = max(times, default=None)
+        # One that begins before the end of the last page has shifted; one that also ends before it is astray.
+        astray = self.last is not None and newest is not None and newest < self.last
+        ordered = heeded and not astray and times == sorted(times)
+        return Progress(len(page.events), nameless, newest, ordered)
+
+    def _without_border(self, page: Page) -> Page:
+        """The page without what the last one held already."""
+        fresh = tuple(event for event in page.events if event.body not in self.border)
+        self.border = frozenset(event.body for event in page.events)
+        return page._replace(events=fresh)
 
     def _in_a_circle(self, token: str) -> bool:
         name = self.run.tools.lookup.hash("page", token)
         known = name in self.tokens
         self.tokens.append(name)
-        return known or self.idle >= IDLE_PAGES
+        return known
 
     def _restart(self) -> bool:
         """Go on by time, without a token; False when that was done before and led no further."""
@@ -251,7 +280,7 @@ class _Pass:
             self.restarts += 1
         else:
             self.restarts = 1
-        self.came, self.last, self.idle = self.stream.pass_newest, None, 0
+        self.came, self.last = self.stream.pass_newest, None
         self.tokens.clear()
         if self.restarts > RESTARTS:
             return False
@@ -264,14 +293,3 @@ class _Pass:
 
     def _context(self) -> bytes:
         return _CONTEXT + self.stream.name.encode()
-
-
-def _commit(
-    run: Run, stream: Stream, next_page: bytes | None, progress: Progress, keep: Keep
-) -> tuple[Stream, Kept]:
-    with run.conn.transaction():
-        held = streams.turn_page(run.conn, stream, next_page, progress)
-        kept = keep(run.conn)
-        if kept.new:
-            held = streams.count_stored(run.conn, held, kept.new)
-    return held, kept

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from partners.truepill.faults import NotGranted
+from partners.truepill.faults import NotGranted, PartnerFault
 from partners.truepill.pages import Page
 from statemachine import MACHINES
 from store import lookups, streams
@@ -14,7 +14,7 @@ from store.lookups import Due, Looked
 from store.streams import Progress
 from workers.leasing import Held, leased
 from workers.pull import Report, Run
-from workers.pulled import seal, store
+from workers.pulled import seal, store_page
 
 __all__ = ["EventsOf", "pull_one", "pull_requests", "waiting_states"]
 
@@ -79,18 +79,29 @@ class _Work:
     def one(self, entity: Due, *, strict: bool = False) -> None:
         """Read all of a request's events. What the partner does not know it is asked about less and less.
 
-        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost.
+        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost;
+        ValueError where `strict` and the key may stand in no URL.
         """
         token: str | None = None
         stored = 0
         for number in range(1, MOST_PAGES + 1):
             try:
                 page = self.events_of(entity.kind, entity.key, next=token)
-            except NotGranted as failure:
-                lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+            except (NotGranted, ValueError) as failure:
+                with self.run.conn.transaction():
+                    if isinstance(failure, NotGranted):
+                        self.held.refused(entity.kind, entity.key, failure)
+                    if token is None:
+                        lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+                    else:  # its first page was given: a token may have run out
+                        lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
                 if strict:
                     raise
                 return
+            except PartnerFault as failure:
+                # It may be this request that fails: the next run begins with the others.
+                lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
+                raise
             again = page.next == token
             token = None if again or number == MOST_PAGES else page.next
             stored += self._keep(entity, page, stored, last=token is None)
@@ -105,10 +116,7 @@ class _Work:
         batch = seal(page.events, url_id, self.run.tools)
         progress = Progress(len(page.events), 0, None, True)
         with self.run.conn.transaction():
-            held = streams.turn_page(self.run.conn, self.held.stream, None, progress)
-            new = store(self.run.conn, batch)
-            if new:
-                held = streams.count_stored(self.run.conn, held, len(new))
+            held, new = store_page(self.run.conn, self.held.stream, None, progress, batch)
             if last:
                 lookups.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
         self.held.stream = held

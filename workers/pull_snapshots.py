@@ -23,7 +23,7 @@ from store.wanting import Place, Wanting, wanting
 from workers.leasing import Held, leased
 from workers.observing import news
 from workers.pull import Report, Run
-from workers.pulled import PARTNER, Batch, store
+from workers.pulled import PARTNER, Batch, store_page
 
 __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
 
@@ -120,8 +120,11 @@ class _Work:
             self.asked.add((entity.kind, entity.key))
             try:
                 found = self._record(entity.kind, entity.name)
-            except (NotGranted, ValueError):
-                found = []  # this one cannot be had; it is asked about at its next turn
+            except ValueError:
+                found = []  # its name may stand in no URL
+            except NotGranted as failure:
+                found = []  # it is asked about at its next turn
+                self.held.refused(entity.kind, entity.key, failure)
             except PartnerFault:
                 # It may be this record that fails: the next run goes on behind it.
                 self._keep([], entity.place)
@@ -138,7 +141,8 @@ class _Work:
             asked_at = self._now()
             try:
                 found = _enveloped(LISTED, self.reads.page(page), asked_at, None)
-            except NotGranted:
+            except NotGranted as failure:
+                self.held.refused(LISTED, f"page {page}", failure)
                 return True
             except PartnerFault:
                 self._keep([], page + 1)
@@ -172,13 +176,9 @@ class _Work:
         """Store what says something new, with the place that comes after it. One transaction."""
         batch = self._sealed(news(self.run.conn, found, self.run.tools.lookup))
         turned = None if place is None else self._written(place)
+        progress = Progress(len(found), 0, None, True)
         with self.run.conn.transaction():
-            held = streams.turn_page(
-                self.run.conn, self.held.stream, turned, Progress(len(found), 0, None, True)
-            )
-            new = store(self.run.conn, batch)
-            if new:
-                held = streams.count_stored(self.run.conn, held, len(new))
+            held, new = store_page(self.run.conn, self.held.stream, turned, progress, batch)
         self.held.stream = held
         self.report.pages += 1
         self.report.seen += len(found)

@@ -10,10 +10,10 @@ import psycopg
 from partners.truepill.pages import Pulled
 from store import inbox, streams
 from store.inbox import Arrival
-from store.streams import DeliveryRow
+from store.streams import DeliveryRow, Progress, Stream
 from workers.reading import Tools
 
-__all__ = ["PARTNER", "VIA", "Batch", "Keep", "Kept", "events_kept", "seal", "store"]
+__all__ = ["PARTNER", "VIA", "Batch", "Keep", "Kept", "events_kept", "seal", "store_page"]
 
 PARTNER, VIA = "truepill", "pull"
 
@@ -41,7 +41,7 @@ def events_kept(events: Sequence[Pulled], tools: Tools) -> Keep:
     batch = seal(events, None, tools)
 
     def keep(conn: psycopg.Connection[Any]) -> Kept:
-        new = store(conn, batch)
+        new = _admit(conn, batch)
         return Kept(len(new), new)
 
     return keep
@@ -62,9 +62,20 @@ def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
     return Batch(list(arrivals.values()), list(deliveries.values()))
 
 
-def store(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
-    """Admit a batch in the caller's transaction; the inbox ids of what is new."""
+def store_page(
+    conn: psycopg.Connection[Any], stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
+) -> tuple[Stream, list[int]]:
+    """Admit a page and turn it in the caller's transaction; the inbox ids of what is new.
+
+    A fixed number of statements, whatever the page holds. Raises LeaseLost, after which nothing may be
+    committed.
+    """
+    new = _admit(conn, batch)
+    return streams.turn_page(conn, stream, next_page, progress, len(new)), new
+
+
+def _admit(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
     new = inbox.admit_now(conn, batch.arrivals) if batch.arrivals else {}
     if batch.deliveries:
-        streams.note_deliveries(conn, batch.deliveries)
+        streams.note_deliveries(conn, batch.deliveries, new)
     return sorted(new.values())

@@ -21,7 +21,7 @@ import psycopg
 
 from partners.truepill.client import Client
 from partners.truepill.envelopes import RESOURCE_OF
-from partners.truepill.faults import CallFailed, NotGranted
+from partners.truepill.faults import CallFailed, Garbled, NotGranted
 from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
@@ -48,6 +48,8 @@ RECORDED, RECORDED_LIVE = (
 #: Kinds that only the live contract lets one ask about, by the id in `request_id`.
 BY_REQUEST = ("consult", "copay", "coverage", "direct_transfer", "prior_auth", "transfer")
 CONSULTS_A_PAGE = 100
+#: An id that no request has.
+NOBODYS = "rxledger_nobodys_request"
 
 
 class UnknownStream(Exception):
@@ -62,6 +64,8 @@ class Puller:
 
     #: The streams that ask about what is known already, one by one.
     asking = (FILLS, REQUESTS, SNAPSHOTS)
+    #: What a record says is dated by our clock, so that events are asked for first.
+    last = SNAPSHOTS
 
     def __init__(
         self,
@@ -82,6 +86,7 @@ class Puller:
         self._conn = conn
         self._client = Client(Wire(line, gate))
         holder = f"{socket.gethostname()}:{os.getpid()}"
+        self._filters = False
         self._run = Run(conn, tools, holder, pull.overlap, pull.quiet, hint)
 
     def __enter__(self) -> Puller:
@@ -221,4 +226,21 @@ class Puller:
             return self._client.fill_events(key, next=next)
         if kind == "prescription":
             return self._client.events("NOTIFY_RX", id=key, next=next)
+        self._check_filter()
         return self._client.events(request_id=key, next=next)
+
+    def _check_filter(self) -> None:
+        """Ask once for the events of a request that is nobody's. Garbled where there are any.
+
+        Most copies do not say whose they are: a partner that does not know the filter, and gives everybody's
+        events instead, would have each of them stored as the news of whichever request was asked about.
+        """
+        if self._filters:
+            return
+        try:
+            page = self._client.events(request_id=NOBODYS, limit=1)
+        except NotGranted:
+            page = None
+        if page is not None and page.events:
+            raise Garbled("webhook_events", "it gives others' events for a request_id", 200, again=False)
+        self._filters = True

@@ -20,7 +20,7 @@ from workers.deriving import Seen
 from workers.plan import Statement, fact_id
 from workers.trouble import describe
 
-__all__ = ["Nameless", "Tools", "Understood", "understand"]
+__all__ = ["AHEAD_SECONDS", "Nameless", "Tools", "Understood", "understand"]
 
 Hash = Callable[[str, str], bytes]
 #: The domains that entities' own keys belong to.

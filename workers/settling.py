@@ -36,7 +36,10 @@ class Settled(NamedTuple):
 
 
 class Source(Protocol):
-    """What rounds are made of: `workers.pulling.Puller`, `asking` being its streams that ask by requests."""
+    """What rounds are made of: `workers.pulling.Puller`, `asking` being its streams that ask by requests.
+
+    `last` is the one that runs when all others are done.
+    """
 
     @property
     def asking(self) -> Sequence[str]: ...
@@ -44,6 +47,9 @@ class Source(Protocol):
     def pull(
         self, name: str, *, since: datetime | None, tell: Callable[[Report], None], as_of: datetime
     ) -> Report: ...
+
+    @property
+    def last(self) -> str | None: ...
 
     def clock(self) -> datetime: ...
 
@@ -72,6 +78,8 @@ def settle(
     while todo:
         further = False
         for name in todo:
+            if name == source.last and not all(total[other].finished for other in names if other != name):
+                continue  # records are for what no event tells
             if name in asking:
                 _until_applied(source, sleep)
                 if name == asking[0]:
@@ -104,6 +112,7 @@ def _add(total: Report, report: Report) -> bool:
     total.seen += report.seen
     total.stored += report.stored
     total.nameless += report.nameless
+    total.refused += report.refused
     total.finished, total.busy = report.finished, report.busy
     total.wait, total.trouble = report.wait, report.trouble
     return report.pages > 0

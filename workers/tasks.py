@@ -10,19 +10,20 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from settings import Settings
-from store import aliases, queue
+from store import aliases, looks, queue
 from store import partitions as partition_store
 from store.database import connect_unhurried, is_environmental, is_one_rows
+from workers import watching
 from workers.app import app
 from workers.apply import Applied, apply_looks, apply_queued, replay
-from workers.hints import HINT_IDS, send
+from workers.hints import HINT_IDS, HintPublisher, send
 from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
 
 if TYPE_CHECKING:
     from workers.pull import Report
 
-__all__ = ["apply", "partitions", "pull", "sweep"]
+__all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
 
 log = logging.getLogger("rxledger.worker")
 
@@ -32,6 +33,12 @@ SWEEP_LIMIT = 20_000
 PULL_SECONDS = 60.0
 #: Longer waits for the partner are not waited for here.
 PULL_PATIENCE = 2.0
+#: A hint of so many ids comes out of a backlog: others like it wait behind it.
+BACKLOG_IDS = 300
+#: In a backlog looks wait until so many have gathered.
+LOOKS_TOGETHER = 60
+#: The loss ledger's days are counted again for about so long at a time.
+LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
 DOUBTFUL_LIMIT = 100
 
@@ -86,10 +93,32 @@ def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
     What keeps a look from being applied here leaves it queued, for the sweeper.
     """
     done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
-    looks = [*done.looks, *(ids if swept else ())]
-    while looks:
-        looks = list(worker.run(partial(apply_looks, seqs=looks, tools=worker.tools)).looks)
+    if len(ids) >= BACKLOG_IDS and not swept:
+        _look_together(worker)
+        return done
+    due = [*done.looks, *(ids if swept else ())]
+    while due:
+        due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
     return done
+
+
+def _look_together(worker: Runtime) -> None:
+    """Out of a backlog, apply many looks together, or what is left of them at its end.
+
+    After each batch they would wait for entities that another worker's batch holds, for half of its time. The
+    last of the workers to COMMIT sees that nothing but looks is left, whichever of them queued those. They
+    are other batches' too, so what fails is no fault of this one, and left to the sweeper.
+    """
+    waiting = worker.run(partial(looks.waiting, limit=HINT_IDS))
+    due = waiting.seqs if waiting.alone or len(waiting.seqs) >= LOOKS_TOGETHER else []
+    try:
+        while due:
+            due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
+    except Exception as error:
+        if is_environmental(error) and not is_one_rows(error):
+            raise
+        log.error("%d looks could not be applied: %s", len(due), describe(error))
+        worker.drop()
 
 
 def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
@@ -154,6 +183,24 @@ def partitions() -> None:
             log.info("made partitions %s", ", ".join(made))
 
 
+@app.task(name="rxledger.watch")
+def watch() -> None:
+    """Learn how often partners push, and take the figures of what is silent."""
+    with told():
+        worker = runtime()
+        worker.run(partial(watching.watch, now=worker.tools.clock(), settings=worker.settings.silence))
+
+
+@app.task(name="rxledger.losses")
+def count_losses() -> None:
+    """Count the last days of the loss ledger again, for scrapes and `doctor`."""
+    from workers.losing import recount
+
+    with told():
+        worker = runtime()
+        worker.run(partial(recount, overlap=worker.settings.pull.overlap, seconds=LOSSES_SECONDS))
+
+
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.
 @app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
 def pull(stream: str | None = None) -> None:
@@ -166,13 +213,9 @@ def pull(stream: str | None = None) -> None:
             return
         with (
             connect_unhurried(worker.settings.database_url or "", "pull") as conn,
-            Puller(
-                worker.settings,
-                conn,
-                worker.tools,
-                patience=PULL_PATIENCE,
-                hint=partial(send_all, swept=False),
-            ) as puller,
+            # Gathered over pages where these come quickly; and a broker that is away ends no pull.
+            HintPublisher() as hints,
+            Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,
         ):
             if stream is None:
                 for name in puller.names():

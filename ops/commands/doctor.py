@@ -61,8 +61,10 @@ def examine(settings: Settings, advance: Callable[[int], None]) -> Iterator[Chec
 def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
     from ops import checks
     from ops.database_checks import database
+    from ops.loss_checks import unconfirmed_pushes
     from ops.pull_checks import pulls
     from ops.service_checks import broker_and_worker, receiver
+    from ops.silence_checks import silences
 
     return [
         ("settings", lambda settings: [checks.required(settings)]),
@@ -72,6 +74,8 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
         ("receiver", lambda settings: [receiver(settings)]),
         ("spool", lambda settings: [checks.spool(settings)]),
         ("pulls", pulls),
+        ("silence", silences),
+        ("unconfirmed", unconfirmed_pushes),
     ]
 
 

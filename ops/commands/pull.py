@@ -154,8 +154,8 @@ def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Repor
 
 
 def _document(report: Report) -> dict[str, Any]:
-    names = ("stream", "pages", "seen", "stored", "nameless", "finished", "busy", "wait", "trouble")
-    return {name: getattr(report, name) for name in names}
+    counts = ("stream", "pages", "seen", "stored", "nameless", "refused")
+    return {name: getattr(report, name) for name in (*counts, "finished", "busy", "wait", "trouble")}
 
 
 def _left(settled: Settled | None) -> dict[str, Any]:
@@ -175,8 +175,9 @@ def _left(settled: Settled | None) -> dict[str, Any]:
 def _print(reports: list[Report], settled: Settled | None) -> None:
     from ops.tables import moment, print_table
 
-    rows = [(r.stream, f"{r.pages:,}", f"{r.seen:,}", f"{r.stored:,}", f"{r.nameless:,}") for r in reports]
-    print_table(("stream", "pages", "events", "new", "without a name"), rows, fold=())
+    counted = [(r.stream, r.pages, r.seen, r.stored, r.nameless, r.refused) for r in reports]
+    rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in counted]
+    print_table(("stream", "pages", "events", "new", "without a name", "not given"), rows, fold=())
     if settled is None:
         screen.print("what is new is applied by the workers", soft_wrap=True)
         return

@@ -70,6 +70,10 @@ def print_history(document: dict[str, Any]) -> None:
     screen.print(Text.assemble((name, "bold"), _headline(document)), soft_wrap=True)
     if document["review"]:
         screen.print(cell(f"under review: {document['review']}", "bold red"), soft_wrap=True)
+    flagged = sum(fact.get("unconfirmed") == "flagged" for fact in document["facts"])
+    if flagged:
+        text = f"{flagged} of its facts came by push alone, and not where the partner had to tell them too"
+        screen.print(cell(text, "bold red"), soft_wrap=True)
     if document["deadline"]:
         screen.print(cell(f"news is due by {moment(document['deadline'])}", ""), soft_wrap=True)
     facts = document["facts"]
@@ -79,7 +83,7 @@ def print_history(document: dict[str, Any]) -> None:
             _said(fact),
             fact["verdict"],
             _move(fact),
-            fact["via"],
+            _ways(fact),
             [event[:8] for event in fact["events"]],
         )
         for fact in facts
@@ -125,6 +129,10 @@ def _headline(document: dict[str, Any]) -> str:
 
 def _said(fact: dict[str, Any]) -> str:
     return f"{fact['signal']} {fact['code']}" if fact["code"] else str(fact["signal"])
+
+
+def _ways(fact: dict[str, Any]) -> list[str]:
+    return [*fact["via"], *([fact["unconfirmed"]] if fact.get("unconfirmed") == "flagged" else [])]
 
 
 def _move(fact: dict[str, Any]) -> str:

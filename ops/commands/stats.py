@@ -102,6 +102,8 @@ def _print(document: dict[str, Any]) -> None:
         ("spool files here", spool["files"]),
         ("  damaged", spool["damaged"]),
         *((f"calls to {row['partner']}", _calls(row, document["at"])) for row in document["pulls"]["calls"]),
+        ("requests asked about", f"{document['pulls']['requests']['requests']:,}"),
+        ("  not given by the partner", f"{document['pulls']['requests']['refused']:,}"),
     ]
     print_table(("what", "how much"), rows, fold=())
     sources = [(f"{b['partner']} {b['via']}", b["type"] or "not known yet", _about(b)) for b in events["by"]]
@@ -109,9 +111,9 @@ def _print(document: dict[str, Any]) -> None:
         print_table(("events from", "type", "count"), sources, fold=())
     pulled = document["pulls"]["streams"]
     if pulled:
-        names = ("name", "pages", "seen", "stored", "nameless", "watermark", "trouble")
+        names = ("name", "pages", "seen", "stored", "nameless", "refused", "watermark", "trouble")
         shown = [[row[name] for name in names] for row in pulled]
-        headers = ("stream", "pages", "events", "new", "without a name", "read up to", "trouble")
+        headers = ("stream", "pages", "events", "new", "without a name", "not given", "read up to", "trouble")
         print_table(headers, shown, fold=("trouble",))
     states = [(b["kind"], b["state"], _about(b)) for b in document["entities"]["by"]]
     if states:

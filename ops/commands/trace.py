@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from ops.output import DataOption, JsonOption, Refused, load, write_json
+from ops.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["register"]
 
@@ -30,6 +28,7 @@ def trace(
 ) -> None:
     """Tell the story of a name: every entity that it touches, directly or by links."""
     settings = load(data).require("database", "sealing")
+    from ops.files import write_private
     from ops.tables import note
     from ops.trace_page import page
     from ops.tracing import trace as story_of
@@ -40,28 +39,13 @@ def trace(
     for text in found.notes:
         note(text)
     if html is not None:
-        _write(html, page(found.document, found.notes))
+        write_private(html, page(found.document, found.notes).encode(), "the page")
     if as_json:
         write_json(found.document)
     elif html is None:
         _print(found.document)
     else:
         note(f"the page is written: {html}")
-
-
-def _write(file: Path, text: str) -> None:
-    """Write for our own eyes alone, whole or not at all. Raises Refused."""
-    try:
-        number, name = tempfile.mkstemp(dir=file.parent, prefix=".trace-")  # 0600 from the start
-        try:
-            with os.fdopen(number, "w", encoding="utf-8") as stream:
-                stream.write(text)
-            os.replace(name, file)
-        except BaseException:
-            os.unlink(name)
-            raise
-    except OSError as error:
-        raise Refused(f"the page cannot be written: {error.strerror}") from None
 
 
 def _print(document: dict[str, Any]) -> None:

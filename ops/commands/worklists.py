@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,11 +14,12 @@ from ops.moments import parse_moment
 from ops.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
     from sqlalchemy import Connection
 
+    from settings import Settings
+    from store.losses import Totals
     from store.worklists import Held, Waiting
 
 __all__ = ["register"]
@@ -49,7 +51,7 @@ def stuck(
     """List what is past its deadline, the oldest deadline first."""
     from store import worklists
 
-    with _reading(data, kind, at) as (conn, now):
+    with _reading(data, kind, at) as (conn, now, _):
         found = worklists.past_deadline(conn, now, kind, limit + 1)
     shown = [_stuck(each) for each in _cut(found, limit)]
     columns = ("deadline", "kind", "key", "state", "since", "why")
@@ -63,16 +65,20 @@ def worklist(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what needs a person, by date: conflicts, deadlines, dates that have come, events we failed on."""
-    from store import worklists
+    """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
+    from store import losses, queries, worklists
 
-    with _reading(data, kind, at) as (conn, now):
-        found = [_item("review", each) for each in worklists.under_review(conn, kind, limit + 1)]
-        late = worklists.past_deadline(conn, now, kind, limit + 1, dated=False)
+    with _reading(data, kind, at) as (conn, now, settings):
+        after, most = settings.silence.after, limit + 1
+        found = [_item("review", each) for each in worklists.under_review(conn, kind, most)]
+        found += [_item("silence", each) for each in worklists.silent(conn, now, kind, most, after)]
+        late = worklists.past_deadline(conn, now, kind, most, less=after)
         found += [_item("deadline", each) for each in late]
-        found += [_item("due", each) for each in worklists.due_today(conn, now, kind, limit + 1)]
+        found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         if kind is None:
             found += [_held(each) for each in worklists.held(conn, _ours())]
+            found += _partners(conn, now, settings)
+            found += _unconfirmed(losses.totals(queries.driver(conn), losses.DAYS))
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
     columns = ("at", "what", "kind", "key", "state", "why")
     _give("worklist", _cut(found, limit), columns, as_json, "nothing needs a person")
@@ -81,15 +87,15 @@ def worklist(
 @contextmanager
 def _reading(
     data: Path | None, kind: str | None, at: datetime | None
-) -> Iterator[tuple[Connection, datetime]]:
-    """One snapshot, and the time that counts as now."""
+) -> Iterator[tuple[Connection, datetime, Settings]]:
+    """One snapshot, the time that counts as now, and the settings."""
     if kind is not None:
         check_kind(kind)
     settings = load(data).require("database")
     from store import figures, queries
 
     with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
-        yield conn, at or figures.clock(conn)
+        yield conn, at or figures.clock(conn), settings
 
 
 def _cut(found: list[Any], limit: int) -> list[Any]:
@@ -125,8 +131,17 @@ def _stuck(waiting: Waiting) -> dict[str, Any]:
     }
 
 
+def _loss(waiting: Waiting) -> str | None:
+    """What an entity's silence means, as the machine's page says it."""
+    from statemachine import MACHINES
+
+    silence = MACHINES[waiting.kind].clocks[waiting.state].silence
+    return None if silence is None else silence.means
+
+
 _REASON: dict[str, Callable[[Waiting], str | None]] = {
     "review": lambda waiting: waiting.review,
+    "silence": _loss,
     "deadline": _why,
     "due": lambda waiting: _DATE,
 }
@@ -157,6 +172,42 @@ def _held(held: Held) -> dict[str, Any]:
     counted = f"{held.events} {'event' if held.events == 1 else 'events'}"
     why = f"{held.reason}, {counted}: {told.meaning} {told.todo}"
     return {"what": "quarantine", "kind": None, "key": None, "state": None, "at": held.since, "why": why}
+
+
+def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[str, Any]]:
+    """Partners that push nothing while pulls show events."""
+    from datetime import timedelta
+
+    from ops.silence_checks import of_partner
+    from store import pushes
+
+    driver: Any = conn.connection.driver_connection
+    found = pushes.silences(driver, now, timedelta(seconds=settings.silence.push))
+    return [
+        {
+            "what": "partner",
+            "kind": None,
+            "key": None,
+            "state": None,
+            "at": one.since,
+            "why": f"pushes of {one.partner}: {of_partner(one, now)}",
+        }
+        for one in found
+        if one.missed
+    ]
+
+
+def _unconfirmed(of: list[Totals]) -> list[dict[str, Any]]:
+    """One item for all that was pushed and is not among what the partner gives."""
+    since = min((row.since for row in of if row.since is not None), default=None)
+    if since is None:
+        return []
+    why = (
+        f"{sum(row.flagged for row in of)} callbacks came by push alone, and not where the partner had to "
+        "tell them too: `rxledger loss --evidence FILE` lists them, ask whether it sent them"
+    )
+    at = datetime.combine(since, time.min, UTC)
+    return [{"what": "unconfirmed", "kind": None, "key": None, "state": None, "at": at, "why": why}]
 
 
 def _give(

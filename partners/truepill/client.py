@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from orjson import JSONEncodeError
+
 from partners.truepill.faults import Garbled
 from partners.truepill.pages import Page, listing_of, page_of
 from partners.truepill.wire import Wire
@@ -67,7 +69,7 @@ class Client:
                 asked["request_id"] = f"$eq:{_name(request_id)}"
             if limit is not None:
                 asked["limit"] = str(limit)
-        return self._page(surface, path, asked)
+        return self._page(surface, path, asked, beyond=of_type is None)
 
     def fill_events(self, request_id: str, *, next: str | None = None) -> Page:
         """A page of the events of one fill request."""
@@ -92,7 +94,8 @@ class Client:
                 asked["created_at"] = f"$gte:{datetime.fromtimestamp(since, UTC).isoformat()}"
             if limit is not None:
                 asked["limit"] = str(limit)
-        page = listing_of(self._wire.get("fill_requests", "/v1/fill_requests", asked))
+        document = self._wire.get("fill_requests", "/v1/fill_requests", asked, beyond=True)
+        page = listing_of(document)
         if page is None:
             raise self._wire.noted(Garbled("fill_requests", "the answer is no list of fill requests", 200))
         return page
@@ -107,11 +110,11 @@ class Client:
 
     def direct_transfer(self, token: str) -> Any:
         """One direct transfer (live contract)."""
-        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}")
+        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}", beyond=True)
 
     def copay_request(self, request_id: str) -> Any:
         """One copay request (live contract)."""
-        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}")
+        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}", beyond=True)
 
     def consult(self, consult_id: str) -> Any:
         """One consult, which prints no status."""
@@ -123,7 +126,7 @@ class Client:
         """A page of consults, with their status (live contract)."""
         asked = {"status": status, "page_number": page, "limit": limit}
         return self._wire.get(
-            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}
+            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}, beyond=True
         )
 
     def prescriptions(self, patient_token: str) -> Any:
@@ -139,10 +142,15 @@ class Client:
         path = f"/v1/prescription/{_name(prescription_token)}/fill/{int(fill_number)}/claims"
         return self._wire.get("claims", path)
 
-    def _page(self, surface: str, path: str, asked: Mapping[str, str]) -> Page:
-        page = page_of(self._wire.get(surface, path, asked))
+    def _page(self, surface: str, path: str, asked: Mapping[str, str], *, beyond: bool = False) -> Page:
+        document = self._wire.get(surface, path, asked, beyond=beyond)
+        try:
+            page = page_of(document)
+            found = "the answer is no page of events"
+        except JSONEncodeError:  # raised below: what is chained here holds the document
+            page, found = None, "the answer is nested too deep"
         if page is None:
-            raise self._wire.noted(Garbled(surface, "the answer is no page of events", 200))
+            raise self._wire.noted(Garbled(surface, found, 200, again=False))
         return page
 
 

@@ -2,12 +2,13 @@
 
 CallFailed
 ├── KeyRefused     401, 403: ours; every further call fails too, until the key is changed
-├── NotGranted     400, 404 and other refusals: ours; this call fails again, others may not
-├── Throttled      429: we ask too often; `wait` says for how long to be still
+├── NotGranted     400, 404 and other refusals, 403 beyond the reference: ours; this call fails again, others
+│                  may not
+├── Throttled      429, or 503 with a time to come back: `wait` says for how long to be still
 └── PartnerFault   the partner's
     ├── Silent     no connection, or no whole answer in time
     ├── Failing    500 and above
-    └── Garbled    a redirect, HTML, half a JSON, too much of it, or another shape than documented
+    └── Garbled    a redirect, HTML, half a JSON, too much or too deep, or another shape than documented
 """
 
 from __future__ import annotations
@@ -52,8 +53,9 @@ class Throttled(CallFailed):
 
     again = True
 
-    def __init__(self, surface: str, wait: float) -> None:
-        super().__init__(surface, "429, too many calls", 429)
+    def __init__(self, surface: str, wait: float, status: int = 429) -> None:
+        found = "too many calls" if status == 429 else "the partner wants to be left alone for a while"
+        super().__init__(surface, f"{status}, {found}", status)
         self.wait = wait
 
 

@@ -6,12 +6,13 @@ the order in which the partner's server wrote its fields.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
 from partners.reading import Unreadable
-from partners.truepill.fields import Json, date, is_plain, name, when
+from partners.truepill.fields import Json, date, is_plain, label, name, when
 
 __all__ = ["Delivery", "Page", "Pulled", "listing_of", "page_of"]
 
@@ -49,7 +50,8 @@ class Page(NamedTuple):
 def page_of(document: object) -> Page | None:
     """The page that a document is; None for a document of another shape.
 
-    What stands among the results without being an event is kept as it is: the door quarantines it.
+    What stands among the results without being an event is kept as it is: the door quarantines it. Raises
+    orjson.JSONEncodeError for one that is nested more than 250 deep.
     """
     if type(document) is not dict:
         return None
@@ -102,22 +104,46 @@ def _delivery(value: object) -> Delivery | None:
     if type(value) is not dict:
         return None
     status, code = value.get("status"), value.get("status_code")
-    plain = status if type(status) is str and is_plain(status) else None
-    known = code if type(code) is int and 0 < code <= _MOST_STATUS else None
+    return _said(status if type(status) is str else None, code if type(code) is int else None)
+
+
+@lru_cache(maxsize=64)  # of the few that there are, one comes with every event
+def _said(status: str | None, code: int | None) -> Delivery | None:
+    plain = status if status is not None and is_plain(status) else None
+    known = code if code is not None and 0 < code <= _MOST_STATUS else None
     return Delivery(plain, known) if plain or known else None
 
 
 def _is_named(payload: Json) -> bool:
     """Whether a copy that was pulled by no request's URL can be told whose it is.
 
-    In doubt it can: what cannot be read is then quarantined, where it is seen.
+    In doubt it can, as is every type that no request's events would bring again: what cannot be read is then
+    quarantined, where it is seen.
     """
     details = payload.get("details")
-    if type(details) is not dict:
+    if type(details) is not dict or label(payload.get("callback_type")) not in _OF_A_REQUEST:
         return True
     return any(place.get(name) for place in (payload, details) for name in _NAMES)
 
 
+#: Types, by label, whose copies come with the events of their request, by its URL.
+_OF_A_REQUEST = frozenset(
+    {
+        "ORDER",
+        "SHIPMENT",
+        "ORDERCLAIM",
+        "ORDERCLAIMS",
+        "TRANSFER",
+        "TRANSFERCONTACT",
+        "DIRECTTRANSFER",
+        "DIRECTTRANSFERV2",
+        "COPAY",
+        "PRIORAUTH",
+        "COVERAGE",
+        "CONSULT",
+        "FILE",
+    }
+)
 #: What a callback's readers take as its entity's name, or as another name of it.
 _NAMES = (
     "request_id",

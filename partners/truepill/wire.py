@@ -25,7 +25,8 @@ __all__ = ["Gate", "Line", "OpenGate", "Wire"]
 #: A page holds a hundred events of some kilobytes each.
 LARGEST = 16 << 20
 ATTEMPTS = 3
-#: What a 429 without Retry-After asks for, and the most that one with it gets, in seconds.
+LONGEST_ANSWER = 60.0
+#: What a 429 without Retry-After asks for, and the most that it or a 503 with one gets, in seconds.
 PAUSE, LONGEST_PAUSE = 30.0, 900.0
 
 
@@ -52,7 +53,7 @@ class OpenGate:
 @dataclass(frozen=True)
 class Line:
     """How the partner is reached. `base_url` has no /v1; `timeout` is seconds, for each step of a call, and
-    a whole answer may take six times as long; `connections` is how many are open at once.
+    a whole answer may take six times as long, up to a minute; `connections` is how many are open at once.
     """
 
     base_url: str
@@ -71,7 +72,8 @@ class Wire:
         for name in ("httpx", "httpcore"):
             logging.getLogger(name).setLevel(logging.WARNING)
         self._gate: Gate = gate or OpenGate()
-        self._longest = line.timeout * 6
+        # A read with its attempts must end before the lease of its stream does.
+        self._longest = min(line.timeout * 6, LONGEST_ANSWER)
         self._http = httpx.Client(
             base_url=line.base_url.removesuffix("/v1"),
             headers={
@@ -95,28 +97,35 @@ class Wire:
         self._gate.leave(failure)
         return failure
 
-    def get(self, surface: str, path: str, asked: Mapping[str, str] | None = None) -> Any:
-        """The JSON document. `surface` names what is read, in errors. Raises CallFailed, and as the gate."""
+    def get(
+        self, surface: str, path: str, asked: Mapping[str, str] | None = None, *, beyond: bool = False
+    ) -> Any:
+        """The JSON document. `surface` names what is read, in errors. Raises CallFailed, and as the gate.
+
+        `beyond` the reference a 403 says that the partner does not offer it to us, and nothing of our key.
+        """
         for attempt in stamina.retry_context(
             on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5.0, wait_jitter=1.0
         ):
             with attempt:
-                return self._attempt(surface, path, asked or {})
+                return self._attempt(surface, path, asked or {}, beyond)
         raise AssertionError("the last attempt returns or raises")
 
-    def _attempt(self, surface: str, path: str, asked: Mapping[str, str]) -> Any:
+    def _attempt(self, surface: str, path: str, asked: Mapping[str, str], beyond: bool) -> Any:
         self._gate.enter()
-        document, failure = self._send(surface, path, asked)
+        document, failure = self._send(surface, path, asked, beyond)
         self._gate.leave(failure)
         if failure is not None:
             raise failure
         return document
 
-    def _send(self, surface: str, path: str, asked: Mapping[str, str]) -> tuple[Any, CallFailed | None]:
+    def _send(
+        self, surface: str, path: str, asked: Mapping[str, str], beyond: bool
+    ) -> tuple[Any, CallFailed | None]:
         """The document, or why there is none: raised here, it would be chained to what has the request."""
         try:
             with self._http.stream("GET", path, params=dict(asked)) as response:
-                failure = _refusal(surface, response)
+                failure = _refusal(surface, response, beyond)
                 if failure is not None:
                     return None, failure
                 body = _read(response, time.monotonic() + self._longest)
@@ -124,6 +133,9 @@ class Wire:
             return None, Silent(surface, "no answer in time")
         except httpx.TransportError as error:
             return None, Silent(surface, f"no answer: {type(error).__name__}")
+        except httpx.InvalidURL:
+            # Tokens of pages are the partner's own: one of them may be longer than any URL.
+            return None, NotGranted(surface, "what it wants to be asked does not fit in a URL")
         if isinstance(body, str):
             slow = body == _TOO_SLOW
             return None, Silent(surface, body) if slow else Garbled(surface, body, 200)
@@ -152,14 +164,18 @@ def _read(response: httpx.Response, deadline: float) -> bytes | str:
     return b"".join(parts)
 
 
-def _refusal(surface: str, response: httpx.Response) -> CallFailed | None:
+def _refusal(surface: str, response: httpx.Response, beyond: bool) -> CallFailed | None:
     status = response.status_code
     if 200 <= status < 300:
         return None
+    if status == 403 and beyond:
+        return NotGranted(surface, "403, the partner does not offer it", status)
     if status in (401, 403):
         return KeyRefused(surface, f"{status}, the API key is refused", status)
     if status == 429:
         return Throttled(surface, _pause(response))
+    if status == 503 and "Retry-After" in response.headers:
+        return Throttled(surface, _pause(response), status)
     if status >= 500:
         return Failing(surface, f"{status}, the partner failed", status)
     if status < 400:
@@ -172,11 +188,11 @@ def _pause(response: httpx.Response) -> float:
     asked = response.headers.get("Retry-After", "").strip()
     seconds = PAUSE
     if asked.isascii() and asked.isdigit():
-        seconds = float(asked[:9])
+        seconds = float(asked.lstrip("0")[:9] or 0)
     elif asked:
         try:
             until = parsedate_to_datetime(asked)
-        except ValueError:
+        except (ValueError, OverflowError):  # the second for an hour or a zone of twenty digits
             return PAUSE
         known = until if until.tzinfo else until.replace(tzinfo=UTC)
         seconds = (known - datetime.now(UTC)).total_seconds()

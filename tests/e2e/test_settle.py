@@ -24,8 +24,8 @@ WITHOUT_WAITS = "answer_stall=0; dark_seconds=0"
 
 
 @pytest.fixture
-def partner(short_tmp: Path) -> Iterator[Desk]:
-    up = start_up(short_tmp / "settle" / "data", "--no-sandbox")
+def partner(short_tmp: Path, profile: str) -> Iterator[Desk]:
+    up = start_up(short_tmp / profile / "data", "--no-sandbox")
     with contextlib.ExitStack() as stack:
         stack.callback(up.process.wait, 60)
         stack.callback(up.process.terminate)
@@ -79,6 +79,6 @@ def test_one_pull_brings_all_that_the_partner_still_offers(partner: Desk, profil
     assert told["left"]["due"] == 0
 
     code, after, said = partner.run("check")
-    assert code == 0, said
+    assert code == 0, (said, after["wrong"])
     assert [after[name] for name in ("wrong", "recoverable", "unrecoverable", "states")] == [[], [], [], []]
     assert after["entities"]["agree"] == after["entities"]["of_the_sandbox"]

@@ -15,7 +15,7 @@ from ops.embedded import Addresses
 from store.migrate import config
 from tests.backends import own_prefix
 from tests.commandline import Cli, Ran
-from tests.factories import OrderSuccess
+from tests.factories import OrderError, OrderSuccess
 
 TOKEN = "a-token-that-is-long-enough"
 
@@ -71,7 +71,7 @@ def checks(ran: Ran) -> dict[str, dict[str, Any]]:
 
 
 def test_each_part_is_checked_and_only_the_missing_worker_fails(whole: Cli) -> None:
-    whole.ledger.apply(OrderSuccess())
+    whole.ledger.apply(OrderError())
 
     ran = whole.run("doctor", "--json")
 
@@ -89,7 +89,16 @@ def test_each_part_is_checked_and_only_the_missing_worker_fails(whole: Cli) -> N
         "sweeper",
         "retrying",
     } <= set(found)
-    assert {"quarantine", "seal keys", "look-up key", "broker", "receiver", "spool", "pulls"} <= set(found)
+    assert {
+        "quarantine",
+        "seal keys",
+        "look-up key",
+        "broker",
+        "receiver",
+        "spool",
+        "pulls",
+        "silence",
+    } <= set(found)
     assert "rxledger worker" in found["worker"]["todo"]
     assert found["schema"]["todo"] is None
     assert (ran.code, ran.document["ok"]) == (1, False)

@@ -268,7 +268,7 @@ def test_the_page_is_self_contained_escaped_and_for_its_owner_alone(cli: Cli, tm
     assert "customer 7" not in text
     assert text.count("<li ") == 5
     assert not re.search(r"<script|<link|<img|src=|href=|url\(|@import|https?:", text)
-    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".trace-")] == []
+    assert [item.name for item in tmp_path.iterdir() if item.name.startswith(".story")] == []
 
 
 def test_page_and_document_can_be_had_at_once(cli: Cli, tmp_path: Path) -> None:

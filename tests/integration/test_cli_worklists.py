@@ -96,7 +96,8 @@ def test_now_is_the_databases_unless_a_time_is_given(cli: Cli) -> None:
 
 def test_the_worklist_holds_what_needs_a_person_by_date(cli: Cli) -> None:
     entity(cli, "fill_request", "conflict", "completed", review="a rule", last_at="2026-03-04T00:00:00Z")
-    entity(cli, "transfer", "late", "pending", deadline="2026-03-03T00:00:00Z")
+    entity(cli, "fill_request", "late", "triage", deadline="2026-03-03T00:00:00Z")
+    entity(cli, "transfer", "silent", "pending", deadline="2026-03-03T12:00:00Z")
     entity(cli, "copay", "dated", "triage", due="2026-03-02T00:00:00Z")
     entity(cli, "fill_request", "fine", "completed", last_at="2026-03-01T00:00:00Z")
     hold(cli, "defect", "2026-03-05T00:00:00Z")
@@ -109,18 +110,28 @@ def test_the_worklist_holds_what_needs_a_person_by_date(cli: Cli) -> None:
     assert items(cli, *AT) == [
         ("quarantine", None, None, "2026-03-01T00:00:00Z"),
         ("due", "copay", "dated", "2026-03-02T00:00:00Z"),
-        ("deadline", "transfer", "late", "2026-03-03T00:00:00Z"),
+        ("silence", "transfer", "silent", "2026-03-02T12:00:00Z"),
+        ("deadline", "fill_request", "late", "2026-03-03T00:00:00Z"),
         ("review", "fill_request", "conflict", "2026-03-04T00:00:00Z"),
         ("quarantine", None, None, "2026-03-06T00:00:00Z"),
         ("quarantine", None, None, "2026-03-07T00:00:00Z"),
     ]
     listed = cli.run("worklist", "--json", *AT).document["worklist"]
     assert all(list(item) == ["what", "kind", "key", "state", "at", "why"] for item in listed)
-    assert [item["state"] for item in listed] == [None, "triage", "pending", "completed", None, None]
-    defect, dated, late, conflict, seal, poison = (item["why"] for item in listed)
+    assert [item["state"] for item in listed] == [
+        None,
+        "triage",
+        "pending",
+        "triage",
+        "completed",
+        None,
+        None,
+    ]
+    defect, dated, silent, late, conflict, seal, poison = (item["why"] for item in listed)
     assert defect.startswith("defect, 2 events: ")
     assert (dated, conflict) == (DATE, "a rule")
-    assert late == MACHINES["transfer"].clocks["pending"].why
+    assert late == MACHINES["fill_request"].clocks["triage"].why
+    assert silent == "no outcome: a lost callback, or a transfer that is rejected after 6 days of silence"
     assert (seal[:21], poison[:16]) == ("broken_seal, 1 event:", "poison, 1 event:")
 
 
@@ -173,7 +184,7 @@ def test_an_entity_may_need_a_person_for_two_reasons(cli: Cli) -> None:
     deadline, last_at = "2026-03-03T00:00:00Z", "2026-03-04T00:00:00Z"
     entity(cli, "transfer", "both", "pending", deadline=deadline, review="a rule", last_at=last_at)
 
-    assert [what for what, *_ in items(cli, *AT)] == ["deadline", "review"]
+    assert [what for what, *_ in items(cli, *AT)] == ["silence", "review"]
 
 
 def test_the_worklist_of_a_kind_leaves_out_what_has_none(cli: Cli) -> None:
@@ -200,7 +211,7 @@ def test_people_read_tables(cli: Cli) -> None:
     assert MACHINES["transfer"].clocks["pending"].why in cli.run("stuck", *AT).out
     out = cli.run("worklist", *AT).out
     assert "a rule" in out
-    assert "2026-03-03 00:00:00Z" in out
+    assert "2026-03-02 00:00:00Z" in out
 
 
 @pytest.mark.parametrize("command", ["stuck", "worklist"])

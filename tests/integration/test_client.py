@@ -95,6 +95,7 @@ BAD: list[tuple[Answer, type[CallFailed], int]] = [
     (Answer(400, CANARY), NotGranted, 1),
     (Answer(404, HTML), NotGranted, 1),
     (Answer(429, CANARY, {"Retry-After": "7"}), Throttled, 3),
+    (Answer(503, CANARY, {"Retry-After": "7"}), Throttled, 3),
     (Answer(500, CANARY), Failing, 3),
     (Answer(503, HTML), Failing, 3),
     (Answer(302, CANARY, {"Location": "/elsewhere"}), Garbled, 1),
@@ -103,6 +104,7 @@ BAD: list[tuple[Answer, type[CallFailed], int]] = [
     (Answer(200, b'{"results": "' + CANARY + b'"}', cut=True), Silent, 3),
     (Answer(200, CANARY, {"Content-Encoding": "gzip"}), Garbled, 3),
     (Answer(200, b'{"surprise": "' + CANARY + b'"}'), Garbled, 1),
+    (Answer(200, b'{"next_page_token": null, "results": ' + b"[" * 500 + b"]" * 500 + b"}"), Garbled, 1),
 ]
 
 
@@ -181,6 +183,9 @@ def _http_date(seconds: float) -> str:
         ("soon", 30, 30),
         ("", 30, 30),
         ("-3", 30, 30),
+        ("000000000000009", 9, 9),
+        ("Wed, 21 Oct 2015 07:28:00 +99999999999999999999", 30, 30),
+        ("Wed, 21 Oct 2015 99999999999999999999:28:00 GMT", 30, 30),
     ],
 )
 def test_retry_after_is_honoured_within_bounds(asked: str, least: float, most: float) -> None:
@@ -191,6 +196,18 @@ def test_retry_after_is_honoured_within_bounds(asked: str, least: float, most: f
     ):
         reading.events("NOTIFY_RX")
     assert least <= raised.value.wait <= most
+
+
+def test_a_page_token_that_fits_in_no_url_is_refused_as_one_that_has_run_out() -> None:
+    gate = Told()
+    with (
+        partner(lambda _: events_page()) as server,
+        client(server.url, gate) as reading,
+        pytest.raises(NotGranted) as raised,
+    ):
+        reading.events("NOTIFY_RX", next="t" * 100_000)
+    assert gate.left == [raised.value]
+    assert "ttt" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a?b", "a b", "é", "x" * 129, "a\n"])

@@ -9,14 +9,20 @@ from pathlib import Path
 import pytest
 
 from ops.embedded import Addresses
+from store import losses
 from tests.backends import own_prefix
 from tests.commandline import Cli
-from tests.partner import Answer, Asked, Partner, partner
+from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, arrivals
 from tests.workers import Broker, environment, until, worker
 
 KEY = "tp_live_key_that_is_secret"
+START = 1_760_000_000
 PULL = "/v1/webhook_events/notify_rx"
+SCRAPED = """
+SELECT sum(value) FROM gauges
+WHERE name = 'rxledger_loss_callbacks' AND labels = '{"type": "NOTIFY_RX", "came": "pulled_only"}'
+"""
 
 
 @pytest.fixture
@@ -103,6 +109,58 @@ def test_a_partner_that_was_down_is_read_when_it_is_back(
     assert "Canary" not in told
 
 
+WRONG = [
+    Answer(401, b"Jane Canary"),
+    Answer(403, b"Jane Canary"),
+    Answer(404, b"Jane Canary"),
+    Answer(429, b"Jane Canary", {"Retry-After": "30"}),
+    Answer(500, b"Jane Canary"),
+    Answer(200, b"<html>Jane Canary"),
+    Answer(200, b'{"results": ["Jane Canary'),
+    Answer(302, b"Jane Canary", {"Location": "https://canary.example"}),
+    Answer(200, b"Jane Canary", stall=1.0),
+]
+
+
+def test_whatever_a_partner_answers_the_workers_log_holds_neither_key_nor_body_nor_token(
+    cli: Cli, env: dict[str, str], broker: Broker, server: Partner, tmp_path: Path
+) -> None:
+    """Each wrong answer comes behind a page with a token, and to single requests."""
+    wrong = WRONG[0]
+
+    def answer(asked: Asked) -> Answer:
+        first = asked.path == PULL and "next" not in asked.query
+        return events_page(*arrivals(1, START), next="token-of-canary") if first else wrong
+
+    server.answer = answer
+    env.update(RXLEDGER_TRUEPILL_LIVE_CONTRACT="no", RXLEDGER_TRUEPILL_TIMEOUT="0.3")
+    streams = ("notify_rx", "fill_request", "snapshots")
+    log = tmp_path / "log"
+    with worker(env, log):
+        for wrong in WRONG:
+            cli.ledger.conn.execute("TRUNCATE calls, streams, lookups, entities")
+            cli.ledger.conn.execute(
+                "INSERT INTO entities (kind, key, state, first_seen, deadline) VALUES ('fill_request', 'f1', "
+                "'pending', now() - interval '9 days', now() - interval '1 day')"
+            )
+            ended = log.read_text().count("succeeded")
+            server.asked.clear()
+            for stream in streams:
+                broker.send("rxledger.pull", stream)
+            until(lambda: told_by(log, ended) >= len(streams), f"{wrong.status} did not end")  # noqa: B023
+            # A page that is refused is read again by time, three times; nothing else is.
+            assert len(server.asked) <= 8 + 2 * 3, wrong
+    told = log.read_text()
+    assert "Traceback" not in told
+    for secret in (KEY, "Canary", "canary", PULL):
+        assert secret not in told
+
+
+def told_by(log: Path, before: int) -> int:
+    """How many tasks have succeeded since."""
+    return log.read_text().count("succeeded") - before
+
+
 def test_a_worker_that_is_killed_while_it_reads_is_followed_by_another(
     cli: Cli, env: dict[str, str], broker: Broker, server: Partner, tmp_path: Path
 ) -> None:
@@ -156,3 +214,18 @@ def test_a_run_that_must_wait_for_its_turn_is_gone_on_with_by_a_later_message(
         broker.send("rxledger.pull", "notify_rx")
         until(lambda: cli.ledger.count("events") == 400, "the rest was not gone on with")
     assert int(cli.one("SELECT epoch FROM streams WHERE name = 'notify_rx'")) > 1
+
+
+def test_a_worker_counts_what_was_lost(
+    cli: Cli, env: dict[str, str], broker: Broker, book: Book, tmp_path: Path
+) -> None:
+    with worker(env, tmp_path / "log"):
+        broker.send("rxledger.pull", "notify_rx")
+        until(lambda: received(cli) == len(book.events), "what was missed did not arrive")
+        cli.ledger.conn.execute("UPDATE streams SET completed_at = completed_at - interval '1 minute'")
+        broker.send("rxledger.losses")
+        until(
+            lambda: cli.one("SELECT count(*) FROM losses_counted") == losses.DAYS, "not all days were counted"
+        )
+        until(lambda: cli.one(SCRAPED) == len(book.events), "scrapes do not get what was counted")
+    assert cli.one("SELECT sum(pulled_only) FROM losses") == len(book.events)

@@ -8,10 +8,11 @@ from collections import Counter
 import orjson
 import pytest
 
-from bench import mixed, report, traffic
+from bench import backlog, book, mixed, pulled, report, traffic
 from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, TUTORIAL_WAY, Cell
 from bench.load import Load, complete, percentile
 from partners.truepill.callbacks import read
+from partners.truepill.pages import page_of
 
 
 def no_hash(domain: str, value: str) -> bytes:
@@ -108,3 +109,32 @@ def test_a_figure_is_met_from_the_asked_ratio_on() -> None:
     assert met[REFERENCE, "64 connections"] is True
     assert met[TUTORIAL_WAY, "64 connections"] is False
     assert met[REFERENCE, "1 connection"] is None
+
+
+def test_the_partners_book_is_read_from_page_to_page_as_news_of_one_prescription_each() -> None:
+    tokens, times, number = set(), [], "0"
+    while number:
+        page = page_of(orjson.loads(book.page(int(number), 250, 1_700_000_000)))
+        assert page is not None
+        for event in page.events:
+            (stated,) = read(event.body, no_hash).stated
+            assert (stated.kind, stated.fact.occurred_at) == ("prescription", event.at)
+            tokens.add(stated.key)
+            times.append(stated.fact.occurred_at)
+        number = page.next or ""
+    assert len(tokens) == len(times) == 250
+    assert times == sorted(times)
+
+
+def test_a_pull_is_held_against_the_time_that_applying_takes_and_against_fewer_events() -> None:
+    def pull(events: int, waited: float, mib: float) -> pulled.Pull:
+        return pulled.Pull(events, 1.0, waited, 0.5, mib)
+
+    def rows(waited: float, mib: float) -> list[bool | None]:
+        result = pulled.Result(
+            [pull(2_000, 0.9, 100)], [pull(10_000, waited, mib)], [backlog.Applied(10_000, 1.0, 0.1)]
+        )
+        return [row.met for row in report.rows(report.Results({}, {}, {}, result))]
+
+    assert rows(0.4, 110.0) == [True, True]
+    assert rows(0.3, 111.0) == [False, False]

@@ -80,6 +80,22 @@ def test_after_a_hint_of_several_the_next_one_gathers() -> None:
     assert [len(ids) for ids in broker.hints] == [2, HINT_IDS, 1]
 
 
+def test_after_a_hint_of_many_the_next_one_gathers_longer() -> None:
+    broker, now = Broker(), [0.0]
+    publisher = HintPublisher(broker.deliver, clock=lambda: now[0])
+    publisher.start()
+    publisher.publish(range(hints.BUSY_IDS))
+    broker.take()
+    publisher.publish([1001])
+    assert not broker.arrived.acquire(timeout=0.05)
+    now[0] = hints.GATHER_SECONDS * 1.5
+    assert not broker.arrived.acquire(timeout=0.1)
+    now[0] = hints.BUSY_SECONDS * 1.5
+    broker.take()
+    publisher.stop()
+    assert [len(ids) for ids in broker.hints] == [hints.BUSY_IDS, 1]
+
+
 def test_no_hint_holds_more_than_its_limit() -> None:
     broker = Broker()
     with publishing(broker) as publisher:

@@ -234,7 +234,7 @@ def test_copies_that_differ_in_their_date_fold_the_same_in_any_order() -> None:
 
 def test_a_summary_may_be_made_without_a_date() -> None:
     assert Summary("pending", None, None, None, None, None).due is None
-    assert Clock(1, "why") == (1, "why")
+    assert Clock(1, "why") == (1, "why", None)
 
 
 @every_machine

@@ -41,6 +41,18 @@ def told(id: int, signal: str, second: int, **changes: Any) -> dict[str, Any]:
 LOST: dict[str, Any] = {"delivered": 0, "attempts": []}
 
 
+#: Sent, and nobody knows whether it arrived.
+UNANSWERED: dict[str, Any] = {
+    "perhaps": True,
+    "delivered": 0,
+    "attempts": [{"status_code": None, "error": "closed before the answer"}],
+}
+
+
+def ids_of(*events: int) -> list[bytes]:
+    return [LOOKUP.event_id("truepill", "push", "", orjson.dumps({"n": id})) for id in events]
+
+
 def truth_of(*events: dict[str, Any]) -> Truth:
     truth = Truth()
     for event in events:
@@ -51,7 +63,13 @@ def truth_of(*events: dict[str, Any]) -> Truth:
 def report(truth: Truth, *known: Name, state: str = "in_transit", **options: Any) -> Report:
     ours = Known(state, options.pop("review", None), dict.fromkeys(known, PUSHED))
     standings = options.pop("standings", dict.fromkeys(truth.copies, "applied"))
-    return compare(truth, {("fill_request", "f"): ours}, standings, options.pop("live_contract", False))
+    return compare(
+        truth,
+        {("fill_request", "f"): ours},
+        standings,
+        options.pop("live_contract", False),
+        options.pop("lost", {}),
+    )
 
 
 BOTH = (told(1, *ORDER), told(2, *SHIPMENT))
@@ -87,7 +105,7 @@ def test_what_no_callback_states_is_not_invented(source: str) -> None:
         {ORDER: PUSHED, SHIPMENT: PUSHED, Name("seen:in_transit", 150): frozenset({source})},
     )
     truth = truth_of(*BOTH)
-    found = compare(truth, {("fill_request", "f"): ours}, dict.fromkeys(truth.copies, "applied"), False)
+    found = compare(truth, {("fill_request", "f"): ours}, dict.fromkeys(truth.copies, "applied"), False, {})
     assert not found.differs
 
 
@@ -117,7 +135,7 @@ def test_what_was_never_delivered_can_still_be_had_from_its_surface() -> None:
 def test_what_no_surface_offers_is_unrecoverable_and_no_reason_to_fail() -> None:
     gone = {"kind": "prior_auth", "key": "p", "signal": "pa:approved"}
     truth = truth_of(told(1, "pa:approved", 100, kind="prior_auth", key="p", says=[gone], offered=[], **LOST))
-    found = compare(truth, {}, {}, False)
+    found = compare(truth, {}, {}, False, {})
     assert [row["signal"] for row in found.unrecoverable] == ["pa:approved"]
     assert [row["surfaces"] for row in found.states] == [[]]
     assert not found.differs
@@ -138,7 +156,7 @@ def test_a_transfers_state_can_be_read_only_under_its_token(has_alias: bool, sur
     truth = truth_of(
         told(1, "transfer:success", 100, kind="transfer", key="t", says=[row], offered=[], **LOST)
     )
-    found = compare(truth, {("transfer", "t"): Known("contacting", None, {}, has_alias)}, {}, False)
+    found = compare(truth, {("transfer", "t"): Known("contacting", None, {}, has_alias)}, {}, False, {})
     assert [row["surfaces"] for row in found.states] == [surfaces]
     assert found.differs == has_alias
 
@@ -149,9 +167,42 @@ def test_what_is_under_way_is_no_difference_yet() -> None:
 
 
 def test_what_perhaps_arrived_may_be_a_fact_or_not() -> None:
-    perhaps = truth_of(BOTH[0], told(2, *SHIPMENT, perhaps=True, delivered=0, attempts=[]))
-    assert not report(perhaps, ORDER, SHIPMENT).differs
+    perhaps = truth_of(BOTH[0], told(2, *SHIPMENT, **UNANSWERED))
+    assert not report(perhaps, ORDER, SHIPMENT, standings=dict.fromkeys(ids_of(1, 2), "applied")).differs
     assert len(report(perhaps, ORDER, state="completed").recoverable) == 1
+
+
+@pytest.mark.parametrize(("lost", "wrong"), [(1, []), (0, ["loss"]), (2, ["loss"])])
+def test_the_loss_ledger_has_exactly_what_was_lost_once_all_is_pulled(lost: int, wrong: list[str]) -> None:
+    truth = truth_of(BOTH[0], told(2, *SHIPMENT, **LOST))
+    found = report(truth, ORDER, SHIPMENT, lost={"SHIPMENT": lost})
+    assert [row["what"] for row in found.wrong] == wrong
+    assert found.loss == [{"type": "SHIPMENT", "dropped": 1, "to_come": 0, "pulled_only": lost}]
+
+
+def test_the_loss_ledger_may_lack_what_is_still_to_be_pulled() -> None:
+    found = report(truth_of(BOTH[0], told(2, *SHIPMENT, **LOST)), ORDER, state="completed")
+    assert found.wrong == []
+    assert [(row["dropped"], row["pulled_only"]) for row in found.loss] == [(1, 0)]
+
+
+def test_what_arrived_without_the_partners_hearing_of_it_was_not_lost() -> None:
+    truth = truth_of(BOTH[0], told(2, *SHIPMENT, **UNANSWERED))
+    arrived = report(truth, ORDER, SHIPMENT, standings=dict.fromkeys(ids_of(1, 2), "applied"))
+    assert (arrived.wrong, arrived.loss) == ([], [])
+    lost: dict[str, Any] = {"standings": dict.fromkeys(ids_of(1), "applied"), "lost": {"SHIPMENT": 1}}
+    assert report(truth, ORDER, SHIPMENT, **lost).wrong == []
+
+
+def test_what_is_pulled_before_its_push_comes_is_no_difference() -> None:
+    truth = truth_of(BOTH[0], told(2, *SHIPMENT, waiting=1, **LOST))
+    assert report(truth, ORDER, SHIPMENT, lost={"SHIPMENT": 1}).wrong == []
+
+
+@pytest.mark.parametrize("changes", [{"offered": []}, {"customer": "another"}, {"surprise": "type"}])
+def test_what_nobody_gives_us_any_more_is_no_loss_that_the_ledger_could_have(changes: dict[str, Any]) -> None:
+    truth = truth_of(BOTH[0], told(2, *SHIPMENT, **LOST) | changes)
+    assert truth.dropped({}) == {}
 
 
 def test_what_came_while_we_looked_may_be_a_fact_or_not() -> None:

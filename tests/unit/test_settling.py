@@ -29,6 +29,7 @@ class Told:
         self.queue: list[int] = [0]
         self.runs: list[tuple[str, datetime | None]] = []
         self.asking = (REQUESTS,)
+        self.last: str | None = None
 
     def pull(
         self, name: str, *, since: datetime | None, tell: Callable[[Report], None], as_of: datetime
@@ -103,6 +104,19 @@ def test_requests_that_became_known_meanwhile_are_asked_about_too(slept: list[fl
     settled = settle(source, [TIMES, REQUESTS], sleep=slept.append)
     assert [name for name, _ in source.runs] == [TIMES, REQUESTS, REQUESTS]
     assert settled.reports[1].pages == 6
+    assert settled.done
+
+
+def test_records_are_looked_at_when_all_events_have_been_asked_for(slept: list[float]) -> None:
+    broken = Report(REQUESTS, pages=1, trouble="500")
+    source = Told(
+        notify_rx=[finished(TIMES)],
+        fill_request=[broken, finished(REQUESTS)],
+        snapshots=[finished("snapshots")],
+    )
+    source.last = "snapshots"
+    settled = settle(source, [TIMES, REQUESTS, "snapshots"], sleep=slept.append)
+    assert [name for name, _ in source.runs] == [TIMES, REQUESTS, REQUESTS, "snapshots"]
     assert settled.done
 
 

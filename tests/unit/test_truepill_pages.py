@@ -72,6 +72,16 @@ def test_a_copy_is_named_by_its_request_its_consult_or_its_prescription_alone() 
     assert [event.named for event in found.events] == [True, False, False, True]
 
 
+@pytest.mark.parametrize("callback_type", ["NOTIFY_RX", "CONTACT", "VISIT", "SURPRISE", 7, None])
+def test_what_no_requests_events_would_bring_again_is_kept_whatever_it_is_called_by(
+    callback_type: object,
+) -> None:
+    renamed = {"timestamp": 1, "callback_type": callback_type, "details": {"prescriptionToken": "rx1"}}
+    found = page_of(page(pulled(renamed)))
+    assert found is not None
+    assert [event.named for event in found.events] == [True]
+
+
 def test_what_is_no_event_stands_among_the_results_as_it_is() -> None:
     found = page_of(page("text", {"payload": 7}, {"other": 1}, pulled({"timestamp": "soon"})))
     assert found is not None

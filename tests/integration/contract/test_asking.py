@@ -65,6 +65,20 @@ def test_what_is_heard_of_later_is_for_the_next_time(ledger: Ledger) -> None:
     assert keys(due(ledger, at_once=True)) == ["one"]
 
 
+def test_what_failed_is_asked_about_again_and_what_answered_is_not(ledger: Ledger) -> None:
+    """A record may be read meanwhile, and tell the end: its events are still to be had."""
+    now = lookups.clock(ledger.conn)
+    for key in ("failed", "answered"):
+        register(ledger.conn, ledger.tools.lookup, "fill_request", key, now=now - timedelta(days=3))
+    as_of = lookups.clock(ledger.conn)
+    first, second = sorted(due(ledger, as_of=as_of), key=lambda entity: entity.key)
+    lookups.note(ledger.conn, first, Looked(1), QUIET)
+    lookups.put_off(ledger.conn, second, "500, the partner failed", QUIET)
+    delivered(ledger, "answered")
+    delivered(ledger, "failed")
+    assert keys(due(ledger, as_of=as_of)) == ["failed"]
+
+
 def test_what_ended_is_asked_about_once_and_again_when_it_has_changed(ledger: Ledger) -> None:
     delivered(ledger, "one")
     (entity,) = due(ledger, at_once=True)

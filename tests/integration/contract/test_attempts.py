@@ -13,7 +13,7 @@ import workers.tasks as tasks
 from settings import SealKey, Settings
 from store import queue
 from store.sealing import Sealer
-from tests.factories import CopayTriage, OrderTriage, PriorAuth
+from tests.factories import CopayTriage, OrderSuccess, OrderTriage, PriorAuth
 from tests.ledger import Ledger
 from workers.apply import Applied, apply_queued
 from workers.reading import Tools
@@ -231,6 +231,58 @@ def test_what_is_derived_is_applied_by_the_worker_that_derived_it(ledger: Ledger
     tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == []
+
+
+@pytest.fixture
+def backlog(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Any hint counts as one of many."""
+    monkeypatch.setattr(tasks, "BACKLOG_IDS", 1)
+
+
+def more(ledger: Ledger) -> list[int]:
+    """News of something else."""
+    return ledger.admit(OrderSuccess(request_id="f9", timestamp=T0))
+
+
+@pytest.mark.usefixtures("backlog")
+def test_in_a_backlog_looks_wait_for_its_end_whoever_queued_them(ledger: Ledger, worker: Runtime) -> None:
+    seqs, others = an_approval_and_its_copay(ledger), more(ledger)
+    tasks.attempt(worker, seqs, swept=False)
+    assert signals(ledger) == ["copay:triage"]
+    assert len(ledger.queued()) == 2
+    tasks.attempt(worker, others, swept=False)
+    assert signals(ledger) == ["copay:triage", "pa:approved"]
+    assert ledger.queued() == []
+
+
+@pytest.mark.usefixtures("backlog")
+def test_in_a_backlog_looks_are_applied_when_enough_have_gathered(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "LOOKS_TOGETHER", 1)
+    seqs, others = an_approval_and_its_copay(ledger), more(ledger)
+    tasks.attempt(worker, seqs, swept=False)
+    assert signals(ledger) == ["copay:triage", "pa:approved"]
+    assert ledger.queued() == others
+
+
+@pytest.mark.usefixtures("backlog")
+def test_looks_that_fail_in_a_backlog_are_left_to_the_sweeper(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[list[int]] = []
+
+    def failing(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
+        tried.append(list(seqs))
+        raise ValueError("boom")
+
+    monkeypatch.setattr(tasks, "apply_looks", failing)
+    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    (look,) = ledger.queued()
+    overdue(ledger)
+    tasks.attempt(worker, more(ledger), swept=False)
+    assert tried == [[look]]
+    assert ledger.queued() == [look]
 
 
 def test_a_look_that_a_worker_left_behind_is_swept_like_any_event(ledger: Ledger, worker: Runtime) -> None:

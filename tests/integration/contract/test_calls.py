@@ -129,6 +129,19 @@ def test_a_refused_key_opens_the_circuit_at_once(conn: Connection) -> None:
     assert trouble == "notify_rx: 401, the API key is refused"
 
 
+def test_a_probe_that_fails_otherwise_leaves_the_circuit_open(conn: Connection) -> None:
+    door = gate(conn, 60)
+    door.enter()
+    door.leave(KeyRefused("x", "401", 401))
+    shift(conn, 31)
+    door.enter()
+    door.leave(Failing("x", "500", 500))
+    with pytest.raises(NotNow, match="circuit"):
+        door.enter()
+    shift(conn, 31)
+    door.enter()
+
+
 def test_failures_that_are_about_one_thing_leave_the_circuit_closed(conn: Connection) -> None:
     door = gate(conn, 60)
     for _ in range(calls.OPENS_AFTER * 2):
@@ -144,6 +157,18 @@ def test_no_number_of_failures_breaks_the_reckoning_of_the_wait(conn: Connection
     turn = calls.take_turn(conn, PARTNER, 60)
     assert turn.why == "circuit"
     assert 670 < turn.wait <= 900
+
+
+def test_calls_that_go_well_are_written_down_once_a_second(conn: Connection) -> None:
+    door = gate(conn, 60)
+    written = []
+    for past in (0, 0, 0, 2):
+        conn.execute("UPDATE calls SET answered_at = answered_at - %s * interval '1 s'", (past,))
+        door.enter()
+        before = conn.execute("SELECT answered_at FROM calls").fetchone()
+        door.leave(None)
+        written.append(conn.execute("SELECT answered_at FROM calls").fetchone() != before)
+    assert written == [True, False, False, True]
 
 
 def test_what_the_partner_asks_to_wait_all_workers_wait(contract_url: str, conn: Connection) -> None:

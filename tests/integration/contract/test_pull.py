@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import orjson
@@ -12,7 +14,7 @@ import pytest
 import stamina
 
 from partners.truepill.client import Client
-from partners.truepill.pages import Page
+from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import Line, OpenGate, Wire
 from store.database import connect
 from tests.ledger import Ledger
@@ -172,6 +174,24 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
     assert received(ledger) == tokens(book)
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_page_takes_as_many_statements_however_much_it_holds(
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book, again: bool
+) -> None:
+    counts = set()
+    for size in (1, 10, 100):
+        ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
+        book.size, book.events = size, arrivals(size, START, step=1)
+        if again:
+            pull_stream(work(ledger.conn, ledger.tools), NAME, pages)
+        with FaultyConnection.connect(contract_url, autocommit=True) as conn:
+            conn.faults = Faults(0)
+            report = pull_stream(work(conn, ledger.tools), NAME, pages)
+            assert (report.seen, report.stored) == (size, 0 if again else size)
+            counts.add(len(conn.faults.passed))
+    assert len(counts) == 1
+
+
 def test_a_runner_whose_lease_passed_to_another_writes_nothing(
     contract_url: str, ledger: Ledger, pages: Pages, book: Book
 ) -> None:
@@ -249,7 +269,16 @@ def test_a_token_that_has_run_out_is_no_end(ledger: Ledger, pull: Callable[..., 
     assert received(ledger) == tokens(book)
 
 
-def test_tokens_that_are_never_accepted_end_the_run_and_are_told(
+def test_a_stream_whose_tokens_are_never_accepted_is_read_by_time(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    """The overlap holds more than a page, so that with it no page would lead further."""
+    book.good_for = 0
+    assert pull().finished
+    assert received(ledger) == tokens(book)
+
+
+def test_where_neither_tokens_nor_times_lead_further_the_run_ends_and_it_is_told(
     ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner
 ) -> None:
     book.events = arrivals(10, START, step=0)
@@ -264,6 +293,66 @@ def test_tokens_that_are_never_accepted_end_the_run_and_are_told(
     book.good_for = None
     assert pull().finished
     assert row(ledger.conn)["trouble"] is None
+    assert received(ledger) == tokens(book)
+
+
+@pytest.mark.parametrize("empty", [False, True])
+def test_pages_without_an_end_are_noticed_over_many_short_runs(
+    ledger: Ledger,
+    pull: Callable[..., Report],
+    book: Book,
+    monkeypatch: pytest.MonkeyPatch,
+    empty: bool,
+) -> None:
+    """Each page has a token that nobody saw before, and each run ends after three pages."""
+    monkeypatch.setattr("workers.pull.IDLE_PAGES", 20)
+    next_number, shown = partial(next, iter(range(1000))), [] if empty else book.events[:3]
+
+    def page(*, since: int | None, next: str | None) -> Page:
+        found = page_of(json.loads(events_page(*shown, next=f"t{next_number()}").body))
+        assert found is not None
+        return found
+
+    troubles: list[str | None] = []
+    while not any(troubles) and len(troubles) < 12:
+        turns = iter([False, False, False, True])
+        troubles.append(pull(of=page, over=partial(next, turns)).trouble)
+    assert troubles == [*[None] * 6, "its pages do not come to an end"]
+    assert row(ledger.conn)["trouble"] == troubles[-1]
+    # What was shown is stored, and as soon as there is an end it is found.
+    assert pull().finished
+    assert received(ledger) == tokens(book)
+
+
+def test_a_time_that_is_still_to_come_is_nothing_to_go_on_from(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    """Events stand in the order in which they were told, one of them is dated a day ahead, and then the
+    page's token has run out.
+    """
+    book.events[2] = dict(arrivals(1, START + 2 * 86_400)[0])
+    book.events[2]["details"]["prescription_token"] = "ahead"
+    book.good_for = 0
+    assert pull().finished
+    assert ledger.count("events") == 10
+
+
+def test_pages_that_come_in_descending_order_are_noticed_from_run_to_run(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    book.size = 1
+    book.events.reverse()
+    for _ in range(3):
+        turns = iter([False, True])
+        assert not pull(over=partial(next, turns)).finished
+    book.good_for = 0  # the token has run out; by time, all of it must be read
+
+    def refreshed() -> bool:
+        if book.good_for == -1:
+            book.good_for = None
+        return False
+
+    assert pull(over=refreshed).finished
     assert received(ledger) == tokens(book)
 
 
@@ -347,6 +436,16 @@ def test_a_pass_without_an_event_moves_nothing(
     assert first is None or first < at(START)
     book.events = known
     assert pull().stored == 10
+
+
+def test_reading_first_of_all_from_a_late_day_does_not_skip_what_lies_before(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    report = pull(since=at(START + 5 * 60))
+    assert (report.finished, report.stored) == (True, 5)
+    assert row(ledger.conn)["watermark"] is None
+    assert pull().stored == 5
+    assert row(ledger.conn)["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
 
 
 def test_reading_again_from_a_later_day_does_not_skip_what_lies_before(

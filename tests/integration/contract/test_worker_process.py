@@ -142,3 +142,14 @@ def test_a_worker_whose_database_goes_away_counts_nothing_and_goes_on(
             broker.send("rxledger.apply", seqs)
         applied(ledger)
     assert ledger.state("second") == "delivered"
+
+
+def test_a_worker_watches_for_silence(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    ledger.apply(*life("watched"))
+    with worker(env, tmp_path / "log"):
+        for _ in range(2):  # as two beats do
+            broker.send("rxledger.watch")
+        until(lambda: ledger.count("pushes") == 1 and ledger.count("gauges") > 0, "no figures were kept")
+    assert b"Traceback" not in (tmp_path / "log").read_bytes()

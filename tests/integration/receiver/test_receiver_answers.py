@@ -22,7 +22,17 @@ from settings import PartnerSettings, Settings, SettingsError
 from store.lookup import Lookup
 from store.sealing import Sealer
 from tests.integration.receiver.conftest import NOW, Serve
-from tests.receiver import LOOKUP_KEY, SEAL_KEYS, TOKEN, Running, configuration, raw, serve, stored, until
+from tests.receiver import (
+    LOOKUP_KEY,
+    SEAL_KEYS,
+    TOKEN,
+    Running,
+    configuration,
+    raw,
+    serve,
+    stored,
+    until,
+)
 
 MIB = 1 << 20
 # HTTP's own form of a request, for what http.client would not send.

@@ -1,0 +1,185 @@
+"""`loss`: what the partner's pushes lost, by type and day, and who else may have pushed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ops.moments import parse_moment
+from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+
+if TYPE_CHECKING:
+    from settings import Settings
+
+__all__ = ["register"]
+
+#: Facts may be dated a little ahead of our clock.
+AHEAD = timedelta(days=1)
+#: Counting millions of facts takes longer than a question may that holds locks: this one holds none.
+STATEMENT_MS = 600_000
+
+
+def register(app: typer.Typer) -> None:
+    app.command()(loss)
+
+
+def loss(
+    since: Annotated[
+        datetime | None,
+        typer.Option(
+            parser=parse_moment,
+            metavar="WHEN",
+            help="What occurred since then: 90d, 12h, a time [default: the last 30 days].",
+        ),
+    ] = None,
+    until: Annotated[
+        datetime | None,
+        typer.Option(parser=parse_moment, metavar="WHEN", help="What occurred before then."),
+    ] = None,
+    of_type: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Only this type, such as ORDER.")
+    ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write counts and ids, no bodies, as JSON to send to the partner.",
+        ),
+    ] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Count by type and day what came by push, by pull only (lost by the push), both ways, and how late."""
+    types = None if of_type is None else [_known(of_type)]
+    settings = load(data).require("database")
+    with notes.status("counting"):
+        document, ids = _read(settings, since, until, types, with_ids=evidence is not None)
+    if evidence is not None:
+        _write(evidence, {"partner": "truepill", **document, **ids})
+    if as_json:
+        write_json(document)
+    else:
+        _print(document)
+    if evidence is not None:
+        notes.print(f"the evidence is written: {evidence}", soft_wrap=True, markup=False)
+
+
+def _known(of_type: str) -> str:
+    """The type as it is spelled here. Raises typer.BadParameter."""
+    from partners.truepill.families import FAMILIES
+
+    names = sorted(family.callback_type for family in FAMILIES.values())
+    if of_type.upper() not in names:
+        raise typer.BadParameter(f"there is no type {of_type}: there is {', '.join(names)}")
+    return of_type.upper()
+
+
+def _read(
+    settings: Settings,
+    since: datetime | None,
+    until: datetime | None,
+    types: list[str] | None,
+    *,
+    with_ids: bool,
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The document and, where they are wanted, the ids; all as of one moment."""
+    from ops.loss_report import Found, report
+    from ops.loss_report import evidence as told
+    from store import lookups, loss, unconfirmed
+    from store.database import connect
+    from store.losses import DAYS
+    from workers.losing import confirming, span
+
+    with (
+        connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
+        loss.snapshot(conn),
+    ):
+        now = lookups.clock(conn)
+        first = since or _midnight(now) - timedelta(days=DAYS - 1)
+        of = span(first, until or now + AHEAD, types)
+        by = confirming(conn, settings.pull.overlap)
+        found = Found(
+            loss.count(conn, of),
+            loss.delays(conn, of),
+            loss.words(conn, of),
+            unconfirmed.unconfirmed(conn, of, by),
+            [] if types else loss.records(conn, of),
+        )
+        document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
+        ids = told(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
+    return document, ids
+
+
+def _midnight(at: datetime) -> datetime:
+    return datetime.combine(at.astimezone(UTC).date(), time.min, UTC)
+
+
+def _write(file: Path, document: dict[str, Any]) -> None:
+    import orjson
+
+    from ops.files import write_private
+
+    options = orjson.OPT_UTC_Z | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
+    write_private(file, orjson.dumps(document, option=options), "the evidence")
+
+
+_HEADERS = (
+    "pushed",
+    "pulled only",
+    "both",
+    "unconfirmed",
+    "flagged",
+    "push late by (median, 95%, most)",
+    "pull late by",
+    "the partner says of what was lost",
+    "and of both",
+)
+
+
+def _print(document: dict[str, Any]) -> None:
+    from ops.tables import moment, note, print_table
+
+    if document["days"]:
+        days = [(row["day"], row["type"], *_cells(row)) for row in document["days"]]
+        print_table(("day", "type", *_HEADERS), days, fold=_HEADERS[-2:])
+        types = [(row["type"], *_cells(row)) for row in document["types"]]
+        print_table(("all days", *_HEADERS), types, fold=_HEADERS[-2:])
+    else:
+        screen.print(f"no callback occurred since {moment(document['since'])}")
+    if document["records"]:
+        seen = [(row["day"], row["kind"], row["seen"]) for row in document["records"]]
+        print_table(("day", "kind", "states seen in records"), seen, fold=())
+    flagged = sum(row["flagged"] for row in document["types"])
+    if flagged:
+        note(
+            f"{flagged:,} came by push alone though the partner was asked since: it may not have sent them. "
+            "--evidence FILE lists them"
+        )
+    if not document["judged"]:
+        note("what was pulled just now is not applied yet: nothing is flagged by it")
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    names = ("pushed", "pulled_only", "both", "unconfirmed", "flagged")
+    counts = [f"{row[name]:,}" for name in names]
+    says = row["partner_says"]
+    return (
+        *counts,
+        _late(row["push_delay"]),
+        _late(row["pull_delay"]),
+        _says(says["pulled_only"]),
+        _says(says["both"]),
+    )
+
+
+def _late(delay: dict[str, int] | None) -> str:
+    from ops.tables import age
+
+    return "-" if delay is None else ", ".join(age(delay[name]) for name in ("median", "p95", "most"))
+
+
+def _says(says: dict[str, int]) -> str:
+    return ", ".join(f"{word}: {number:,}" for word, number in says.items()) or "-"

@@ -1,0 +1,119 @@
+"""How often a partner pushes, and whether it is silent: what is usual is learnt from its own pushes.
+
+A worker looks at what came in since it last looked and keeps, for each day, the longest time between two
+pushes. The usual gap is the upper quartile of these over two weeks: a partner's nights count, and of its
+outages as many as fall on a quarter of the days do not. Nothing here reads more than `SAMPLE` events.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import psycopg
+
+__all__ = ["SAMPLE", "Silence", "learn", "silences"]
+
+Connection = psycopg.Connection[Any]
+
+SAMPLE = 50_000
+#: Inbox ids are seen out of order when they are committed so: the last ones are looked at again.
+_AGAIN = 1_000
+DAYS = 14
+#: Fewer days than this have taught nothing; until then a day without a push is as long as may be.
+LEARNT_DAYS, UNLEARNT = 3, timedelta(days=1)
+#: A push may take so long: what happened since is not missed yet.
+DELAY = timedelta(minutes=10)
+#: Looks are our own.
+_OURS = "rxledger"
+
+_NEWEST = f"""
+SELECT seq, partner, via, received_at FROM events
+WHERE seq > (SELECT coalesce(max(seq), 0) - {_AGAIN} FROM pushes) ORDER BY seq DESC LIMIT %(sample)s
+"""
+# Where the sample is cut, what lies between it and the last push is not known, and no gap.
+_LEARN = f"""
+WITH newest AS MATERIALIZED ({_NEWEST}), pushed AS (
+    SELECT partner, received_at FROM newest WHERE via = 'push'
+    UNION ALL
+    SELECT partner, last_at FROM pushes
+    WHERE last_at IS NOT NULL AND (SELECT count(*) FROM newest) < %(sample)s
+), gaps AS (
+    SELECT partner, received_at,
+           received_at - lag(received_at) OVER (PARTITION BY partner ORDER BY received_at) AS gap
+    FROM pushed
+), learnt AS (
+    INSERT INTO push_gaps AS g (partner, day, longest)
+    SELECT partner, (received_at AT TIME ZONE 'UTC')::date AS day, max(gap) FROM gaps
+    WHERE gap > interval '0' GROUP BY partner, day
+    ON CONFLICT (partner, day) DO UPDATE SET longest = greatest(g.longest, excluded.longest)
+)
+INSERT INTO pushes AS p (partner, began_at, seq, last_seq, last_at)
+SELECT partner, %(now)s, max(seq), coalesce(max(seq) FILTER (WHERE via = 'push'), 0),
+       max(received_at) FILTER (WHERE via = 'push')
+FROM newest WHERE partner <> '{_OURS}' GROUP BY partner
+ON CONFLICT (partner) DO UPDATE SET seq = greatest(p.seq, excluded.seq),
+    last_seq = greatest(p.last_seq, excluded.last_seq), last_at = greatest(p.last_at, excluded.last_at)
+"""
+
+
+def learn(conn: Connection, now: datetime) -> None:
+    """Take in what was pushed since this was last called, in the caller's transaction."""
+    conn.execute(_LEARN, {"sample": SAMPLE, "now": now})
+    conn.execute("DELETE FROM push_gaps WHERE day < (%s AT TIME ZONE 'UTC')::date - %s", (now, DAYS))
+
+
+class Silence(NamedTuple):
+    """How a partner pushes. `last_at` is None when it never did since `began_at`.
+
+    `usual` is how long it may be silent; `missed` how many facts pulls brought that no push did, of the time
+    since the last push. They are only counted when it is silent for longer than usual.
+    """
+
+    partner: str
+    began_at: datetime
+    last_at: datetime | None
+    usual: timedelta
+    missed: int
+
+    @property
+    def since(self) -> datetime:
+        return self.last_at or self.began_at
+
+
+# The newest events too, so that what is said does not depend on when a worker last looked.
+_STANDING = f"""
+WITH newest AS MATERIALIZED ({_NEWEST})
+SELECT p.partner, p.began_at, greatest(p.last_at, n.last_at), greatest(p.last_seq, n.last_seq),
+       g.days, g.usual
+FROM pushes p
+LEFT JOIN (SELECT partner, max(received_at) AS last_at, max(seq) AS last_seq FROM newest
+           WHERE via = 'push' GROUP BY partner) n USING (partner)
+CROSS JOIN LATERAL (
+    SELECT count(*) AS days, percentile_disc(0.75) WITHIN GROUP (ORDER BY longest) AS usual
+    FROM push_gaps g WHERE g.partner = p.partner
+) g
+ORDER BY p.partner
+"""
+_MISSED = """
+SELECT count(DISTINCT (f.entity_id, f.fact_id))
+FROM (SELECT seq, partner, via FROM events WHERE seq > %(seq)s ORDER BY seq DESC LIMIT %(sample)s) e
+JOIN outcomes o ON o.seq = e.seq
+JOIN facts f ON f.entity_id = o.entity_id AND f.fact_id = o.fact_id
+WHERE e.partner = %(partner)s AND e.via = 'pull' AND NOT 'push' = ANY(f.via)
+  AND f.occurred_at > %(since)s AND f.occurred_at <= %(until)s
+"""
+
+
+def silences(conn: Connection, now: datetime, least: timedelta) -> list[Silence]:
+    """Every partner that was heard of. A silence up to `least` is always usual. Raises psycopg.Error."""
+    found = []
+    for partner, began_at, last_at, last_seq, days, usual in conn.execute(_STANDING, {"sample": SAMPLE}):
+        allowed = max(least, usual or least, timedelta(0) if days >= LEARNT_DAYS else UNLEARNT)
+        silence = Silence(partner, began_at, last_at, allowed, 0)
+        if now - silence.since > allowed:
+            asked = {"seq": last_seq, "sample": SAMPLE, "partner": partner, "until": now - DELAY}
+            row = conn.execute(_MISSED, {**asked, "since": silence.since}).fetchone()
+            silence = silence._replace(missed=row[0] if row else 0)
+        found.append(silence)
+    return found

@@ -99,18 +99,19 @@ def recount(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     timer: Callable[[], float] = time.monotonic,
 ) -> list[date]:
-    """Count the last days again, and then those that were counted longest ago, for at most about `seconds`.
+    """Count the last days again, and others that are stale, for at most about `seconds`.
 
-    Returns the days that were counted: none while what a pass brought waits to be applied, since what is
-    flagged would waver. Raises psycopg.Error, after which the days before are kept.
+    What was counted longest ago comes first, so days that take long hold back no others. Returns the days
+    that were counted: none while what a pass brought waits to be applied, since what is flagged would waver.
+    Raises psycopg.Error, after which the days before are kept.
     """
     ends = timer() + seconds
     known = losses.counted(conn, DAYS)
     newest = sorted(known, reverse=True)
-    stale = [day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now())]
-    stale.sort(key=lambda day: (known[day] is not None, known[day] or now()))
+    due = [*newest[:FRESH_DAYS], *(day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now()))]
+    due.sort(key=lambda day: (known[day] is not None, known[day] or now()))
     done: list[date] = []
-    for day in [*newest[:FRESH_DAYS], *stale]:
+    for day in due:
         by = confirming(conn, overlap)
         if not by.whole or (done and timer() > ends):
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -9,7 +10,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from store import loss, losses, streams, unconfirmed
+from store import gauges, loss, losses, streams, unconfirmed
+from store.database import connect
+from store.gauges import Gauge
 from store.loss import Word
 from store.streams import DeliveryRow, Progress
 from tests.factories import CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
@@ -276,6 +279,43 @@ def test_counting_ends_when_its_time_is_over_and_goes_on_with_the_stalest(ledger
     counted = [recount(ledger.conn, GRACE, seconds=5, timer=lambda: float(next(ticks))) for _ in range(9)]
     assert {len(days) for days in counted[:2]} == {6}
     assert len({day for days in counted for day in days}) == losses.DAYS
+
+
+def test_slow_counting_leaves_no_day_uncounted_for_ever(ledger: Ledger) -> None:
+    """There is time for one day at a time, and by then the last days are to be counted again."""
+    counted = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(losses.DAYS)]
+    assert counted[0] == [max(day for days in counted for day in days)]
+    assert sorted(day for days in counted for day in days) == sorted(losses.counted(ledger.conn, losses.DAYS))
+    ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '7 hours'")
+    again = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(losses.DAYS)]
+    assert again == counted
+
+
+def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract_url: str) -> None:
+    def figures() -> list[tuple[str, float]]:
+        rows = ledger.conn.execute("SELECT labels->>'came', value FROM gauges").fetchall()
+        return [(came, value) for came, value in rows]
+
+    names = (gauges.LOSS_CALLBACKS,)
+    first, second = (
+        [Gauge(gauges.LOSS_CALLBACKS, {"type": "ORDER", "came": came}, number)]
+        for came, number in (("pushed", 1.0), ("flagged", 2.0))
+    )
+    with ThreadPoolExecutor() as threads, connect(contract_url) as other:
+        with ledger.conn.transaction():
+            gauges.keep(ledger.conn, names, [*first, *second])
+
+            def keep() -> None:
+                with other.transaction():
+                    gauges.keep(other, names, second)
+
+            keeping = threads.submit(keep)
+            while not ledger.conn.execute(
+                "SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (other.info.backend_pid,)
+            ).fetchall():
+                assert not keeping.done()
+        keeping.result()
+    assert figures() == [("flagged", 2.0)]
 
 
 class Passes:

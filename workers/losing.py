@@ -13,7 +13,7 @@ from partners.truepill.families import FAMILIES, SECONDARY, Family
 from store import gauges, loss, losses, unconfirmed
 from store.gauges import Gauge
 from store.loss import Span
-from store.losses import DAYS, DayRow, Totals
+from store.losses import DAYS, DayRow
 from store.unconfirmed import Confirming, Position, Reach
 
 __all__ = ["confirming", "count_day", "recount", "span", "type_of"]
@@ -119,15 +119,17 @@ def recount(
         done.append(day)
     if done:
         with conn.transaction():
-            gauges.keep(conn, (gauges.LOSS_CALLBACKS,), list(_figures(losses.totals(conn, DAYS))))
+            gauges.keep(conn, (gauges.LOSS_CALLBACKS, gauges.LOSS_COUNTED), list(_figures(conn)))
     return done
 
 
-def _figures(found: Iterable[Totals]) -> Iterator[Gauge]:
-    for row in found:
+def _figures(conn: Connection) -> Iterator[Gauge]:
+    for row in losses.totals(conn, DAYS):
         for came in ("pushed", "pulled_only", "both_ways", "unconfirmed", "flagged"):
             labels = {"type": row.callback_type, "came": came}
             yield Gauge(gauges.LOSS_CALLBACKS, labels, getattr(row, came))
+    if (at := losses.last_counted(conn)) is not None:
+        yield Gauge(gauges.LOSS_COUNTED, {}, at.timestamp())
 
 
 def _is_stale(counted_at: datetime | None, now: datetime) -> bool:

@@ -148,6 +148,20 @@ def test_doctor_warns_of_what_is_flagged_and_says_what_to_do(cli: Cli) -> None:
     assert "rxledger loss --evidence" in str(todo)
 
 
+def test_doctor_says_when_nobody_counts(cli: Cli) -> None:
+    """An old count would look well for ever."""
+
+    def found() -> dict[str, tuple[str, str]]:
+        rows = cli.run("doctor", "--json").document["checks"]
+        return {row["name"]: (row["status"], row["text"]) for row in rows}
+
+    assert found()["unconfirmed"] == ("ok", "nobody has counted yet what came by push alone")
+    keep(cli, flagged=0)
+    assert "loss ledger" not in found()
+    cli.ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '3 hours'")
+    assert found()["loss ledger"] == ("warn", "it was last counted 3.0 h ago: what came since is not in it")
+
+
 def test_the_worklist_has_one_item_for_all_that_is_flagged(cli: Cli) -> None:
     assert cli.run("worklist", "--json").document == {"worklist": []}
     keep(cli, flagged=2)

@@ -264,6 +264,11 @@ def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger
     assert len(recount(ledger.conn, GRACE, seconds=60)) == losses.DAYS
     (row,) = losses.totals(ledger.conn, losses.DAYS)
     assert (row.callback_type, row.pushed, row.pulled_only) == ("ORDER", 0, 1)
+    counted_at = losses.last_counted(ledger.conn)
+    assert counted_at is not None
+    kept = dict(ledger.conn.execute("SELECT coalesce(labels->>'came', name), value FROM gauges").fetchall())
+    assert (kept["pushed"], kept["pulled_only"]) == (0, 1)
+    assert kept[gauges.LOSS_COUNTED] == pytest.approx(counted_at.timestamp())
 
     ledger.apply(body)
     assert len(recount(ledger.conn, GRACE, seconds=60)) == 3  # an older day has its turn when it is stale

@@ -62,8 +62,11 @@ def _passes(family: Family, read: Mapping[str, Position]) -> list[Position]:
 
 
 def _is_asked(family: Family, read: Mapping[str, Position]) -> bool:
-    """Whether requests of a family's kind are asked about; a prescription is by people alone."""
-    if family.kind == "prescription":
+    """Whether requests of a family's kind are asked about, and an answer has to hold the family.
+
+    What names itself has no request_id to be asked for: an answer without it may not have looked for it.
+    """
+    if family.names_itself:
         return False
     return (FILLS if family.kind == FILLS else REQUESTS) in read
 

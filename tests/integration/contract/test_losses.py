@@ -15,7 +15,7 @@ from store.database import connect
 from store.gauges import Gauge
 from store.loss import Word
 from store.streams import DeliveryRow, Progress
-from tests.factories import CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
+from tests.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.ledger import Ledger
 from tests.records import FillRecord, enveloped
 from workers.losing import confirming, count_day, recount, span, type_of
@@ -213,6 +213,17 @@ def test_events_of_all_types_confirm_by_time_only_what_names_itself(ledger: Ledg
     }
     asked_about(ledger.conn, "requests", AT + 2 * GRACE)
     assert counts(ledger)["COPAY"] == (1, 0, 0, 1, 1)
+
+
+def test_a_consult_is_judged_by_time_alone_since_its_callbacks_have_no_request_id(ledger: Ledger) -> None:
+    """An answer to a question by request_id that lacks them may not have looked for them."""
+    ledger.apply(dict(Consult(timestamp=AT)))
+    asked_about(ledger.conn, "requests", AT + 2 * GRACE)
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 0, 0)}
+    read_by_time(ledger.conn, "events", AT - 1, AT)
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 1, 0)}
+    ledger.conn.execute("UPDATE streams SET watermark = to_timestamp(%s) WHERE name = 'events'", (AT + 1,))
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 1, 1)}
 
 
 def test_nothing_is_flagged_by_what_may_wait_in_the_queue(ledger: Ledger) -> None:

@@ -83,7 +83,11 @@ def test_the_time_and_the_type_can_be_narrowed(both_lost_and_alone: Cli) -> None
     assert types("--since", AT.isoformat()) == [("ORDER", 2)]
     assert types("--until", AT.isoformat()) == [("SHIPMENT", 1)]
     assert types("--until", "90d") == []
+    cli.ledger.apply(order(4, at=SECOND - 40 * 86_400))
+    assert types("--until", "31d") == [("ORDER", 1)]  # of the 30 days before
     assert "no callback occurred since" in cli.run("loss", "--since", "1s").out
+    nothing = cli.run("loss", "--since", "80d", "--until", "2026-01-01").out
+    assert nothing.endswith("and before 2026-01-01 00:00:00Z\n")
     refused = cli.run("loss", "--type", "LETTER")
     assert (refused.code, "TRANSFER_CONTACT" in refused.err) == (2, True)
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 
@@ -263,6 +264,31 @@ def test_a_replay_keeps_what_came_how_and_when(ledger: Ledger) -> None:
     assert (
         ledger.conn.execute("SELECT via, pushed_at, pulled_at, received_at FROM facts").fetchall() == before
     )
+
+
+@pytest.mark.parametrize(("gone", "left"), [("push", "pull"), ("pull", "push")])
+def test_a_copy_that_is_read_as_something_else_no_longer_says_how_the_fact_came(
+    ledger: Ledger, clock: Any, gone: str, left: str
+) -> None:
+    """The body of the other copy is no longer kept, so that one stands as it was read."""
+    from workers.apply import replay
+
+    for via in ("push", "pull"):
+        clock.advance(minutes=1)
+        ledger.apply(order(1), via=via)
+    name = ledger.arrival(order(1), via=gone).id
+    later = orjson.dumps({**order(1), "timestamp": AT + 60})
+    ledger.conn.execute("DELETE FROM bodies WHERE via = %s", (left,))
+    ledger.conn.execute("UPDATE bodies SET sealed = %s", (ledger.tools.sealer.seal(later, name),))
+    seqs = [seq for (seq,) in ledger.conn.execute("SELECT seq FROM events").fetchall()]
+    replay(ledger.conn, seqs, ledger.tools, dry_run=False)
+    facts = ledger.conn.execute(
+        "SELECT via, pushed_at IS NULL, pulled_at IS NULL FROM facts ORDER BY occurred_at"
+    ).fetchall()
+    assert facts == [([left], left == "pull", left == "push"), ([gone], gone == "pull", gone == "push")]
+    assert counts(ledger) == {"ORDER": (1, 1, 0, 0, 0)}
+    ((pulled_at,),) = ledger.conn.execute("SELECT pulled_at FROM facts WHERE via = '{pull}'").fetchall()
+    assert [one.pulled_at for one in loss.lost(ledger.conn, WHOLE)] == [pulled_at]
 
 
 def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger) -> None:

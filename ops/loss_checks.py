@@ -1,4 +1,4 @@
-"""The check of `doctor` about what was pushed and is not among what the partner gives."""
+"""The checks of `doctor` about what was pushed and is not among what the partner gives."""
 
 from __future__ import annotations
 
@@ -7,13 +7,20 @@ from collections.abc import Iterator
 import psycopg
 
 from ops.checks import Check
+from ops.tables import age
 from settings import Settings
-from store import losses
+from store import lookups, losses
 from store.database import connect
 from store.losses import DAYS
 
 __all__ = ["unconfirmed_pushes"]
 
+#: Workers count every ten minutes.
+STALE_SECONDS = 3600.0
+_STALE_TODO = (
+    "Beat or the workers do not run, or what was pulled is not applied: see the other lines. "
+    "`rxledger loss` counts anew."
+)
 _TODO = (
     "`rxledger loss --evidence FILE` lists them: ask the partner whether it sent them. If not, give the "
     "webhook a new secret and look at where these callbacks led."
@@ -26,9 +33,19 @@ def unconfirmed_pushes(settings: Settings) -> Iterator[Check]:
         return
     try:
         with connect(settings.database_url, "ops") as conn:
+            now = lookups.clock(conn)
+            counted_at = losses.last_counted(conn)
             found = losses.totals(conn, DAYS)
     except psycopg.Error:  # the checks of the database say what is wrong with it
         return
+    if counted_at is None:
+        todo = "Beat has a worker count by itself, every ten minutes."
+        yield Check("unconfirmed", "ok", "nobody has counted yet what came by push alone", todo)
+        return
+    since = (now - counted_at).total_seconds()
+    if since > STALE_SECONDS:
+        text = f"it was last counted {age(since)} ago: what came since is not in it"
+        yield Check("loss ledger", "warn", text, _STALE_TODO)
     flagged = sum(row.flagged for row in found)
     if flagged:
         types = ", ".join(f"{row.callback_type} {row.flagged:,}" for row in found if row.flagged)

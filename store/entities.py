@@ -34,6 +34,7 @@ __all__ = [
     "take_queued",
     "touched_by",
     "unquarantine",
+    "ways_of",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -252,6 +253,13 @@ def touched_by(conn: Connection, seqs: Iterable[int]) -> dict[tuple[str, str], i
         (arrays.numbers(seqs),),
     )
     return {(kind, key): entity_id for kind, key, entity_id in rows}
+
+
+def ways_of(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, str]:
+    """How these events came, by id."""
+    names = arrays.texts(sorted(found.hex() for found in ids))
+    rows = conn.execute("SELECT uuid_send(id), via FROM events WHERE id = ANY(%s::uuid[])", (names,))
+    return {bytes(event_id): via for event_id, via in rows}
 
 
 def events_of(conn: Connection, entity_ids: Iterable[int]) -> list[int]:

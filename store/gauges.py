@@ -14,6 +14,7 @@ __all__ = [
     "HELP",
     "LAST_PUSH",
     "LOSS_CALLBACKS",
+    "LOSS_COUNTED",
     "MISSED_FACTS",
     "SILENT_ENTITIES",
     "SILENT_PARTNER",
@@ -30,6 +31,7 @@ MISSED_FACTS = "rxledger_partner_missed_facts"
 LAST_PUSH = "rxledger_partner_last_push_timestamp_seconds"
 USUAL_GAP = "rxledger_partner_usual_gap_seconds"
 LOSS_CALLBACKS = "rxledger_loss_callbacks"
+LOSS_COUNTED = "rxledger_loss_counted_timestamp_seconds"
 WATCHED = "rxledger_watched_timestamp_seconds"
 
 HELP = {
@@ -40,7 +42,8 @@ HELP = {
     USUAL_GAP: "How long the partner may push nothing, as learnt from its own pushes.",
     LOSS_CALLBACKS: "Callbacks of 30 days by type and how they came: pushed, pulled_only (lost by the push), "
     "both_ways, unconfirmed (pushed alone), flagged (and not given when asked for).",
-    WATCHED: "When a worker last took these figures.",
+    LOSS_COUNTED: "When a worker last counted callbacks by type and how they came.",
+    WATCHED: "When a worker last looked for silence.",
 }
 
 
@@ -52,8 +55,14 @@ class Gauge(NamedTuple):
     value: float
 
 
+#: "gauge" as a number: the advisory lock of whoever replaces figures.
+_LOCK = 0x6761756765
+
+
 def keep(conn: psycopg.Connection[Any], names: Collection[str], gauges: Collection[Gauge]) -> None:
     """Replace all that is kept under these names, in the caller's transaction."""
+    # What another puts there meanwhile the DELETE would not see, and the INSERT would meet.
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
     conn.execute("DELETE FROM gauges WHERE name = ANY(%s::text[])", (arrays.texts(names),))
     conn.execute(
         "INSERT INTO gauges (name, labels, value) "

@@ -192,7 +192,8 @@ def words(conn: Connection, span: Span) -> list[Word]:
 
 
 _LOST = f"""
-SELECT {FAMILY}, e.kind, e.key, f.occurred_at, f.received_at, word.status, word.status_code, f.preferred
+SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pulled_at, f.received_at),
+       word.status, word.status_code, f.preferred
 FROM facts f JOIN entities e ON e.id = f.entity_id {_WORD}
 WHERE {WITHIN} AND f.via = '{{pull}}' ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
 """

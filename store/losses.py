@@ -10,7 +10,7 @@ import psycopg
 
 from store import arrays
 
-__all__ = ["DAYS", "DayRow", "Totals", "counted", "keep", "totals"]
+__all__ = ["DAYS", "DayRow", "Totals", "counted", "keep", "last_counted", "totals"]
 
 Connection = psycopg.Connection[Any]
 
@@ -51,6 +51,11 @@ def counted(conn: Connection, days: int) -> dict[date, datetime | None]:
         (days - 1,),
     )
     return dict(rows.fetchall())
+
+
+def last_counted(conn: Connection) -> datetime | None:
+    """When any day was counted last; None where none ever was."""
+    return conn.execute("SELECT max(counted_at) FROM losses_counted").fetchall()[0][0]  # type: ignore[no-any-return]
 
 
 def keep(conn: Connection, day: date, rows: Sequence[DayRow]) -> None:

@@ -149,7 +149,7 @@ def unconfirmed(conn: Connection, span: Span, by: Confirming) -> list[Unconfirme
 
 
 _FLAGGED = f"""
-SELECT {FAMILY}, e.kind, e.key, f.occurred_at, f.received_at, f.preferred
+SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pushed_at, f.received_at), f.preferred
 {_REACHED} JOIN entities e ON e.id = f.entity_id
 WHERE {WITHIN} AND f.via = '{{push}}' AND {_PASSED}
 ORDER BY f.occurred_at, e.kind, e.key, f.fact_id

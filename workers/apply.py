@@ -20,7 +20,7 @@ from store.entities import EntityRow, FactRow, OutcomeRow, Taken
 from store.writes import ChangeRow, PostingRow
 from workers import deriving
 from workers.naming import name_all
-from workers.plan import Change, Statement, needs_facts, plan
+from workers.plan import Change, Statement, left, needs_facts, plan
 from workers.reading import Tools, Understood, understand
 
 __all__ = ["Applied", "Moved", "Replayed", "apply_looks", "apply_queued", "replay"]
@@ -209,15 +209,30 @@ def _state(
     if refold:
         for fact in entities.facts_of(conn, refold):
             known[fact.entity_id].append(fact)
+    ways = _ways(conn, known, withdrawn)
     moved = []
     outcomes: list[OutcomeRow] = []
     for row in rows:
         stated = statements.get((row.kind, row.key), ())
-        change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id))
+        change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id), ways)
         moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
         outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in change.counted]
     named = _write(conn, moved, outcomes)
     return [m._replace(named=True) if m.before.id in named else m for m in moved] if named else moved
+
+
+def _ways(
+    conn: Connection, known: Mapping[int, Sequence[FactRow]], withdrawn: Withdrawn
+) -> Mapping[bytes, str]:
+    """How those copies came that are left of facts which came in several ways."""
+    several = [
+        event
+        for entity_id, names in withdrawn.items()
+        for row in known.get(entity_id, ())
+        if row.fact_id in names and len(row.via) > 1
+        for event in left(row, names[row.fact_id])
+    ]
+    return entities.ways_of(conn, several) if several else {}
 
 
 def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow]) -> set[int]:

@@ -13,7 +13,7 @@ from partners.truepill.families import FAMILIES, SECONDARY, Family
 from store import gauges, loss, losses, unconfirmed
 from store.gauges import Gauge
 from store.loss import Span
-from store.losses import DAYS, DayRow, Totals
+from store.losses import DAYS, DayRow
 from store.unconfirmed import Confirming, Position, Reach
 
 __all__ = ["confirming", "count_day", "recount", "span", "type_of"]
@@ -62,8 +62,11 @@ def _passes(family: Family, read: Mapping[str, Position]) -> list[Position]:
 
 
 def _is_asked(family: Family, read: Mapping[str, Position]) -> bool:
-    """Whether requests of a family's kind are asked about; a prescription is by people alone."""
-    if family.kind == "prescription":
+    """Whether requests of a family's kind are asked about, and an answer has to hold the family.
+
+    What names itself has no request_id to be asked for: an answer without it may not have looked for it.
+    """
+    if family.names_itself:
         return False
     return (FILLS if family.kind == FILLS else REQUESTS) in read
 
@@ -99,18 +102,19 @@ def recount(
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     timer: Callable[[], float] = time.monotonic,
 ) -> list[date]:
-    """Count the last days again, and then those that were counted longest ago, for at most about `seconds`.
+    """Count the last days again, and others that are stale, for at most about `seconds`.
 
-    Returns the days that were counted: none while what a pass brought waits to be applied, since what is
-    flagged would waver. Raises psycopg.Error, after which the days before are kept.
+    What was counted longest ago comes first, so days that take long hold back no others. Returns the days
+    that were counted: none while what a pass brought waits to be applied, since what is flagged would waver.
+    Raises psycopg.Error, after which the days before are kept.
     """
     ends = timer() + seconds
     known = losses.counted(conn, DAYS)
     newest = sorted(known, reverse=True)
-    stale = [day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now())]
-    stale.sort(key=lambda day: (known[day] is not None, known[day] or now()))
+    due = [*newest[:FRESH_DAYS], *(day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now()))]
+    due.sort(key=lambda day: (known[day] is not None, known[day] or now()))
     done: list[date] = []
-    for day in [*newest[:FRESH_DAYS], *stale]:
+    for day in due:
         by = confirming(conn, overlap)
         if not by.whole or (done and timer() > ends):
             break
@@ -118,15 +122,17 @@ def recount(
         done.append(day)
     if done:
         with conn.transaction():
-            gauges.keep(conn, (gauges.LOSS_CALLBACKS,), list(_figures(losses.totals(conn, DAYS))))
+            gauges.keep(conn, (gauges.LOSS_CALLBACKS, gauges.LOSS_COUNTED), list(_figures(conn)))
     return done
 
 
-def _figures(found: Iterable[Totals]) -> Iterator[Gauge]:
-    for row in found:
+def _figures(conn: Connection) -> Iterator[Gauge]:
+    for row in losses.totals(conn, DAYS):
         for came in ("pushed", "pulled_only", "both_ways", "unconfirmed", "flagged"):
             labels = {"type": row.callback_type, "came": came}
             yield Gauge(gauges.LOSS_CALLBACKS, labels, getattr(row, came))
+    if (at := losses.last_counted(conn)) is not None:
+        yield Gauge(gauges.LOSS_COUNTED, {}, at.timestamp())
 
 
 def _is_stale(counted_at: datetime | None, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from statemachine.clocks import deadline
 from statemachine.seen import is_seen
 from store.entities import EntityRow, FactRow
 
-__all__ = ["Change", "Statement", "fact_id", "fact_of", "needs_facts", "plan", "summary_of"]
+__all__ = ["Change", "Statement", "fact_id", "fact_of", "left", "needs_facts", "plan", "summary_of"]
 
 #: Where copies of one fact differ, the first of these gives its content, then the smallest id (D4).
 PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
@@ -90,20 +90,21 @@ def plan(
     known: Sequence[FactRow] | None,
     statements: Iterable[Statement],
     withdrawn: Mapping[bytes, set[bytes]] | None = None,
+    ways: Mapping[bytes, str] | None = None,
 ) -> Change:
     """What the statements change.
 
     `known` holds every fact of the entity, or is None when all statements come after them and none is a
-    snapshot. `withdrawn` maps
-    fact ids to events that no longer count as having stated them (a replay reads its events anew).
+    snapshot. `withdrawn` maps fact ids to events that no longer count as having stated them (a replay reads
+    its events anew), and `ways` the events that `left` names to how they came.
     """
     rows = {row.fact_id: row for row in known or ()}
     before = dict(rows)
     for name, events in (withdrawn or {}).items():
         if name in rows:
-            left = _without(rows.pop(name), events)
-            if left is not None:
-                rows[name] = left
+            rest = _without(rows.pop(name), events, ways or {})
+            if rest is not None:
+                rows[name] = rest
     fresh: dict[bytes, Fact] = {}
     counted = []
     for s in statements:
@@ -199,14 +200,24 @@ def _came(known: datetime | None, row: FactRow, s: Statement, via: str) -> datet
     return min(known, s.received_at)
 
 
-def _without(row: FactRow, events: set[bytes]) -> FactRow | None:
+def left(row: FactRow, events: set[bytes]) -> tuple[bytes, ...]:
+    """The events that state a fact when these no longer do."""
+    return tuple(event for event in row.events if event not in events)
+
+
+def _without(row: FactRow, events: set[bytes], ways: Mapping[bytes, str]) -> FactRow | None:
     """The row less some of its events; None when none is left.
 
     When the preferred copy is among them, any that states the fact anew is better.
     """
-    left = tuple(event for event in row.events if event not in events)
-    if not left:
+    rest = left(row, events)
+    if not rest:
         return None
-    if row.preferred in events:
-        return row._replace(events=left, preferred=_NOBODY, preferred_via=_WORST)
-    return row._replace(events=left)
+    via = tuple(way for way in row.via if way in {ways.get(event) for event in rest}) or row.via
+    row = row._replace(
+        events=rest,
+        via=via,
+        pushed_at=row.pushed_at if "push" in via else None,
+        pulled_at=row.pulled_at if "pull" in via else None,
+    )
+    return row._replace(preferred=_NOBODY, preferred_via=_WORST) if row.preferred in events else row

@@ -40,6 +40,8 @@ class Runtime:
         self._url = settings.database_url or ""
         self._conn: psycopg.Connection[Any] | None = None
         self.tools = tools(settings)
+        #: Whether a batch of a backlog left looks that nobody has a hint of.
+        self.looks_left = False
         self._refunds: list[int] = []
 
     def conn(self) -> psycopg.Connection[Any]:

@@ -93,24 +93,26 @@ def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
     What keeps a look from being applied here leaves it queued, for the sweeper.
     """
     done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
-    if len(ids) >= BACKLOG_IDS and not swept:
-        _look_together(worker)
-        return done
-    due = [*done.looks, *(ids if swept else ())]
+    backlog = len(ids) >= BACKLOG_IDS and not swept
+    due = [] if backlog else [*done.looks, *(ids if swept else ())]
     while due:
         due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
+    if backlog or (worker.looks_left and not swept):  # the last hint of a backlog may be a small one
+        worker.looks_left = _look_together(worker)
     return done
 
 
-def _look_together(worker: Runtime) -> None:
-    """Out of a backlog, apply many looks together, or what is left of them at its end.
+def _look_together(worker: Runtime) -> bool:
+    """Out of a backlog, apply many looks together, or what is left of them at its end; whether some wait on.
 
     After each batch they would wait for entities that another worker's batch holds, for half of its time. The
     last of the workers to COMMIT sees that nothing but looks is left, whichever of them queued those. They
     are other batches' too, so what fails is no fault of this one, and left to the sweeper.
     """
     waiting = worker.run(partial(looks.waiting, limit=HINT_IDS))
-    due = waiting.seqs if waiting.alone or len(waiting.seqs) >= LOOKS_TOGETHER else []
+    if not waiting.alone and len(waiting.seqs) < LOOKS_TOGETHER:
+        return bool(waiting.seqs)
+    due = waiting.seqs
     try:
         while due:
             due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
@@ -119,6 +121,7 @@ def _look_together(worker: Runtime) -> None:
             raise
         log.error("%d looks could not be applied: %s", len(due), describe(error))
         worker.drop()
+    return False
 
 
 def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:

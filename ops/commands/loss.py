@@ -32,7 +32,7 @@ def loss(
         typer.Option(
             parser=parse_moment,
             metavar="WHEN",
-            help="What occurred since then: 90d, 12h, a time [default: the last 30 days].",
+            help="What occurred since then: 90d, 12h, a time [default: 30 days].",
         ),
     ] = None,
     until: Annotated[
@@ -98,7 +98,7 @@ def _read(
         loss.snapshot(conn),
     ):
         now = lookups.clock(conn)
-        first = since or _midnight(now) - timedelta(days=DAYS - 1)
+        first = since or _midnight(until or now) - timedelta(days=DAYS - 1)
         of = span(first, until or now + AHEAD, types)
         by = confirming(conn, settings.pull.overlap)
         found = Found(
@@ -148,7 +148,8 @@ def _print(document: dict[str, Any]) -> None:
         types = [(row["type"], *_cells(row)) for row in document["types"]]
         print_table(("all days", *_HEADERS), types, fold=_HEADERS[-2:])
     else:
-        screen.print(f"no callback occurred since {moment(document['since'])}")
+        until = "" if document["until"] is None else f" and before {moment(document['until'])}"
+        screen.print(f"no callback occurred since {moment(document['since'])}{until}", soft_wrap=True)
     if document["records"]:
         seen = [(row["day"], row["kind"], row["seen"]) for row in document["records"]]
         print_table(("day", "kind", "states seen in records"), seen, fold=())

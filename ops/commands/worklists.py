@@ -179,10 +179,9 @@ def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[
     from datetime import timedelta
 
     from ops.silence_checks import of_partner
-    from store import pushes
+    from store import pushes, queries
 
-    driver: Any = conn.connection.driver_connection
-    found = pushes.silences(driver, now, timedelta(seconds=settings.silence.push))
+    found = pushes.silences(queries.driver(conn), now, timedelta(seconds=settings.silence.push))
     return [
         {
             "what": "partner",

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-__all__ = ["FAMILIES", "SECONDARY", "Family", "family_of"]
+__all__ = ["FAMILIES", "SECONDARY", "Family"]
 
 
 class Family(NamedTuple):
@@ -44,8 +44,3 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 #: What a callback states beside its main fact: a NOTIFY_RX that names a successor says that one was received
 #: and the other superseded, and is one callback.
 SECONDARY = frozenset({"rx:superseded"})
-
-
-def family_of(signal: str) -> str:
-    """What stands before the colon."""
-    return signal.partition(":")[0]

@@ -83,7 +83,11 @@ def test_the_time_and_the_type_can_be_narrowed(both_lost_and_alone: Cli) -> None
     assert types("--since", AT.isoformat()) == [("ORDER", 2)]
     assert types("--until", AT.isoformat()) == [("SHIPMENT", 1)]
     assert types("--until", "90d") == []
+    cli.ledger.apply(order(4, at=SECOND - 40 * 86_400))
+    assert types("--until", "31d") == [("ORDER", 1)]  # of the 30 days before
     assert "no callback occurred since" in cli.run("loss", "--since", "1s").out
+    nothing = cli.run("loss", "--since", "80d", "--until", "2026-01-01").out
+    assert nothing.endswith("and before 2026-01-01 00:00:00Z\n")
     refused = cli.run("loss", "--type", "LETTER")
     assert (refused.code, "TRANSFER_CONTACT" in refused.err) == (2, True)
 
@@ -146,6 +150,20 @@ def test_doctor_warns_of_what_is_flagged_and_says_what_to_do(cli: Cli) -> None:
     status, text, todo = check()
     assert (status, "NOTIFY_RX 2" in text) == ("warn", True)
     assert "rxledger loss --evidence" in str(todo)
+
+
+def test_doctor_says_when_nobody_counts(cli: Cli) -> None:
+    """An old count would look well for ever."""
+
+    def found() -> dict[str, tuple[str, str]]:
+        rows = cli.run("doctor", "--json").document["checks"]
+        return {row["name"]: (row["status"], row["text"]) for row in rows}
+
+    assert found()["unconfirmed"] == ("ok", "nobody has counted yet what came by push alone")
+    keep(cli, flagged=0)
+    assert "loss ledger" not in found()
+    cli.ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '3 hours'")
+    assert found()["loss ledger"] == ("warn", "it was last counted 3.0 h ago: what came since is not in it")
 
 
 def test_the_worklist_has_one_item_for_all_that_is_flagged(cli: Cli) -> None:

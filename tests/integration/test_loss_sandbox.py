@@ -96,6 +96,8 @@ def test_the_ledger_equals_the_sandboxes_own_count_of_dropped_callbacks(
     assert {name: row["pushed"] for name, row in ledger.items() if row["pushed"]} == pushed
     both = Counter(event["type"] for event in offered if arrived(event, came))
     assert {name: row["both"] for name, row in ledger.items() if row["both"]} == both
+    # Nobody else has sent anything: whatever the partner gives confirms its push.
+    assert [name for name, row in ledger.items() if row["unconfirmed"] or row["flagged"]] == []
 
     # And by hand, with as many journeys as one likes.
     check = cli.run("sandbox", "check", "--json").document

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from partners.truepill.callbacks import _READERS
-from partners.truepill.families import FAMILIES, SECONDARY, family_of
+from partners.truepill.families import FAMILIES, SECONDARY
 from statemachine import MACHINES
 from statemachine.seen import is_seen
 from workers import losing, pulling
 
 #: Facts that are derived from others: no callback states them.
 DERIVED = {("copay", "pa"), ("fill_request", "payment")}
+
+
+def family_of(signal: str) -> str:
+    """As `store.loss.FAMILY` has it."""
+    return signal.partition(":")[0]
 
 
 def test_every_signal_of_every_machine_is_a_callbacks_or_is_known_to_be_none() -> None:

@@ -7,14 +7,18 @@ down_revision = "0008"
 branch_labels = None
 depends_on = None
 
+INDEXES = (
+    # Facts are written about when they occur: a summary of page ranges finds a day, and costs writes nothing.
+    "CREATE INDEX IF NOT EXISTS facts_occurred_at_idx "
+    "ON facts USING brin (occurred_at) WITH (pages_per_range = 32)",
+    # Most deliveries went well: what did not is found without reading those.
+    "CREATE INDEX IF NOT EXISTS deliveries_failed_idx ON deliveries (seq) "
+    "WHERE status IS DISTINCT FROM 'success'",
+)
 UP = """
 -- Null in every row so far: no delay is known of what came before.
 ALTER TABLE facts ADD COLUMN pushed_at timestamptz;
 ALTER TABLE facts ADD COLUMN pulled_at timestamptz;
--- Facts are written about when they occur, so a summary of page ranges finds a day, and costs writes nothing.
-CREATE INDEX facts_occurred_at_idx ON facts USING brin (occurred_at) WITH (pages_per_range = 32);
--- Most deliveries went well: what did not is found without reading those.
-CREATE INDEX deliveries_failed_idx ON deliveries (seq) WHERE status IS DISTINCT FROM 'success';
 -- How far back was read is not known of earlier passes: nothing before their end is judged.
 ALTER TABLE streams ADD COLUMN covered_from timestamptz;
 UPDATE streams SET covered_from = watermark WHERE watermark IS NOT NULL;
@@ -47,6 +51,10 @@ ALTER TABLE facts DROP COLUMN pushed_at;
 
 
 def upgrade() -> None:
+    # Each by itself and before the columns: these lock out readers, for as long as their transaction lasts.
+    with op.get_context().autocommit_block():
+        for index in INDEXES:
+            op.execute(index)
     op.execute(UP)
 
 

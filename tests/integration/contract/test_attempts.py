@@ -255,6 +255,19 @@ def test_in_a_backlog_looks_wait_for_its_end_whoever_queued_them(ledger: Ledger,
     assert ledger.queued() == []
 
 
+def test_looks_that_a_backlog_left_are_applied_at_its_end_however_small_its_last_hint_is(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tasks, "BACKLOG_IDS", 2)
+    seqs, others = an_approval_and_its_copay(ledger), more(ledger)
+    assert (len(seqs), len(others)) == (2, 1)
+    tasks.attempt(worker, seqs, swept=False)
+    assert len(ledger.queued()) == 2
+    tasks.attempt(worker, others, swept=False)
+    assert signals(ledger) == ["copay:triage", "pa:approved"]
+    assert ledger.queued() == []
+
+
 @pytest.mark.usefixtures("backlog")
 def test_in_a_backlog_looks_are_applied_when_enough_have_gathered(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+import orjson
 import psycopg
 import pytest
 
-from store import loss, losses, streams, unconfirmed
+from store import gauges, loss, losses, streams, unconfirmed
+from store.database import connect
+from store.gauges import Gauge
 from store.loss import Word
 from store.streams import DeliveryRow, Progress
-from tests.factories import CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
+from tests.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.ledger import Ledger
 from tests.records import FillRecord, enveloped
 from workers.losing import confirming, count_day, recount, span, type_of
@@ -212,6 +216,17 @@ def test_events_of_all_types_confirm_by_time_only_what_names_itself(ledger: Ledg
     assert counts(ledger)["COPAY"] == (1, 0, 0, 1, 1)
 
 
+def test_a_consult_is_judged_by_time_alone_since_its_callbacks_have_no_request_id(ledger: Ledger) -> None:
+    """An answer to a question by request_id that lacks them may not have looked for them."""
+    ledger.apply(dict(Consult(timestamp=AT)))
+    asked_about(ledger.conn, "requests", AT + 2 * GRACE)
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 0, 0)}
+    read_by_time(ledger.conn, "events", AT - 1, AT)
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 1, 0)}
+    ledger.conn.execute("UPDATE streams SET watermark = to_timestamp(%s) WHERE name = 'events'", (AT + 1,))
+    assert counts(ledger) == {"CONSULT": (1, 0, 0, 1, 1)}
+
+
 def test_nothing_is_flagged_by_what_may_wait_in_the_queue(ledger: Ledger) -> None:
     """The pass has ended and its copies are not applied yet."""
     ledger.apply(arrival(), order())
@@ -251,6 +266,31 @@ def test_a_replay_keeps_what_came_how_and_when(ledger: Ledger) -> None:
     )
 
 
+@pytest.mark.parametrize(("gone", "left"), [("push", "pull"), ("pull", "push")])
+def test_a_copy_that_is_read_as_something_else_no_longer_says_how_the_fact_came(
+    ledger: Ledger, clock: Any, gone: str, left: str
+) -> None:
+    """The body of the other copy is no longer kept, so that one stands as it was read."""
+    from workers.apply import replay
+
+    for via in ("push", "pull"):
+        clock.advance(minutes=1)
+        ledger.apply(order(1), via=via)
+    name = ledger.arrival(order(1), via=gone).id
+    later = orjson.dumps({**order(1), "timestamp": AT + 60})
+    ledger.conn.execute("DELETE FROM bodies WHERE via = %s", (left,))
+    ledger.conn.execute("UPDATE bodies SET sealed = %s", (ledger.tools.sealer.seal(later, name),))
+    seqs = [seq for (seq,) in ledger.conn.execute("SELECT seq FROM events").fetchall()]
+    replay(ledger.conn, seqs, ledger.tools, dry_run=False)
+    facts = ledger.conn.execute(
+        "SELECT via, pushed_at IS NULL, pulled_at IS NULL FROM facts ORDER BY occurred_at"
+    ).fetchall()
+    assert facts == [([left], left == "pull", left == "push"), ([gone], gone == "pull", gone == "push")]
+    assert counts(ledger) == {"ORDER": (1, 1, 0, 0, 0)}
+    ((pulled_at,),) = ledger.conn.execute("SELECT pulled_at FROM facts WHERE via = '{pull}'").fetchall()
+    assert [one.pulled_at for one in loss.lost(ledger.conn, WHOLE)] == [pulled_at]
+
+
 def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger) -> None:
     now = datetime.now(UTC)
     at = int(now.timestamp()) - 5 * 86_400
@@ -261,6 +301,11 @@ def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger
     assert len(recount(ledger.conn, GRACE, seconds=60)) == losses.DAYS
     (row,) = losses.totals(ledger.conn, losses.DAYS)
     assert (row.callback_type, row.pushed, row.pulled_only) == ("ORDER", 0, 1)
+    counted_at = losses.last_counted(ledger.conn)
+    assert counted_at is not None
+    kept = dict(ledger.conn.execute("SELECT coalesce(labels->>'came', name), value FROM gauges").fetchall())
+    assert (kept["pushed"], kept["pulled_only"]) == (0, 1)
+    assert kept[gauges.LOSS_COUNTED] == pytest.approx(counted_at.timestamp())
 
     ledger.apply(body)
     assert len(recount(ledger.conn, GRACE, seconds=60)) == 3  # an older day has its turn when it is stale
@@ -276,6 +321,43 @@ def test_counting_ends_when_its_time_is_over_and_goes_on_with_the_stalest(ledger
     counted = [recount(ledger.conn, GRACE, seconds=5, timer=lambda: float(next(ticks))) for _ in range(9)]
     assert {len(days) for days in counted[:2]} == {6}
     assert len({day for days in counted for day in days}) == losses.DAYS
+
+
+def test_slow_counting_leaves_no_day_uncounted_for_ever(ledger: Ledger) -> None:
+    """There is time for one day at a time, and by then the last days are to be counted again."""
+    counted = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(losses.DAYS)]
+    assert counted[0] == [max(day for days in counted for day in days)]
+    assert sorted(day for days in counted for day in days) == sorted(losses.counted(ledger.conn, losses.DAYS))
+    ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '7 hours'")
+    again = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(losses.DAYS)]
+    assert again == counted
+
+
+def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract_url: str) -> None:
+    def figures() -> list[tuple[str, float]]:
+        rows = ledger.conn.execute("SELECT labels->>'came', value FROM gauges").fetchall()
+        return [(came, value) for came, value in rows]
+
+    names = (gauges.LOSS_CALLBACKS,)
+    first, second = (
+        [Gauge(gauges.LOSS_CALLBACKS, {"type": "ORDER", "came": came}, number)]
+        for came, number in (("pushed", 1.0), ("flagged", 2.0))
+    )
+    with ThreadPoolExecutor() as threads, connect(contract_url) as other:
+        with ledger.conn.transaction():
+            gauges.keep(ledger.conn, names, [*first, *second])
+
+            def keep() -> None:
+                with other.transaction():
+                    gauges.keep(other, names, second)
+
+            keeping = threads.submit(keep)
+            while not ledger.conn.execute(
+                "SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (other.info.backend_pid,)
+            ).fetchall():
+                assert not keeping.done()
+        keeping.result()
+    assert figures() == [("flagged", 2.0)]
 
 
 class Passes:

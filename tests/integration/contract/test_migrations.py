@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from alembic import command
@@ -69,3 +70,21 @@ def test_a_migration_that_cannot_have_its_lock_gives_up(url: str) -> None:
         with pytest.raises(OperationalError, match="lock timeout"):
             command.downgrade(impatient, "base")
     assert current(url) is not None
+
+
+def test_facts_can_be_read_while_indexes_of_the_loss_ledger_wait_or_are_built(url: str) -> None:
+    command.downgrade(config(url), "0008")
+    impatient = config(url)
+    impatient.attributes["lock_timeout"] = "2s"
+    with engine(url).connect() as writer, engine(url).connect() as reader, ThreadPoolExecutor() as threads:
+        writer.execute(text("LOCK deliveries IN ROW EXCLUSIVE MODE"))
+        migrating = threads.submit(command.upgrade, impatient, "0009")
+        waits = text("SELECT FROM pg_locks WHERE relation = 'deliveries'::regclass AND NOT granted")
+        while not reader.execute(waits).all():
+            assert not migrating.done()
+        reader.execute(text("SET lock_timeout = '100ms'"))
+        assert reader.execute(text("SELECT count(*) FROM facts")).scalar() == 0
+        with pytest.raises(OperationalError, match="lock timeout"):
+            migrating.result()
+    upgrade(url)  # what was done before is no obstacle
+    assert current(url) == head()

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from statemachine import MACHINES
+from store.database import connect
 from tests.commandline import Cli
 from tests.fast_sandbox import Fast, fast
+from tests.ledger import Ledger
 from tests.sandbox import KEY
 
 JOURNEYS = 60
@@ -62,10 +67,31 @@ def know_of_all(cli: Cli, events: list[dict[str, Any]]) -> None:
         )
 
 
+@contextmanager
+def applying(cli: Cli) -> Iterator[None]:
+    """A worker: a pull waits for what it brought to be applied."""
+    over = threading.Event()
+
+    def work() -> None:
+        with connect(os.environ["DATABASE_URL"], "test") as conn:
+            ledger = Ledger(conn, cli.ledger.tools)
+            while not over.wait(0.02):
+                ledger.settle()
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    try:
+        yield
+    finally:
+        over.set()
+        worker.join()
+
+
 def settle(cli: Cli) -> None:
     """Pull until nothing is new."""
     for _ in range(10):
-        ran = cli.run("pull", "--json")
+        with applying(cli):
+            ran = cli.run("pull", "--json")
         assert ran.code == 0, ran.err
         cli.ledger.settle()
         if not sum(stream["stored"] for stream in ran.document["streams"]):

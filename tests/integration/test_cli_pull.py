@@ -16,6 +16,7 @@ from tests.factories import OrderSuccess, TransferContact
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, arrivals
 from tests.records import FillRecord, TransferRecord
+from workers import settling
 
 KEY = "tp_live_key_that_is_secret"
 START = 1_760_000_000
@@ -24,7 +25,8 @@ FAR = "20000d"
 
 
 @pytest.fixture(autouse=True)
-def without_waits() -> Iterator[None]:
+def without_waits(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(settling, "STILL_SECONDS", 0.0)  # no worker runs
     with stamina.set_testing(True, attempts=2):
         yield
 

@@ -92,9 +92,9 @@ def settle(cli: Cli) -> None:
     for _ in range(10):
         with applying(cli):
             ran = cli.run("pull", "--json")
-        assert ran.code == 0, ran.err
         cli.ledger.settle()
-        if not sum(stream["stored"] for stream in ran.document["streams"]):
+        # A request that failed by the partner's fault is put off, and the command says so.
+        if ran.code == 0 and not sum(stream["stored"] for stream in ran.document["streams"]):
             return
     pytest.fail("pulls do not come to an end")
 

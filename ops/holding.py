@@ -143,8 +143,8 @@ def main() -> int:
     guarded: set[int] = set()
     try:
         with _run(arguments.folder.resolve(), arguments.server) as running:
-            _tell(running)
             try:
+                _tell(running)
                 _serve(running, guarded)
             except (EmbeddedError, SystemExit) as error:
                 # Said first: the caller must not start again what is ended here.
@@ -152,7 +152,7 @@ def main() -> int:
                 return 1
             finally:
                 _end(guarded)
-    except (EmbeddedError, OSError) as error:
+    except (EmbeddedError, OSError, SystemExit) as error:  # told to end while it starts, too
         _write({"error": str(error)})
         return 1
     return 0

@@ -147,8 +147,9 @@ def test_a_holder_that_ends_is_named(short_tmp: Path, output: io.StringIO) -> No
         supervisor = Supervisor(Console(file=output), holder)
         start(supervisor, "stays", STAYS)
         os.kill(holder.addresses.holder, signal.SIGTERM)
-        assert supervisor.run(lambda: None) == "the embedded servers were told to end"
+        why = supervisor.run(lambda: None)
         supervisor.stop()
+        assert why == "the embedded servers were told to end"
     # It ends what it guards; that was not taken for a death.
     assert "started again" not in output.getvalue()
 

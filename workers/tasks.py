@@ -94,12 +94,17 @@ def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
     """
     done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
     backlog = len(ids) >= BACKLOG_IDS and not swept
-    due = [] if backlog else [*done.looks, *(ids if swept else ())]
-    while due:
-        due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
+    if not backlog:
+        _look(worker, [*done.looks, *(ids if swept else ())])
     if backlog or (worker.looks_left and not swept):  # the last hint of a backlog may be a small one
         worker.looks_left = _look_together(worker)
     return done
+
+
+def _look(worker: Runtime, due: Sequence[int]) -> None:
+    """Apply these looks, and those that follow from them."""
+    while due:
+        due = worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks
 
 
 def _look_together(worker: Runtime) -> bool:
@@ -112,14 +117,12 @@ def _look_together(worker: Runtime) -> bool:
     waiting = worker.run(partial(looks.waiting, limit=HINT_IDS))
     if not waiting.alone and len(waiting.seqs) < LOOKS_TOGETHER:
         return bool(waiting.seqs)
-    due = waiting.seqs
     try:
-        while due:
-            due = list(worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks)
+        _look(worker, waiting.seqs)
     except Exception as error:
         if is_environmental(error) and not is_one_rows(error):
             raise
-        log.error("%d looks could not be applied: %s", len(due), describe(error))
+        log.error("%d looks could not be applied: %s", len(waiting.seqs), describe(error))
         worker.drop()
     return False
 

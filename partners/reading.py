@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from statemachine.kernel import Fact
 
-__all__ = ["DOMAINS", "Link", "Reading", "Reason", "Stated", "Unreadable"]
+__all__ = ["DOMAINS", "Link", "Reading", "Reason", "Stated", "Unreadable", "own_domain"]
 
 Reason = Literal[
     "not_json",  # not UTF-8, not JSON, NaN, or nested too deep
@@ -43,21 +43,25 @@ DOMAINS = (
 """What a link's value may name. One value in two domains is two things."""
 
 
-class Link(NamedTuple):
-    """A name that a body carries. Two entities whose bodies carry the same one have to do with each other.
+_OWN_DOMAINS = {"consult": "consult", "prescription": "prescription"}
 
-    `domain` is one of DOMAINS. A `value` of the domains rx_number and metadata may be any text; of all others
-    it is 1 to 128 characters of [A-Za-z0-9_.-].
-    """
 
-    domain: str
-    value: str
+def own_domain(kind: str) -> str:
+    """The domain that the keys of a kind of entities belong to."""
+    return _OWN_DOMAINS.get(kind, "request")
+
+
+Link: TypeAlias = tuple[str, str]
+"""A name that a body carries: (domain, value). Two entities whose bodies carry the same one have to do with
+each other. The domain is one of DOMAINS. A value of the domains rx_number and metadata may be any text, of
+all others it is 1 to 128 characters of [A-Za-z0-9_.-]. A plain tuple, since a body has dozens.
+"""
 
 
 class Stated(NamedTuple):
     """One fact about one entity. `detail` holds JSON-able texts worth showing later: the caller seals it.
 
-    `links` are sorted and hold the entity's own key; `aliases` are other names of this very entity. A link
+    `links` hold the entity's own key; `aliases` are other names of this very entity. A link
     joins and never identifies: bodies share them across requests. `key` is None where the copy names the
     entity by its aliases alone: then there is at least one, and which entity it is, is for the ledger to say.
     """
@@ -66,7 +70,7 @@ class Stated(NamedTuple):
     key: str | None
     fact: Fact
     detail: dict[str, object]
-    links: tuple[Link, ...] = ()
+    links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
 
 

@@ -1,7 +1,9 @@
-"""The apply path's SQL: take events, lock entities, read facts, settle what was taken. `store.writes` writes.
+"""The apply path's SQL: lock entities, read facts, hold what cannot be applied.
+
+`store.taking` comes before it, `store.writes` after.
 
 Each function is one statement, whatever the number of rows. The caller owns the transaction and the order:
-queue rows (skipped when another worker has them, so never waited for), then entities by (kind, key).
+queue rows, then entities by (kind, key).
 """
 
 from __future__ import annotations
@@ -13,25 +15,17 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store import arrays
-from store.inbox import LEASE_SECONDS
 
 __all__ = [
     "EntityRow",
     "FactRow",
     "Held",
     "OutcomeRow",
-    "Taken",
     "claim_entities",
-    "delete_queued",
     "drop_outcomes",
     "events_of",
     "facts_of",
-    "give_back",
-    "lock_queued",
     "quarantine",
-    "still_waiting",
-    "take_bodies",
-    "take_queued",
     "touched_by",
     "unquarantine",
     "ways_of",
@@ -39,21 +33,6 @@ __all__ = [
 
 Connection = psycopg.Connection[Any]
 Cursor = psycopg.Cursor[Any]
-
-
-class Taken(NamedTuple):
-    """One event to apply: `id` 16 bytes, `sealed` the body, or None when there is none any more.
-
-    `url_id` is the request's id in the URL that it was pulled from.
-    """
-
-    seq: int
-    id: bytes
-    partner: str
-    via: str
-    received_at: datetime
-    sealed: bytes | None
-    url_id: str | None = None
 
 
 class EntityRow(NamedTuple):
@@ -117,42 +96,6 @@ class Held(NamedTuple):
     retry_at: int | None
 
 
-# The lateral look-up with OFFSET 0 is not flattened: each queue row finds its body through the index of the
-# one month that can hold it, where a join could be planned as a scan of every partition.
-_TAKE_QUEUED = """
-WITH taken AS (
-    DELETE FROM queue WHERE seq IN (
-        SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq FOR UPDATE SKIP LOCKED
-    ) RETURNING seq, received_at
-)
-SELECT t.seq, uuid_send(b.id), b.partner, b.via, t.received_at, b.sealed, b.url_id
-FROM taken t
-LEFT JOIN LATERAL (
-    SELECT * FROM bodies WHERE bodies.seq = t.seq AND bodies.received_at = t.received_at LIMIT 1 OFFSET 0
-) b ON true
-"""
-
-_TAKE_BODIES = """
-SELECT e.seq, uuid_send(b.id), b.partner, b.via, b.received_at, b.sealed, b.url_id
-FROM (SELECT seq, received_at FROM events WHERE seq = ANY(%s::bigint[]) ORDER BY seq) e
-CROSS JOIN LATERAL (
-    SELECT * FROM bodies WHERE bodies.seq = e.seq AND bodies.received_at = e.received_at LIMIT 1 OFFSET 0
-) b
-"""
-
-
-def take_queued(conn: Connection, seqs: Iterable[int]) -> list[Taken]:
-    """Take the copies among these that no other worker holds out of the queue; a rollback puts them back."""
-    rows = conn.execute(_TAKE_QUEUED, (arrays.numbers(seqs),), binary=True).fetchall()
-    return [Taken._make(row) for row in rows]
-
-
-def take_bodies(conn: Connection, seqs: Iterable[int]) -> list[Taken]:
-    """These events as far as their bodies are still kept, queued or not."""
-    rows = conn.execute(_TAKE_BODIES, (arrays.numbers(seqs),), binary=True).fetchall()
-    return [Taken._make(row) for row in rows]
-
-
 # An update that changes nothing locks the row and returns it as it is now, in the one statement that also
 # makes what is missing: a third less time than an INSERT and a SELECT FOR UPDATE. Rows are locked in the
 # order in which they are given. A row that is new here has no xmax; one that was locked so has ours.
@@ -201,20 +144,6 @@ def drop_outcomes(conn: Connection, seqs: Iterable[int]) -> list[OutcomeRow]:
     return [OutcomeRow._make(row) for row in rows]
 
 
-def delete_queued(conn: Connection, seqs: Iterable[int]) -> None:
-    conn.execute("DELETE FROM queue WHERE seq = ANY(%s::bigint[])", (arrays.numbers(seqs),))
-
-
-def give_back(conn: Connection, seqs: Iterable[int]) -> None:
-    """Queue these again, for when their lease has passed, as if they had not been tried."""
-    conn.execute(
-        "INSERT INTO queue (seq, received_at, due_at, last_error) SELECT seq, received_at, "
-        f"now() + interval '{LEASE_SECONDS} seconds', 'its seal key is not in the ring' FROM events "
-        "WHERE seq = ANY(%s::bigint[])",
-        (arrays.numbers(seqs),),
-    )
-
-
 def quarantine(conn: Connection, rows: Sequence[Held]) -> None:
     """Put events into quarantine, or give those that are there their newest reason."""
     conn.execute(
@@ -236,13 +165,6 @@ def quarantine(conn: Connection, rows: Sequence[Held]) -> None:
 
 def unquarantine(conn: Connection, seqs: Iterable[int]) -> None:
     conn.execute("DELETE FROM quarantine WHERE seq = ANY(%s::bigint[])", (arrays.numbers(seqs),))
-
-
-def lock_queued(conn: Connection, seqs: Iterable[int]) -> None:
-    """Wait for the workers that hold these events, and keep others from taking them."""
-    conn.execute(
-        "SELECT FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE", (arrays.numbers(seqs),)
-    )
 
 
 def touched_by(conn: Connection, seqs: Iterable[int]) -> dict[tuple[str, str], int]:
@@ -268,15 +190,5 @@ def events_of(conn: Connection, entity_ids: Iterable[int]) -> list[int]:
         "SELECT DISTINCT e.seq FROM facts f CROSS JOIN unnest(f.events) AS stating (id) "
         "JOIN events e ON e.id = stating.id WHERE f.entity_id = ANY(%s::bigint[])",
         (arrays.numbers(entity_ids),),
-    )
-    return [seq for (seq,) in rows]
-
-
-def still_waiting(conn: Connection, seqs: Iterable[int]) -> list[int]:
-    """Those of these events that are queued or in quarantine."""
-    rows = conn.execute(
-        "SELECT seq FROM queue WHERE seq = ANY(%(seqs)s::bigint[]) "
-        "UNION SELECT seq FROM quarantine WHERE seq = ANY(%(seqs)s::bigint[]) ORDER BY 1",
-        {"seqs": arrays.numbers(seqs)},
     )
     return [seq for (seq,) in rows]

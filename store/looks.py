@@ -17,9 +17,9 @@ import psycopg
 
 from statemachine import DERIVATIONS
 from store import arrays
-from store.entities import Taken
 from store.inbox import LEASE_SECONDS
 from store.lookup import Lookup
+from store.taking import Taken
 
 __all__ = [
     "PARTNER",

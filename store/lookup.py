@@ -8,6 +8,7 @@ so that no two different lists of fields give one input.
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from hashlib import blake2b
 from struct import Struct
 
@@ -51,10 +52,21 @@ class Lookup:
 
     def link(self, domain: str, value: str) -> bytes:
         """16 bytes under which entities whose bodies carry this name meet (`partners.reading.DOMAINS`)."""
-        begun = self._links.get(domain)
-        if begun is None:
-            begun = self._links[domain] = self._begin(f"link:{domain}")
-        return _ended(begun, value)
+        return _ended(self._links.get(domain) or self._begin_link(domain), value)
+
+    def links(self, names: Iterable[tuple[str, str]]) -> list[tuple[bytes, str]]:
+        """As `link` for many names, given as (domain, value): the hash of each and its domain."""
+        begun = self._links
+        found = []
+        for domain, value in names:
+            digest = (begun.get(domain) or self._begin_link(domain)).copy()
+            digest.update(value.encode("utf-8", "surrogatepass"))
+            found.append((digest.digest(), domain))
+        return found
+
+    def _begin_link(self, domain: str) -> blake2b:
+        begun = self._links[domain] = self._begin(f"link:{domain}")
+        return begun
 
     def _begin(self, domain: str) -> blake2b:
         prefix = domain.encode()

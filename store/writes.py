@@ -6,7 +6,9 @@ one statement, since there the round trips are what takes time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from struct import Struct
 from typing import Any, NamedTuple
 
 import psycopg
@@ -54,36 +56,62 @@ _FACT_COLUMNS = (
     "entity_id, fact_id, occurred_at, signal, code, discriminator, lines, detail, via, events, preferred, "
     "preferred_via, received_at, due, pushed_at, pulled_at"
 )
-_FACT_HEAD = copying.row_head(16)
+# Sixteen fields, of which the first three are as long in every row: entity_id, fact_id, occurred_at.
+_fact_head = Struct(">hiqi16siq").pack
+_uuid = Struct(">i16s").pack
+_NO_DISCRIMINATOR = copying.blob(b"")
 
 
 def _packed(row: FactRow) -> bytes:
+    (
+        entity_id,
+        fact_id,
+        occurred_at,
+        signal,
+        code,
+        discriminator,
+        lines,
+        detail,
+        via,
+        events,
+        preferred,
+        preferred_via,
+        received_at,
+        due,
+        pushed_at,
+        pulled_at,
+    ) = row
+    received = copying.moment(received_at)
     return b"".join(
         (
-            _FACT_HEAD,
-            copying.number(row.entity_id),
-            copying.uuid(row.fact_id),
-            copying.second(row.occurred_at),
-            copying.text(row.signal),
-            copying.text(row.code),
-            copying.blob(row.discriminator),
-            copying.json(row.lines),
-            copying.blob(row.detail),
-            copying.array(copying.TEXT, [copying.text(via) for via in row.via]),
-            copying.array(copying.UUID, [copying.uuid(event) for event in row.events]),
-            copying.uuid(row.preferred),
-            copying.text(row.preferred_via),
-            copying.moment(row.received_at),
-            copying.NULL if row.due is None else copying.second(row.due),
-            copying.NULL if row.pushed_at is None else copying.moment(row.pushed_at),
-            copying.NULL if row.pulled_at is None else copying.moment(row.pulled_at),
+            _fact_head(16, 8, entity_id, 16, fact_id, 8, (occurred_at - copying.EPOCH_SECONDS) * 1_000_000),
+            copying.word(signal),
+            copying.word(code),
+            copying.blob(discriminator) if discriminator else _NO_DISCRIMINATOR,
+            copying.json(lines),
+            copying.blob(detail),
+            copying.words(via),
+            copying.uuids(events),
+            _uuid(16, preferred),
+            copying.word(preferred_via),
+            received,
+            copying.second(due),
+            _came(pushed_at, received_at, received),
+            _came(pulled_at, received_at, received),
         )
     )
 
 
+def _came(at: datetime | None, received_at: datetime, received: bytes) -> bytes:
+    """When the first copy of a way came: mostly the only copy there is."""
+    if at is None:
+        return copying.NULL
+    return received if at is received_at else copying.moment(at)
+
+
 def insert_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
     """Facts that the entity, which is locked, does not have."""
-    copying.copy(conn, "facts", _FACT_COLUMNS, [_packed(row) for row in rows])
+    copying.copy(conn, "facts", _FACT_COLUMNS, map(_packed, rows))
 
 
 _UPDATE_FACTS = """
@@ -161,19 +189,15 @@ def update_entities(conn: Connection, rows: Sequence[EntityRow]) -> None:
     conn.execute(_UPDATE_ENTITIES, _states(rows))
 
 
-_OUTCOME_HEAD = copying.row_head(4)
+_outcome_head = Struct(">hiqiqi16s").pack
 
 
 def add_outcomes(conn: Connection, rows: Sequence[OutcomeRow]) -> None:
     """What events state that they were not known to state."""
-    packed = [
-        _OUTCOME_HEAD
-        + copying.number(row.seq)
-        + copying.number(row.entity_id)
-        + copying.uuid(row.fact_id)
-        + copying.text(row.callback_type)
-        for row in rows
-    ]
+    packed = (
+        _outcome_head(4, 8, seq, 8, entity_id, 16, fact_id) + copying.word(callback_type)
+        for seq, entity_id, fact_id, callback_type in rows
+    )
     copying.copy(conn, "outcomes", "seq, entity_id, fact_id, callback_type", packed)
 
 
@@ -243,15 +267,22 @@ def write_few(
     return {entity_id for (entity_id,) in conn.execute(_WRITE_FEW, parameters)}
 
 
-_POSTING_HEAD = copying.row_head(3)
+_posting_head = Struct(">hi16siq").pack
 
 
-def first_postings(conn: Connection, rows: Sequence[PostingRow]) -> None:
-    """The names that the bodies of new entities carry, each once: nobody can have written them before."""
-    packed = [
-        _POSTING_HEAD + copying.uuid(name) + copying.number(entity_id) + copying.text(domain)
-        for name, entity_id, domain in rows
-    ]
+def first_postings(conn: Connection, carried: Mapping[int, Iterable[tuple[bytes, str]]]) -> None:
+    """The names that the bodies of new entities carry, as (hash, domain), each once.
+
+    Nobody can have written them before.
+    """
+    # Sorted, which is the order of the hashes: neighbours of the index are written together.
+    packed = sorted(
+        [
+            _posting_head(3, 16, name, 8, entity_id) + copying.word(domain)
+            for entity_id, names in carried.items()
+            for name, domain in names
+        ]
+    )
     copying.copy(conn, "postings", "hash, entity_id, domain", packed)
 
 
@@ -277,21 +308,20 @@ def _posted(rows: Sequence[PostingRow]) -> tuple[str, ...]:
     )
 
 
-_CHANGE_HEAD = copying.row_head(6)
+_change_head = Struct(">hiq").pack
 
 
 def add_changes(conn: Connection, rows: Sequence[ChangeRow]) -> None:
     """News for the feed; each gets its place there once it is visible (`store.feed`)."""
-    packed = [
-        _CHANGE_HEAD
-        + copying.number(row.entity_id)
-        + copying.text(row.before)
-        + copying.text(row.after)
-        + copying.text(row.outcome)
-        + copying.text(row.review)
-        + (copying.NULL if row.since is None else copying.second(row.since))
-        for row in rows
-    ]
+    packed = (
+        _change_head(6, 8, entity_id)
+        + copying.word(before)
+        + copying.word(after)
+        + copying.word(outcome)
+        + copying.text(review)
+        + copying.second(since)
+        for entity_id, before, after, outcome, review, since in rows
+    )
     copying.copy(conn, "changes_unplaced", "entity_id, from_state, to_state, outcome, review, since", packed)
 
 

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from partners.reading import own_domain
 from statemachine import MACHINES
-from store import drift, entities, writes
+from store import drift, entities, taking, writes
 from store import looks as look_store
-from store.entities import EntityRow, FactRow, OutcomeRow, Taken
+from store.entities import EntityRow, FactRow, OutcomeRow
+from store.taking import Taken
 from store.writes import ChangeRow, PostingRow
 from workers import deriving
 from workers.naming import name_all
@@ -27,6 +29,8 @@ __all__ = ["Applied", "Moved", "Replayed", "apply_looks", "apply_queued", "repla
 
 Connection = psycopg.Connection[Any]
 Name = tuple[str, str]
+#: A name in a body, as (keyed hash, domain).
+Hashed = tuple[bytes, str]
 Statements = Mapping[Name, Sequence[Statement]]
 #: By entity: which events no longer count as having stated which facts.
 Withdrawn = Mapping[int, Mapping[bytes, set[bytes]]]
@@ -36,7 +40,7 @@ class Applied(NamedTuple):
     """What one batch came to. `locked` are events whose seal key is not in the ring yet.
 
     `woken` are others, queued again because a name that they waited for is known now; `looks` are events of
-    our own that it queued (`apply_looks`).
+    our own that it queued (`apply_looks`). `left` stand in the queue as before: it was too much at once.
     """
 
     applied: int
@@ -44,6 +48,7 @@ class Applied(NamedTuple):
     locked: tuple[int, ...]
     woken: tuple[int, ...] = ()
     looks: tuple[int, ...] = ()
+    left: tuple[int, ...] = ()
 
 
 class Moved(NamedTuple):
@@ -58,6 +63,13 @@ class Moved(NamedTuple):
     named: bool = False
 
 
+class Carried(NamedTuple):
+    """The names in the bodies about one entity; its own key apart."""
+
+    links: list[Hashed]
+    own: list[Hashed]
+
+
 class Replayed(NamedTuple):
     """What reading events anew came to, or would come to. `pending` could not be read now."""
 
@@ -68,40 +80,37 @@ class Replayed(NamedTuple):
 
 _new = tuple.__new__
 
-#: Up to so many events the time goes into round trips, beyond into rows.
-FEW = 16
-
 
 class _Undo(Exception):
     """Ends a dry run's transaction without a trace."""
 
 
 def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied:
-    """Apply the queued events among `seqs` that no other worker holds; one transaction.
+    """Apply the queued events among `seqs` that no other worker holds, or some of them; one transaction.
 
     Raises psycopg.Error, after which nothing of the batch has happened.
     """
     with conn.transaction():
-        taken = entities.take_queued(conn, seqs)
-        if not taken:
+        batch = taking.take_queued(conn, seqs)
+        if not batch:
             return Applied(0, 0, ())
-        read = understand(taken, tools)
+        read = understand(batch, tools)
         named = name_all(conn, read)
         looks: list[int] = []
         if named.statements:
-            looks = deriving.follow(conn, _state(conn, named.statements), tools)
+            looks = deriving.follow(conn, _state(conn, named.statements, tools), tools)
         if read.looks:  # queued as if they were copies
             looks += look_store.queue_known(conn, [seen.copy.id for seen in read.looks])
         held = [*read.held, *named.held]
         if held:
             entities.quarantine(conn, held)
         if read.locked:
-            entities.give_back(conn, read.locked)
+            taking.give_back(conn, read.locked)
         # Last, since all workers share these rows.
         for partner, counts in sorted(read.drifted.items()):
             drift.note(conn, partner, counts, tools.clock())
-    applied = len(taken) - len(held) - len(read.locked)
-    return Applied(applied, len(held), tuple(read.locked), tuple(named.woken), tuple(looks))
+    applied = batch.count - len(held) - len(read.locked)
+    return Applied(applied, len(held), tuple(read.locked), tuple(named.woken), tuple(looks), batch.left)
 
 
 def apply_looks(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied:
@@ -118,7 +127,7 @@ def apply_looks(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied:
         anew = entities.touched_by(conn, copies)
         past = entities.drop_outcomes(conn, copies)
         _add_derived(conn, read, tools)
-        moved = _state(conn, read.statements, _withdrawn(past, copies), anew)
+        moved = _state(conn, read.statements, tools, _withdrawn(past, copies), anew)
         further = deriving.follow(conn, moved, tools)
         entities.unquarantine(conn, copies)
         if read.held:
@@ -154,20 +163,20 @@ def replay(conn: Connection, seqs: Sequence[int], tools: Tools, *, dry_run: bool
 
 
 def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
-    entities.lock_queued(conn, seqs)
+    taking.lock_queued(conn, seqs)
     selected = seqs
     # With every event of the entities that these touch: what a fact's other copies say must be at hand when
     # one is read differently, and how a selection is cut into batches must not matter.
     seqs = sorted({*seqs, *entities.events_of(conn, entities.touched_by(conn, seqs).values())})
     look_store.take_turns(conn, seqs, queued=False)
     touched = entities.touched_by(conn, seqs)
-    taken = entities.take_bodies(conn, seqs)
+    taken = taking.take_bodies(conn, seqs)
     read = understand(taken, tools)
     _add_derived(conn, read, tools)
     readable = {copy.seq: copy for copy in taken if copy.seq not in set(read.locked)}
     named = name_all(conn, read, anew=readable)
     past = entities.drop_outcomes(conn, readable)
-    moved = _state(conn, named.statements, _withdrawn(past, readable), anew=touched)
+    moved = _state(conn, named.statements, tools, _withdrawn(past, readable), anew=touched)
     # All names count as new: whoever replays may do it for the sake of what is derived.
     deriving.follow(conn, [m._replace(named=True) for m in moved], tools)
     entities.unquarantine(conn, readable)
@@ -175,9 +184,9 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     if held:
         entities.quarantine(conn, held)
     # Less looks: one that is queued may be about what changed since.
-    entities.delete_queued(conn, readable.keys() - {seen.copy.seq for seen in read.looks})
+    taking.delete_queued(conn, readable.keys() - {seen.copy.seq for seen in read.looks})
     unread = [seq for seq in selected if seq not in readable]
-    return Replayed(moved, len(held), tuple(entities.still_waiting(conn, unread)))
+    return Replayed(moved, len(held), tuple(taking.still_waiting(conn, unread)))
 
 
 def _withdrawn(past: Iterable[OutcomeRow], copies: Mapping[int, Taken]) -> Withdrawn:
@@ -190,6 +199,7 @@ def _withdrawn(past: Iterable[OutcomeRow], copies: Mapping[int, Taken]) -> Withd
 def _state(
     conn: Connection,
     statements: Statements,
+    tools: Tools,
     withdrawn: Withdrawn | None = None,
     anew: Mapping[Name, int] | None = None,
 ) -> list[Moved]:
@@ -199,6 +209,7 @@ def _state(
     names = sorted({*statements, *anew})
     if not names:
         return []
+    carried = {name: _carried(name, stated, tools) for name, stated in statements.items()}
     rows = entities.claim_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
     refold = [
         row.id
@@ -216,8 +227,8 @@ def _state(
         stated = statements.get((row.kind, row.key), ())
         change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id), ways)
         moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
-        outcomes += [OutcomeRow(s.seq, row.id, s.fact_id, s.callback_type) for s in change.counted]
-    named = _write(conn, moved, outcomes)
+        outcomes += [_new(OutcomeRow, (s.seq, row.id, s.fact_id, s.callback_type)) for s in change.counted]
+    named = _write(conn, moved, outcomes, carried)
     return [m._replace(named=True) if m.before.id in named else m for m in moved] if named else moved
 
 
@@ -235,24 +246,27 @@ def _ways(
     return entities.ways_of(conn, several) if several else {}
 
 
-def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow]) -> set[int]:
+def _write(
+    conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeRow], carried: Mapping[Name, Carried]
+) -> set[int]:
     """Write it all; returns the ids of those that got names which they did not have."""
     changes = [m.change for m in moved]
     inserted = [row for change in changes for row in change.inserted]
     changed = [change.entity for change in changes if change.changed]
-    first, links = _postings(moved)
+    first, links = _postings(moved, carried)
     news = [row for m in moved if (row := _news(m)) is not None]
     if updated := [row for change in changes for row in change.updated]:
         writes.update_facts(conn, updated)
     if deleted := [(change.entity.id, name) for change in changes for name in change.deleted]:
         writes.delete_facts(conn, deleted)
-    if len(inserted) <= FEW and len(outcomes) <= FEW:
-        return writes.write_few(conn, inserted, outcomes, [*first, *links], news, changed)
+    if len(inserted) <= taking.FEW and len(outcomes) <= taking.FEW:
+        made = [row for entity_id, names in first.items() for row in _rows(entity_id, names)]
+        return writes.write_few(conn, inserted, outcomes, [*made, *links], news, changed)
     if inserted:
         writes.insert_facts(conn, inserted)
     if outcomes:
         writes.add_outcomes(conn, outcomes)
-    named = {row.entity_id for row in first}
+    named = set(first)
     if first:
         writes.first_postings(conn, first)
     if links:
@@ -264,21 +278,40 @@ def _write(conn: Connection, moved: Sequence[Moved], outcomes: Sequence[OutcomeR
     return named
 
 
-def _postings(moved: Iterable[Moved]) -> tuple[list[PostingRow], list[PostingRow]]:
-    """Every name in the bodies, for entities made here and for those that may have it already; both sorted.
+def _carried(name: Name, stated: Sequence[Statement], tools: Tools) -> Carried:
+    """The names in the bodies about one entity, hashed before it is locked."""
+    kind, key = name
+    own = (own_domain(kind), key)
+    links = stated[0].links if len(stated) == 1 else frozenset().union(*[s.links for s in stated])
+    if own not in links:
+        return Carried(tools.lookup.links(links), [])
+    hashed = tools.lookup.links([own, *(links - {own})])
+    return Carried(hashed[1:], hashed[:1])
+
+
+def _postings(
+    moved: Iterable[Moved], carried: Mapping[Name, Carried]
+) -> tuple[dict[int, list[Hashed]], list[PostingRow]]:
+    """Every name in the bodies, of entities made here by their id, and of those that may have it already.
 
     An entity's own key comes with the first of its bodies, since every body carries it.
     """
-    first: set[PostingRow] = set()
-    others: set[PostingRow] = set()
-    for before, change, known, _ in moved:
-        into = first if before.made else others
-        for statement in change.counted:
-            if statement.own is not None and not known:
-                into.add(PostingRow(statement.own[0], before.id, statement.own[1]))
-            for name, domain in statement.links:
-                into.add(_new(PostingRow, (name, before.id, domain)))
-    return sorted(first), sorted(others)
+    first: dict[int, list[Hashed]] = {}
+    others: list[PostingRow] = []
+    for before, _, known, _ in moved:
+        found = carried.get((before.kind, before.key))
+        if found is None:
+            continue
+        names = found.links if known else found.links + found.own
+        if not before.made:
+            others += _rows(before.id, names)
+        elif names:
+            first[before.id] = names
+    return first, sorted(others)
+
+
+def _rows(entity_id: int, names: Iterable[Hashed]) -> list[PostingRow]:
+    return [_new(PostingRow, (name, entity_id, domain)) for name, domain in names]
 
 
 def _news(moved: Moved) -> ChangeRow | None:

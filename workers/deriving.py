@@ -10,8 +10,9 @@ import psycopg
 
 from statemachine import DERIVATIONS, Derivation, Fact, Implied
 from store import derived, looks
-from store.entities import EntityRow, Taken
+from store.entities import EntityRow
 from store.looks import Look, SealedLook
+from store.taking import Taken
 from workers.plan import Statement, fact_id, summary_of
 
 if TYPE_CHECKING:

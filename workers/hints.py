@@ -23,8 +23,9 @@ __all__ = ["HINT_IDS", "HintPublisher", "send"]
 
 log = logging.getLogger("rxledger.hints")
 
-#: How many ids one hint carries at most: two milliseconds of messaging over so many events cost nothing.
-HINT_IDS = 500
+#: How many ids one hint carries at most. In a backlog the statements of a batch are what is saved by more of
+#: them: 500 cost the server 10 µs an event more than 2,000.
+HINT_IDS = 2_000
 GATHER_SECONDS = 0.020
 #: After a hint of so many ids (2,500 events a second) the next one gathers longer.
 BUSY_IDS, BUSY_SECONDS = 50, 0.050

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import orjson
 
+from partners.reading import Link
 from statemachine import Fact, Line, Machine, Summary
 from statemachine.clocks import deadline
 from statemachine.seen import is_seen
@@ -29,7 +30,7 @@ _WORST, _NOBODY = "derived", b"\xff" * 16
 class Statement(NamedTuple):
     """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
 
-    `links` are (keyed hash, domain) of the names in its body, `own` is that of the entity's own key.
+    `links` are the names in its body, among them the entity's own key where the body gives it.
     """
 
     seq: int
@@ -41,8 +42,7 @@ class Statement(NamedTuple):
     fact_id: bytes
     lines: str | None
     detail: bytes | None
-    links: tuple[tuple[bytes, str], ...] = ()
-    own: tuple[bytes, str] | None = None
+    links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
 
 
@@ -67,13 +67,16 @@ def fact_id(fact: Fact) -> bytes:
     return blake2b(text + discriminator, digest_size=16).digest()
 
 
+_new = tuple.__new__
+
+
 def fact_of(row: FactRow) -> Fact:
     lines = tuple(Line(*line) for line in orjson.loads(row.lines)) if row.lines else ()
     return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines, row.due)
 
 
 def summary_of(entity: EntityRow) -> Summary:
-    return Summary(*entity[3:10])
+    return _new(Summary, entity[3:10])
 
 
 def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:
@@ -88,7 +91,7 @@ def plan(
     machine: Machine,
     entity: EntityRow,
     known: Sequence[FactRow] | None,
-    statements: Iterable[Statement],
+    statements: Sequence[Statement],
     withdrawn: Mapping[bytes, set[bytes]] | None = None,
     ways: Mapping[bytes, str] | None = None,
 ) -> Change:
@@ -98,6 +101,8 @@ def plan(
     snapshot. `withdrawn` maps fact ids to events that no longer count as having stated them (a replay reads
     its events anew), and `ways` the events that `left` names to how they came.
     """
+    if known is None and not withdrawn and len({s.fact_id for s in statements}) == len(statements):
+        return _all_new(machine, entity, statements)
     rows = {row.fact_id: row for row in known or ()}
     before = dict(rows)
     for name, events in (withdrawn or {}).items():
@@ -119,9 +124,7 @@ def plan(
         summary = _stepped(machine, summary_of(entity), facts)
     else:
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
-    ends_at = deadline(machine, summary, entity.registered_at)
-    registered_at, made = entity.registered_at, entity.made
-    after = EntityRow(entity.id, entity.kind, entity.key, *summary, ends_at, registered_at, made)
+    after = _after(machine, entity, summary)
     for name in withdrawn or ():
         if name in rows and rows[name].preferred == _NOBODY:
             # Who is left gave no other content, so what was kept of the fact stands under its name.
@@ -136,8 +139,23 @@ def plan(
     )
 
 
+def _all_new(machine: Machine, entity: EntityRow, statements: Sequence[Statement]) -> Change:
+    """What most events come to: facts that are later than all others, each stated once."""
+    after = _after(machine, entity, _stepped(machine, summary_of(entity), [s.fact for s in statements]))
+    rows = [_first(entity.id, s) for s in statements]
+    return _new(Change, (after, rows, [], [], list(statements), after != entity))
+
+
+def _after(machine: Machine, entity: EntityRow, summary: Summary) -> EntityRow:
+    entity_id, kind, key = entity[:3]
+    registered_at, made = entity[11:]
+    ends_at = deadline(machine, summary, registered_at)
+    return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, registered_at, made))
+
+
 def _stepped(machine: Machine, summary: Summary, facts: list[Fact]) -> Summary:
-    facts.sort(key=machine.order)
+    if len(facts) > 1:
+        facts.sort(key=machine.order)
     for fact in facts:
         summary, _ = machine.step(summary, fact)
     return summary
@@ -149,25 +167,14 @@ def _content(row: FactRow, fact: Fact) -> Fact:
 
 
 def _first(entity_id: int, s: Statement) -> FactRow:
-    at, signal, code, discriminator = s.fact[:4]
-    return FactRow(
-        entity_id,
-        s.fact_id,
-        at,
-        signal,
-        code,
-        discriminator,
-        s.lines,
-        s.detail,
-        (s.via,),
-        (s.event_id,),
-        s.event_id,
-        s.via,
-        s.received_at,
-        s.fact.due,
-        s.received_at if s.via == "push" else None,
-        s.received_at if s.via == "pull" else None,
-    )
+    event_id, via, received_at = s[1:4]
+    fact, fact_name, lines, detail = s[5:9]
+    at, signal, code, discriminator, _, due = fact
+    pushed_at = received_at if via == "push" else None
+    pulled_at = received_at if via == "pull" else None
+    identity = (entity_id, fact_name, at, signal, code, discriminator)
+    content = (lines, detail, (via,), (event_id,), event_id, via, received_at, due, pushed_at, pulled_at)
+    return _new(FactRow, identity + content)
 
 
 def _merged(row: FactRow, s: Statement) -> FactRow:

@@ -9,22 +9,22 @@ from typing import NamedTuple
 
 import orjson
 
-from partners.reading import Link, Reading, Stated, Unreadable
+from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import callbacks, snapshots
 from statemachine import Fact
 from store import looks as look_store
-from store.entities import Held, Taken
+from store.entities import Held
 from store.lookup import Lookup
 from store.sealing import BrokenSeal, Sealer, UnknownSealKey
+from store.taking import Taken
 from workers.deriving import Seen
 from workers.plan import Statement, fact_id
 from workers.trouble import describe
 
 __all__ = ["AHEAD_SECONDS", "Nameless", "Tools", "Understood", "understand"]
 
+_new = tuple.__new__
 Hash = Callable[[str, str], bytes]
-#: The domains that entities' own keys belong to.
-_OWN = frozenset({"request", "consult", "prescription"})
 Reader = Callable[[bytes, Hash, str | None], Reading]
 READERS: Mapping[str, Reader] = {"truepill": callbacks.read}
 #: For copies that came `via` a snapshot. No other way leads here, so no callback can pass for a record.
@@ -75,7 +75,6 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     locked: list[int] = []
     drifted: dict[str, Counter[tuple[str, str, str]]] = {}
     looks: list[Seen] = []
-    hashes: dict[Link, bytes] = {}
     now = int(tools.clock().timestamp())
     for copy in taken:
         if copy.sealed is None:
@@ -99,7 +98,7 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
                 held.append(impossible)
                 continue
             for stated in reading.stated:
-                statement = _statement(copy, reading.callback_type, stated, hashes, tools)
+                statement = _statement(copy, reading.callback_type, stated, tools)
                 if stated.key is None:
                     nameless.append(Nameless(stated.kind, statement))
                 else:
@@ -118,35 +117,13 @@ def understand(taken: Iterable[Taken], tools: Tools) -> Understood:
     return Understood(statements, nameless, held, locked, found, looks)
 
 
-def _statement(
-    copy: Taken, callback_type: str, stated: Stated, hashes: dict[Link, bytes], tools: Tools
-) -> Statement:
-    fact, detail = stated.fact, stated.detail
+def _statement(copy: Taken, callback_type: str, stated: Stated, tools: Tools) -> Statement:
+    seq, event_id, _, via, received_at = copy[:5]
+    _, _, fact, detail, links, aliases = stated
     name = fact_id(fact)
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
-    links, own = [], None
-    for link in stated.links:
-        found = hashes.get(link)
-        if found is None:
-            found = hashes[link] = tools.lookup.link(*link)
-        if link.value == stated.key and link.domain in _OWN:
-            own = (found, link.domain)
-        else:
-            links.append((found, link.domain))
-    return Statement(
-        copy.seq,
-        copy.id,
-        copy.via,
-        copy.received_at,
-        callback_type,
-        fact,
-        name,
-        _lines(fact),
-        sealed,
-        tuple(links),
-        own,
-        stated.aliases,
-    )
+    said = (callback_type, fact, name, _lines(fact), sealed, links, aliases)
+    return _new(Statement, (seq, event_id, via, received_at, *said))
 
 
 def _lines(fact: Fact) -> str | None:
@@ -155,10 +132,9 @@ def _lines(fact: Fact) -> str | None:
 
 def _impossible(copy: Taken, reading: Reading, now: int) -> Held | None:
     """D4: more than ten minutes after it was received, or before 2015. The first can come true."""
-    known = max(now, int(copy.received_at.timestamp())) + AHEAD_SECONDS
     for stated in reading.stated:
         at = stated.fact.occurred_at
-        if at > known:
+        if at > now + AHEAD_SECONDS and at > int(copy.received_at.timestamp()) + AHEAD_SECONDS:
             retry_at = at - AHEAD_SECONDS if at <= _LAST_SECOND else None
             return Held(copy.seq, "future_time", None, reading.callback_type, retry_at)
         if at < EARLIEST:

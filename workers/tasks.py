@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from settings import Settings
@@ -27,7 +29,7 @@ __all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
 
 log = logging.getLogger("rxledger.worker")
 
-#: How many overdue events one sweep hints: 40 hints, and the next sweep is five seconds away.
+#: How many overdue events one sweep hints: ten hints, and the next sweep is five seconds away.
 SWEEP_LIMIT = 20_000
 #: A pull ends between two pages after so many seconds, and another goes on: others want the process too.
 PULL_SECONDS = 60.0
@@ -35,6 +37,8 @@ PULL_SECONDS = 60.0
 PULL_PATIENCE = 2.0
 #: A hint of so many ids comes out of a backlog: others like it wait behind it.
 BACKLOG_IDS = 300
+#: A batch that fails is tried again in parts of so many.
+PART_IDS = 50
 #: In a backlog looks wait until so many have gathered.
 LOOKS_TOGETHER = 60
 #: The loss ledger's days are counted again for about so long at a time.
@@ -65,26 +69,28 @@ def apply(ids: Sequence[int], swept: bool = False) -> None:
 
 
 def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
-    """Apply a batch; when that fails, each event by itself, so that one holds back no other.
+    """Apply a batch; when that fails, in ever smaller parts, so that one event holds back no other.
 
     What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
     """
     worker.settle()
     counted = worker.run(partial(queue.count_attempts, seqs=ids)) if swept else []
-    try:
-        done = _apply(worker, ids, swept=swept)
-    except Exception as error:
-        if is_environmental(error) and not is_one_rows(error):
-            worker.refund(counted)
-            raise
-        log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
-        _one_by_one(worker, ids, set(counted))
-        return
-    if done.woken:
-        # Due at once, so the sweeper finds them when this hint is lost.
-        send_all(done.woken, swept=False)
-    if done.locked:
-        log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+    while ids:
+        try:
+            done = _apply(worker, ids, swept=swept)
+        except Exception as error:
+            if is_environmental(error) and not is_one_rows(error):
+                worker.refund(counted)
+                raise
+            log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
+            _in_parts(worker, ids, set(counted))
+            return
+        if done.woken:
+            # Due at once, so the sweeper finds them when this hint is lost.
+            send_all(done.woken, swept=False)
+        if done.locked:
+            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+        ids = done.left
 
 
 def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
@@ -127,20 +133,33 @@ def _look_together(worker: Runtime) -> bool:
     return False
 
 
-def _one_by_one(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
-    for position, seq in enumerate(ids):
+def _in_parts(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
+    """Parts first, and only the events of those that fail one by one: most of a large batch is innocent."""
+    parts = deque(_cut(ids, PART_IDS if len(ids) > PART_IDS else 1))
+    while parts:
+        part = parts.popleft()
         try:
-            _apply(worker, [seq], swept=True)
+            _apply(worker, part, swept=True)
         except Exception as error:
-            log.error("event %d could not be applied: %s", seq, describe(error))
-            if not is_environmental(error):
+            blameless = is_environmental(error)
+            if blameless and not is_one_rows(error):
+                worker.refund(counted & {*part, *chain.from_iterable(parts)})
+                raise
+            if not blameless:
                 worker.drop()
-                worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
-            elif is_one_rows(error):
+            if len(part) > 1:
+                parts.extendleft(reversed(_cut(part, 1)))
+                continue
+            (seq,) = part
+            log.error("event %d could not be applied: %s", seq, describe(error))
+            if blameless:
                 worker.refund(counted & {seq})
             else:
-                worker.refund(counted & set(ids[position:]))
-                raise
+                worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
+
+
+def _cut(ids: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 @app.task(name="rxledger.sweep")
@@ -176,8 +195,8 @@ def reconsider(worker: Runtime) -> None:
 
 
 def send_all(seqs: Sequence[int], *, swept: bool) -> None:
-    for start in range(0, len(seqs), HINT_IDS):
-        send(seqs[start : start + HINT_IDS], swept=swept)
+    for part in _cut(seqs, HINT_IDS):
+        send(part, swept=swept)
 
 
 @app.task(name="rxledger.partitions")

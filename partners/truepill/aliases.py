@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from partners.truepill.fields import Json, name
 
-__all__ = ["DOMAIN_OF_ALIAS", "aliases_of"]
+__all__ = ["ALIASES", "DOMAIN_OF_ALIAS", "aliases_of"]
 
 #: The fields that name the request itself, by kind. A transfer's own record calls its token url_token.
 ALIASES: Mapping[str, tuple[str, ...]] = {

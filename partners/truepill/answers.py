@@ -19,7 +19,7 @@ def names_of(
     request: Json,
     metadata: str | None = None,
     aliases: Iterable[str] = (),
-) -> tuple[tuple[Link, ...], tuple[str, ...]]:
+) -> tuple[frozenset[Link], tuple[str, ...]]:
     """The links and the aliases of a request: those that it and its answer tell, and those given beside them.
 
     Only a request says which earlier one it replaces or refers to (replacement_order, reference_order).
@@ -27,9 +27,9 @@ def names_of(
     The links hold its own key. Empty metadata are none. Raises Unreadable bad_details for too many names.
     """
     found = {*aliases, *aliases_of(kind, answer)} - {key}
-    others = [Link(DOMAIN_OF_ALIAS[kind], alias) for alias in found if kind in DOMAIN_OF_ALIAS]
+    others = [(DOMAIN_OF_ALIAS[kind], alias) for alias in found if kind in DOMAIN_OF_ALIAS]
     if metadata and metadata.strip():
-        others.append(Link("metadata", metadata.strip()))
+        others.append(("metadata", metadata.strip()))
     return links_of(kind, key, {"answer": answer, "sent": request}, others), tuple(sorted(found))
 
 

@@ -21,6 +21,7 @@ from partners.truepill.stating import Copy, details_of
 __all__ = ["read"]
 
 _NOT_JSON = object()
+_new = tuple.__new__
 
 
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
@@ -47,8 +48,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         key = reader.key(content, details or EMPTY, url_id)
         # Without a key any other name of the request will do, where its kind has such names.
         known = None if key is None and aliases_of(reader.kind, content) else key_of(key)
-        copy = Copy(content, details, known, when(content.get("timestamp")), hash)
-        return Reading(callback_type, reader.read(copy), unseen(callback_type, content))
+        copy = _new(Copy, (content, details, known, when(content.get("timestamp")), hash))
+        return _new(Reading, (callback_type, reader.read(copy), unseen(callback_type, content)))
     except Unreadable as error:
         error.callback_type = callback_type
         # A renamed field matters most where it keeps us from reading.
@@ -69,7 +70,8 @@ def _content(body: bytes) -> Json:
 
 
 def _request(content: Json, details: Json, url_id: str | None) -> object:
-    return _first(content.get("request_id"), url_id)
+    found = content.get("request_id")
+    return url_id if found is None else found
 
 
 def _coverage(content: Json, details: Json, url_id: str | None) -> object:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from partners.reading import Link, Unreadable
+from partners.reading import Link, Unreadable, own_domain
 from partners.truepill.fields import Json, name, text
 
 __all__ = ["links_of"]
@@ -46,27 +46,25 @@ FIELDS: Mapping[str, str] = {
     "metadata": "metadata",
 }
 ANY_TEXT = frozenset({"rx_number", "metadata"})
-OWN = {"consult": "consult", "prescription": "prescription"}
 
 DEPTH = 6  # a claim's fields stand four deep
 MAX_LINKS = 5000  # ten for each line of the longest list: more is refused before it costs anything
 
-_new = tuple.__new__
 _domain_of = FIELDS.get
-Found = dict[tuple[str, str], None]  # (domain, value), each once
+Found = dict[Link, None]
 
 
-def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] = ()) -> tuple[Link, ...]:
-    """The links of an entity that a body tells, sorted and each once, its own key and `others` among them.
+def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] = ()) -> frozenset[Link]:
+    """The links of an entity that a body tells, its own key and `others` among them.
 
     Raises Unreadable bad_details for more than MAX_LINKS.
     """
-    found: Found = {} if key is None else {(OWN.get(kind, "request"), key): None}
+    found: Found = {} if key is None else {(own_domain(kind), key): None}
     found.update(dict.fromkeys(others))
     _walk(content, found, DEPTH)
     if len(found) > MAX_LINKS:
         raise Unreadable("bad_details")
-    return tuple([_new(Link, link) for link in sorted(found)])
+    return frozenset(found)
 
 
 def _walk(fields: Json, found: Found, depth: int) -> None:

@@ -85,7 +85,7 @@ def order(copy: Copy) -> tuple[Stated, ...]:
         if named in DATED_ERRORS:
             due = date(detail.get("message"))
         if named == DUPLICATE and (number := duplicate_of(detail.get("message"))):
-            links = (Link("order_number", number),)
+            links = (("order_number", number),)
     lines = order_lines(known, line_status, copy.hash)
     told = [lines.told, extra] if lines.told or extra else None
     return (

@@ -177,7 +177,7 @@ def _transfer(seen: _Seen) -> Stated:
             )
         tokens = [("medication", item.get("url_token")) for _, item in listed]
         tokens += [("prescription", item.get("prescription_token")) for _, item in listed]
-        links = [Link(domain, found) for domain, token in tokens if (found := name(token))]
+        links = [(domain, found) for domain, token in tokens if (found := name(token))]
     code = reason if state in ENDED_BADLY else None
     return _stated(seen, state, TRANSFER_TEXTS, code=code, lines=lines, links=tuple(links))
 

@@ -8,13 +8,17 @@ from typing import NamedTuple
 import orjson
 
 from partners.reading import Link, Stated, Unreadable
-from partners.truepill.aliases import aliases_of
+from partners.truepill.aliases import ALIASES, aliases_of
 from partners.truepill.fields import EMPTY, Hash, Json, clear_code, text
 from partners.truepill.lines import NO_LINES, Lines
 from partners.truepill.links import links_of
 from statemachine.kernel import Fact
 
 __all__ = ["Copy", "deciding_code", "details_of", "named_status", "stated"]
+
+
+# Of what is made for every event: the generated __new__ of a NamedTuple costs three times as much.
+_new = tuple.__new__
 
 
 class Copy(NamedTuple):
@@ -81,8 +85,7 @@ def stated(
     if any(lines.detail):
         detail["lines"] = lines.detail
     discriminator = copy.hash("fact", orjson.dumps(told).decode()) if told is not None else b""
-    fact = Fact(copy.at, signal, shown, discriminator, lines.lines, due)
-    names = aliases_of(kind, copy.content) - {copy.key}
-    return Stated(
-        kind, copy.key, fact, detail, links_of(kind, copy.key, copy.content, links), tuple(sorted(names))
-    )
+    content, _, key, at, _ = copy
+    fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due))
+    aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
+    return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases))

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import orjson
 import pytest
 
-from partners.reading import Link, Stated
+from partners.reading import Stated
 from partners.truepill.callbacks import read
 from statemachine import MACHINES
 from tests.reading import keyed, reason
@@ -238,7 +238,7 @@ def test_the_events_on_a_page_are_read_with_the_id_that_stands_in_its_url() -> N
         "fill_request_1",
         "shipment:transit",
     )
-    assert Link("request", "fill_request_1") in moved.links
+    assert ("request", "fill_request_1") in moved.links
     received = [read(one, keyed, "fill_request_1").stated[0] for one in payloads("page.notify_rx.1")]
     assert [one.key for one in received] == ["6c8f8c4e3e8c", "4bee4686e59c", "e644ac29ed07"]
     assert {one.fact.signal for one in received} == {"rx:received"}

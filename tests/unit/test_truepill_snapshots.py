@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from partners.reading import Link, Reading, Stated, Unreadable
+from partners.reading import Reading, Stated, Unreadable
 from partners.truepill.codes import meaning
 from partners.truepill.envelopes import RESOURCE_OF, RESOURCES, Envelope, envelopes, of_its_day
 from partners.truepill.records import RECORDS
@@ -91,7 +91,7 @@ def test_the_printed_record_of_a_fill_is_in_triage_for_a_reason_that_stays_seale
     state, code, _ = told(one)
     assert (state, (code or "")[:1], len(code or "")) == ("triage", "#", 17)
     assert one.detail["triage_reason"] == one.detail["code"] == "Missing information"
-    assert Link("metadata", "cfe146") in one.links
+    assert ("metadata", "cfe146") in one.links
 
 
 PRINTED_TRANSFER = TransferRecord(
@@ -116,7 +116,7 @@ def test_the_printed_transfer_is_found_by_its_token_alone() -> None:
     assert told(one) == ("completed", None, AT)
     assert one.fact.lines == (Line(0, "10cb9171ee0c", "transferred", None),)
     assert one.detail["lines"] == [{"name": "Prednisone", "last_filled_date": "2019-05-23"}]
-    assert Link("medication", "10cb9171ee0c") in one.links
+    assert ("medication", "10cb9171ee0c") in one.links
 
 
 def test_the_medications_of_a_transfer_tell_what_became_of_each() -> None:
@@ -135,7 +135,7 @@ def test_the_medications_of_a_transfer_tell_what_became_of_each() -> None:
         Line(2, "m2", "rejected", "RX_EXPIRED"),
         Line(3, "m3", "unclear", None),
     )
-    assert Link("prescription", "rx1") in one.links
+    assert ("prescription", "rx1") in one.links
 
 
 @pytest.mark.parametrize(

@@ -191,7 +191,7 @@ def test_a_transfer_without_its_request_id_is_known_by_its_token_alone() -> None
     ):
         one = stated(content)
         assert (one.kind, one.key, one.aliases) == ("transfer", None, ("tok1",))
-        assert [link for link in one.links if link.domain == "request"] == []
+        assert [value for domain, value in one.links if domain == "request"] == []
     direct = stated(DirectTransfer(request_id=None, details__direct_transfer_token="dir1"))
     assert (direct.kind, direct.key, direct.aliases) == ("direct_transfer", None, ("dir1",))
 

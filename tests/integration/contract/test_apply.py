@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ops import fill_life
 from partners.truepill import orders
-from store import queue
+from store import queue, taking
 from store.database import connect
 from tests.factories import (
     FilledMedication,
@@ -29,7 +29,7 @@ from tests.factories import (
 )
 from tests.integration.contract.conftest import Clock
 from tests.ledger import Body, Ledger, every_text
-from workers.apply import apply_queued, replay
+from workers.apply import Applied, apply_queued, replay
 
 T0 = 1_590_800_000
 
@@ -297,7 +297,42 @@ def test_a_batch_takes_a_fixed_number_of_statements(ledger: Ledger) -> None:
         apply_queued(counting, ledger.admit(*late, b"junk %d" % fills), ledger.tools)  # type: ignore[arg-type]
         return counting.statements
 
-    assert statements(1) <= statements(20) == statements(60) <= 10
+    assert statements(1) <= statements(20) == statements(60) <= 12
+
+
+def test_a_batch_reads_its_bodies_in_slices_and_takes_each_event_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "SLICE", 7)
+    keys = [f"f{n}" for n in range(10)]
+    seqs = ledger.admit(*[event for key in keys for event in life(key)])
+    ledger.conn.execute("DELETE FROM bodies WHERE seq = %s", (seqs[0],))
+    done = apply_queued(ledger.conn, random.Random(1).sample(seqs, len(seqs)), ledger.tools)
+    assert done == Applied(len(seqs) - 1, 1, ())
+    assert ledger.reasons() == ["no_body"]
+    assert ledger.queued() == []
+    assert all(history(ledger, key) == HISTORY for key in keys[1:])
+
+
+def test_a_batch_of_wide_bodies_takes_some_and_leaves_the_others_queued(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "SLICE", 10)
+    monkeypatch.setattr(taking, "MUCH", 1)
+    seqs = ledger.admit(*[event for n in range(10) for event in life(f"f{n}")])
+    done = apply_queued(ledger.conn, seqs, ledger.tools)
+    assert (done.applied, done.left) == (10, tuple(sorted(seqs)[10:]))
+    assert ledger.queued() == sorted(done.left)
+
+
+def test_a_body_that_came_again_as_news_is_read_once(ledger: Ledger) -> None:
+    seqs = ledger.admit(*[event for n in range(5) for event in life(f"f{n}")])
+    ledger.conn.execute(
+        "INSERT INTO bodies (seq, received_at, id, partner, via, sealed) "
+        "SELECT seq, received_at - interval '11 minutes', id, partner, via, sealed FROM bodies"
+    )
+    assert apply_queued(ledger.conn, seqs, ledger.tools) == Applied(len(seqs), 0, ())
+    assert all(history(ledger, f"f{n}") == HISTORY for n in range(5))
 
 
 def test_workers_that_share_fills_neither_deadlock_nor_lose_a_fact(contract_url: str, ledger: Ledger) -> None:

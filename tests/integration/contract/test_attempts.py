@@ -11,7 +11,7 @@ import pytest
 
 import workers.tasks as tasks
 from settings import SealKey, Settings
-from store import queue
+from store import queue, taking
 from store.sealing import Sealer
 from tests.factories import CopayTriage, OrderSuccess, OrderTriage, PriorAuth
 from tests.ledger import Ledger
@@ -73,6 +73,35 @@ def test_one_bad_event_does_not_hold_back_its_batch(
     tasks.attempt(worker, seqs, swept=False)
     assert ledger.queued() == [seqs[7]]
     assert ledger.count("quarantine") == 19
+
+
+def test_bad_events_of_a_large_batch_are_found_in_parts(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seqs = ledger.admit(*[b"%d" % n for n in range(50)])
+    bad, tries = {seqs[3], seqs[31]}, []
+
+    def apply(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
+        tries.append(len(seqs))
+        if bad & set(seqs):
+            raise ValueError("boom")
+        return apply_queued(conn, seqs, tools)
+
+    monkeypatch.setattr(tasks, "PART_IDS", 10)
+    monkeypatch.setattr(tasks, "apply_queued", apply)
+    tasks.attempt(worker, seqs, swept=True)
+    assert attempts(ledger) == dict.fromkeys(bad, 1)
+    assert ledger.count("quarantine") == 48
+    assert sorted(tries) == [1] * 20 + [10] * 5 + [50]
+
+
+def test_what_was_too_much_at_once_is_applied_by_the_same_hint(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(taking, "SLICE", 10)
+    monkeypatch.setattr(taking, "MUCH", 1)
+    tasks.attempt(worker, ledger.admit(*[b"%d" % n for n in range(45)]), swept=False)
+    assert (ledger.queued(), ledger.count("quarantine")) == ([], 45)
 
 
 def test_what_failed_is_told_by_class_and_place_never_by_text(

@@ -19,8 +19,8 @@ from statemachine import DERIVATIONS, MACHINES, Fact, Summary
 from statemachine.clocks import deadline
 from store import derived, looks
 from store.database import connect
-from store.entities import Taken
 from store.registration import register
+from store.taking import Taken
 from tests.factories import (
     CopayError,
     CopaySuccess,

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from partners.truepill import callbacks
 from statemachine import MACHINES, Fact, Step
 from statemachine.clocks import deadline
-from store.entities import Taken
+from store.taking import Taken
 from tests.factories import (
     Consult,
     CopayError,

@@ -15,8 +15,8 @@ from partners.truepill.envelopes import Envelope, envelopes
 from statemachine import MACHINES, Fact, Step
 from store import aliases
 from store.aliases import Claim
-from store.entities import Taken
 from store.registration import register
+from store.taking import Taken
 from store.wanting import Place, Wanting, wanting
 from tests.factories import (
     CopayTriage,

@@ -78,25 +78,30 @@ def rows_of(conn: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[st
     return {(row[1], row[2]): EntityRow(*row) for row in rows}
 
 
-# From the rarest name on; each further domain is one look into the index by both entities. A look-up with a
-# LIMIT is not flattened, so none is planned as a scan of every posting.
+# From the names of each entity to their other carriers, to the entities that these are, then one look into
+# the index by both for each further domain. What is behind OFFSET 0 or a LIMIT is not flattened, so that it
+# runs so whatever the statistics say: they may be those of a ledger that held fills alone.
 _SHARING = """
 SELECT m.own, {summary}
 FROM (
-    SELECT DISTINCT own.entity_id AS own, p.entity_id AS other
-    FROM postings own CROSS JOIN LATERAL (
+    SELECT DISTINCT o.id AS own, p.entity_id AS other
+    FROM unnest(%s::bigint[]) AS o (id)
+    CROSS JOIN LATERAL (SELECT hash, domain FROM postings WHERE entity_id = o.id OFFSET 0) own
+    CROSS JOIN LATERAL (
         SELECT entity_id, count(*) OVER () AS size
         FROM (SELECT entity_id FROM postings WHERE hash = own.hash LIMIT {crowd} + 1) carriers
     ) p
-    WHERE own.entity_id = ANY(%s::bigint[]) AND own.domain = %s AND p.size <= {crowd}
+    WHERE own.domain = %s AND p.size <= {crowd}
 ) m
-JOIN entities c ON c.id = m.other AND c.kind = %s
+CROSS JOIN LATERAL (SELECT * FROM entities WHERE id = m.other OFFSET 0) c
 {further}
+WHERE c.kind = %s
 """
 _FURTHER = """
 CROSS JOIN LATERAL (
-    SELECT FROM postings a JOIN postings b ON b.hash = a.hash
-    WHERE a.entity_id = m.own AND a.domain = %s AND b.entity_id = m.other LIMIT 1
+    SELECT FROM (SELECT hash, domain FROM postings WHERE entity_id = m.own OFFSET 0) a
+    JOIN postings b ON b.hash = a.hash AND b.entity_id = c.id
+    WHERE a.domain = %s LIMIT 1
 ) further_{number}
 """
 
@@ -111,7 +116,7 @@ def sharing(
     first, *others = domains
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
     query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
-    parameters = (arrays.numbers(entity_ids), first, kind, *others)
+    parameters = (arrays.numbers(entity_ids), first, *others, kind)
     # Planned each time, for tables as large as they are: a plan that was kept from small ones scans them.
     rows = conn.execute(query.encode(), parameters, prepare=False, binary=True)
     return [(row[0], EntityRow(*row[1:])) for row in rows]

@@ -208,6 +208,38 @@ def test_a_name_that_too_many_carry_ties_nobody(
     assert len(told(ledger, case)) == 1
 
 
+def test_a_search_goes_from_name_to_name_whatever_the_statistics_say(ledger: Ledger) -> None:
+    (one,) = [one for one in DERIVATIONS if one.cause == "prior_auth"]
+    ledger.apply(*[OrderSuccess(request_id=f"only fills {n}".replace(" ", "-")) for n in range(300)])
+    ledger.conn.execute("ANALYZE entities, postings")
+    cases = [Case() for _ in range(300)]
+    ledger.apply(*[body for case in cases for body in (case.prior_auth(0, "new"), case.triage(1))])
+    ids = [
+        entity_id
+        for (entity_id,) in ledger.conn.execute(
+            "SELECT id FROM entities WHERE kind = 'prior_auth' AND key = ANY(%s)",
+            ([case.pa for case in cases[:3]],),
+        )
+    ]
+    with ledger.conn.transaction():
+        read = read_rows(ledger, "entities")
+        found = derived.sharing(ledger.conn, ids, "copay", one.by)
+        read = read_rows(ledger, "entities") - read
+    assert sorted(row.key for _, row in found) == sorted(case.copay for case in cases[:3])
+    assert read <= 30
+
+
+def read_rows(ledger: Ledger, table: str) -> int:
+    """How many rows of a table this transaction has read so far."""
+    row = ledger.conn.execute(
+        "SELECT coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0) FROM pg_stat_xact_user_tables "
+        "WHERE relname = %s",
+        (table,),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
 def test_two_approvals_of_one_second_are_two_facts(ledger: Ledger, case: Case) -> None:
     second = Case()
     second.names = case.names

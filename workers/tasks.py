@@ -40,7 +40,7 @@ BACKLOG_IDS = 300
 #: A batch that fails is tried again in parts of so many.
 PART_IDS = 50
 #: In a backlog looks wait until so many have gathered.
-LOOKS_TOGETHER = 60
+LOOKS_TOGETHER = 240
 #: The loss ledger's days are counted again for about so long at a time.
 LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.

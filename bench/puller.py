@@ -30,18 +30,18 @@ LOOK_PAGES = 20
 
 
 class Waits:
-    """Seconds in which this thread did nothing in the transport."""
+    """Seconds in the transport in which no thread of this process computed."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        began, computed = time.perf_counter(), time.thread_time()
+        began, computed = time.perf_counter(), time.process_time()
         try:
             yield
         finally:
-            self.seconds += time.perf_counter() - began - (time.thread_time() - computed)
+            self.seconds += time.perf_counter() - began - (time.process_time() - computed)
 
     def watch(self) -> None:
         """Count in every transport that is made from now on."""

@@ -66,9 +66,9 @@ FROM calls, (SELECT clock_timestamp() AS now) t WHERE partner = %s
 _LEAST_WAIT = 0.01
 
 
-def take_turn(conn: Connection, partner: str, per_minute: int) -> Turn:
-    """Take a call out of the budget, or say how long to wait. One statement, committed at once."""
-    step = 60 / per_minute
+def take_turn(conn: Connection, partner: str, per_minute: int, turns: int = 1) -> Turn:
+    """Take so many calls out of the budget, or say how long to wait. One statement, committed at once."""
+    step = 60 / per_minute * turns
     # A call may always be made when the last one is a step past.
     burst = max(0.0, BURST_SECONDS - step)
     taken = conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone()

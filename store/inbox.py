@@ -7,7 +7,7 @@ share copies would deadlock on the registry's unique index.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -74,11 +74,22 @@ def _parameters(batch: Sequence[Arrival]) -> tuple[Any, ...]:
         arrays.texts([row.id.hex() for row in rows]),
         arrays.texts([row.partner for row in rows]),
         arrays.texts([row.via for row in rows]),
-        arrays.texts([row.received_at.isoformat() for row in rows]),
+        arrays.texts(_times(rows)),
         [row.sealed for row in rows],
         arrays.texts(["t" if row.timeless else "f" for row in rows]),
         arrays.texts([row.url_id for row in rows]),
     )
+
+
+def _times(rows: Iterable[Arrival]) -> list[str]:
+    """When each was received. Those of one page of pulled events share one object."""
+    found, known, text = [], None, ""
+    for row in rows:
+        if row.received_at is not known:
+            known = row.received_at
+            text = known.isoformat()
+        found.append(text)
+    return found
 
 
 async def admit(conn: psycopg.AsyncConnection[Any], batch: Sequence[Arrival]) -> dict[bytes, int]:

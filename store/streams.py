@@ -10,7 +10,7 @@ has read, or to when it began if that is earlier, less an overlap for events tha
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -36,6 +36,8 @@ __all__ = [
     "restart",
     "resume_at",
     "turn_page",
+    "turn_pages",
+    "turned",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -142,26 +144,46 @@ def resume_at(stream: Stream) -> datetime | None:
     return max(stream.pass_from, stream.pass_newest)
 
 
+def turned(stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
+    """Where a stream will stand once a page is noted, but for `pass_idle`. Pure."""
+    newest = stream.pass_newest
+    if progress.newest is not None:
+        at = datetime.fromtimestamp(progress.newest, UTC)
+        newest = at if newest is None else max(newest, at)
+    is_sorted = stream.pass_sorted and progress.sorted
+    return stream._replace(next_page=next_page, pass_newest=newest, pass_sorted=is_sorted)
+
+
 def turn_page(
     conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress, stored: int
 ) -> Stream:
-    """Note a page in the transaction that stores its events, of which `stored` are new. Raises LeaseLost."""
+    """As `turn_pages`, for one page."""
+    return turn_pages(conn, turned(stream, next_page, progress), [progress], stored)
+
+
+def turn_pages(conn: Connection, stream: Stream, pages: Sequence[Progress], stored: int) -> Stream:
+    """Note pages in the transaction that stores their events, of which `stored` are new. Raises LeaseLost.
+
+    `stream` is as it was `turned` by each of them: its `next_page` is the one behind the last.
+    """
+    newest = max((page.newest for page in pages if page.newest is not None), default=None)
     return _held(
         conn,
         stream,
-        "next_page = %s, pages = pages + 1, seen = seen + %s, nameless = nameless + %s, "
+        "next_page = %s, pages = pages + %s, seen = seen + %s, nameless = nameless + %s, "
         "stored = stored + %s, pass_newest = greatest(pass_newest, to_timestamp(%s::bigint)), "
         "pass_sorted = pass_sorted AND %s, "
         "pass_idle = CASE WHEN %s OR to_timestamp(%s::bigint) > coalesce(pass_newest, '-infinity') THEN 0 "
         "ELSE pass_idle + 1 END, read_at = clock_timestamp(), trouble = NULL, trouble_at = NULL",
-        next_page,
-        progress.seen,
-        progress.nameless,
+        stream.next_page,
+        len(pages),
+        sum(page.seen for page in pages),
+        sum(page.nameless for page in pages),
         stored,
-        progress.newest,
-        progress.sorted,
+        newest,
+        all(page.sorted for page in pages),
         stored > 0,
-        progress.newest,
+        newest,
     )
 
 

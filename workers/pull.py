@@ -1,16 +1,20 @@
-"""Pulling a stream of events by time: page after page into the inbox, each with the cursor in one COMMIT.
+"""Pulling a stream of events by time: page after page into the inbox, each with its cursor in one COMMIT.
 
-One runner a stream, by its lease; no transaction is open while the partner is called. Whatever ends a run,
-the next one goes on where the last COMMIT left it: at most a page is read twice, and recognised.
+One runner a stream, by its lease; no transaction is open while the partner is called. Pages of a partner that
+is quicker than a COMMIT are stored a few together. Whatever ends a run, the next one goes on where the last
+COMMIT left it: what was read since is read again, and what was stored is recognised.
 """
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, Protocol
 
 import psycopg
@@ -21,7 +25,8 @@ from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
 from workers.gate import NotNow
-from workers.pulled import PARTNER, Keep, events_kept
+from workers.pull_held import QUICK_SECONDS, Aside, Held, done
+from workers.pulled import PARTNER, Keep, Kept, events_kept
 from workers.reading import AHEAD_SECONDS, Tools
 
 __all__ = ["Pages", "Report", "Run", "pull_stream"]
@@ -69,7 +74,8 @@ class Run:
     """What every run needs. `hint` is told what is new after its COMMIT; `over` says when to end.
 
     `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `as_of` asks about
-    requests that had news up to then without waiting until they are quiet.
+    requests that had news up to then without waiting until they are quiet. `aside` gives where pages may be
+    stored while the next ones are fetched.
     """
 
     conn: psycopg.Connection[Any]
@@ -81,6 +87,7 @@ class Run:
     over: Callable[[], bool] = lambda: False
     tell: Callable[[Report], None] = lambda _: None
     as_of: datetime | None = None
+    aside: Callable[[], Aside] | None = None
 
 
 class Pages(Protocol):
@@ -133,27 +140,33 @@ class _Pass:
     asked: int | None = None
     #: What the last page held: asked for by time, its newest second comes again.
     border: frozenset[bytes] = frozenset()
+    held: Held = field(default_factory=Held)
+    storing: tuple[Sequence[Progress], Future[tuple[Kept, Stream]]] | None = None
 
     def read(self, since: datetime | None) -> None:
         self._begin(since)
         while not self.run.over():
+            began = time.monotonic()
             try:
                 page = self._page()
             except NotNow as refused:
+                self._store()
                 self.report.wait = refused.wait
                 if refused.why == "circuit":
                     self._trouble("the partner is left alone for a while, after failures")
                 return
             except NotGranted as failure:
+                self._store()
                 # A page token may have run out; without one there is nothing else to try.
                 if self.stream.next_page is None or not self._restart():
                     self._trouble(str(failure))
                     return
                 continue
             except CallFailed as failure:
+                self._store()
                 self._trouble(str(failure))
                 return
-            if self._keep(page):
+            if self._keep(page, quick=time.monotonic() - began < QUICK_SECONDS):
                 self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
                 self.report.finished = True
                 return
@@ -166,6 +179,7 @@ class _Pass:
             if token and not by_time and self._in_a_circle(token) and not self._restart():
                 self._trouble(ENDLESS)
                 return
+        self._store()
 
     def _begin(self, since: datetime | None) -> None:
         began = self.stream.pass_from
@@ -200,6 +214,7 @@ class _Pass:
         try:
             token = self.run.tools.sealer.unseal(sealed, self._context()).decode()
         except (BrokenSeal, UnknownSealKey):
+            self._store()
             self.stream = streams.restart(self.run.conn, self.stream)
             return None, True
         return token.removeprefix(BY_TIME), token.startswith(BY_TIME)
@@ -209,42 +224,70 @@ class _Pass:
             return None
         return self.run.tools.sealer.seal((BY_TIME * by_time + token).encode(), self._context())
 
-    def _keep(self, page: Page) -> bool:
-        """Store a page and turn it, in one transaction; whether it was the last one."""
+    def _keep(self, page: Page, *, quick: bool) -> bool:
+        """Hold a page, or store it with those that are held; whether it was the last one.
+
+        `quick`: the partner was, so that the next page may be stored together with this one.
+        """
         since = self.asked
         heeded = since is None or all(event.at is None or event.at >= since for event in page.events)
         page = self._without_border(page)
         named = [event for event in page.events if event.named]
-        keep = self.kept(named, self.run.tools)
         progress = self._progress(page, len(page.events) - len(named), heeded)
+        leads = self._leads_further(progress)
         token, doubted = page.next, False
-        if token is None and self.asked is not None and not self._leads_further(progress):
+        if token is None and self.asked is not None and not leads:
             # There was to be more: that there is not is believed when the token says so.
             token, _ = self._cursor()
             doubted = token is not None
-        turned = self._sealed(token, by_time=not doubted and self._goes_by_time(progress))
-        with self.run.conn.transaction():
-            kept = keep(self.run.conn)
-            held = streams.turn_page(self.run.conn, self.stream, turned, progress, kept.new)
-        self.stream = held
+        ends = page.next is None and not doubted
+        # A token stands for a place, which moves when events come or go before it: what slips over the border
+        # of two pages meanwhile is on neither. By the newest time of this page the border is read twice. Only
+        # within one second there is nothing but the token, and where times do not ascend or the partner does
+        # not keep to them.
+        by_time = not doubted and leads and progress.sorted and self.stream.pass_sorted
+        if not leads:
+            # How many pages in a row led no further is counted in the stored row.
+            self._store()
+        self.stream = streams.turned(self.stream, self._sealed(token, by_time=by_time), progress)
         self.last = progress.newest if progress.newest is not None else self.last
-        self.report.pages += 1
-        self.report.seen += progress.seen
-        self.report.nameless += progress.nameless
+        self.held.add(named, progress)
+        if ends or not quick or not leads:
+            self._store()
+        elif self.held.enough:
+            self._store(wait=False)
+        return ends
+
+    def _store(self, *, wait: bool = True) -> None:
+        """Store the pages that are held, with the cursor behind the last of them, in one transaction.
+
+        Without `wait` aside, if there is such a place, while the next pages are fetched. With it, all that
+        was read is stored when this returns.
+        """
+        held, self.held = self.held, Held()
+        if held.pages:
+            write = partial(_write, self.kept(held.events, self.run.tools), self.stream, held.pages)
+            self._settle()
+            aside = None if wait or self.run.aside is None else self.run.aside()
+            self.storing = (held.pages, done(write, self.run.conn) if aside is None else aside.do(write))
+        if wait or self.run.aside is None:
+            self.stream = self._settle() or self.stream
+
+    def _settle(self) -> Stream | None:
+        """Wait for what is being stored; the stream as it stands behind it."""
+        if self.storing is None:
+            return None
+        (pages, future), self.storing = self.storing, None
+        kept, stream = future.result()
         self.report.stored += kept.new
         if kept.seqs:
             self.run.hint(kept.seqs)
-        self.run.tell(self.report)
-        return page.next is None and not doubted
-
-    def _goes_by_time(self, progress: Progress) -> bool:
-        """Whether the next page is asked for by the newest time of this one, and not by its token.
-
-        A token stands for a place, which moves when events come or go before it: what slips over the border
-        of two pages meanwhile is on neither. By time the border is read twice. Only within one second there
-        is nothing but the token, and where times do not ascend or the partner does not keep to them.
-        """
-        return progress.sorted and self.stream.pass_sorted and self._leads_further(progress)
+        for page in pages:
+            self.report.pages += 1
+            self.report.seen += page.seen
+            self.report.nameless += page.nameless
+            self.run.tell(self.report)
+        return stream
 
     def _leads_further(self, progress: Progress) -> bool:
         before = streams.resume_at(self.stream)
@@ -293,3 +336,11 @@ class _Pass:
 
     def _context(self) -> bytes:
         return _CONTEXT + self.stream.name.encode()
+
+
+def _write(
+    keep: Keep, stream: Stream, pages: Sequence[Progress], conn: psycopg.Connection[Any]
+) -> tuple[Kept, Stream]:
+    with conn.transaction():
+        kept = keep(conn)
+        return kept, streams.turn_pages(conn, stream, pages, kept.new)

@@ -26,10 +26,12 @@ from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
 from store import lookups, queue, surfaces, wanting
+from store.database import connect_unhurried
 from store.lookups import Left
 from workers.discovering import registered
 from workers.gate import NotNow, SharedGate
 from workers.pull import Report, Run, pull_stream
+from workers.pull_held import Aside
 from workers.pull_requests import pull_one, pull_requests, waiting_states
 from workers.pull_snapshots import Reads, pull_record, pull_snapshots
 from workers.pulled import PARTNER
@@ -87,13 +89,23 @@ class Puller:
         self._client = Client(Wire(line, gate))
         holder = f"{socket.gethostname()}:{os.getpid()}"
         self._filters = False
-        self._run = Run(conn, tools, holder, pull.overlap, pull.quiet, hint)
+        self._database_url = settings.database_url or ""
+        self._aside: Aside | None = None
+        self._run = Run(conn, tools, holder, pull.overlap, pull.quiet, hint, aside=self._store_aside)
 
     def __enter__(self) -> Puller:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._client.__exit__()
+        if self._aside is not None:
+            self._aside.close()
+
+    def _store_aside(self) -> Aside:
+        """Made when a partner is first so quick that it is of use."""
+        if self._aside is None:
+            self._aside = Aside(connect_unhurried(self._database_url, "pull"))
+        return self._aside
 
     def names(self) -> list[str]:
         """The streams that can be read. Once a day the partner is asked whether it has more."""

@@ -11,7 +11,7 @@ import pytest
 from partners.truepill.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
 from store import calls
 from store.database import connect
-from workers.gate import NotNow, SharedGate
+from workers.gate import MOST_TURNS, NotNow, SharedGate
 
 Connection = psycopg.Connection[Any]
 PARTNER = "truepill"
@@ -157,6 +157,31 @@ def test_no_number_of_failures_breaks_the_reckoning_of_the_wait(conn: Connection
     turn = calls.take_turn(conn, PARTNER, 60)
     assert turn.why == "circuit"
     assert 670 < turn.wait <= 900
+
+
+def test_many_calls_a_second_are_taken_a_few_at_a_time_until_one_fails(conn: Connection) -> None:
+    door = SharedGate(conn, PARTNER, 6_000, patience=0)
+
+    def next_at() -> Any:
+        (found,) = conn.execute("SELECT next_at FROM calls").fetchone() or (None,)
+        assert found is not None
+        return found
+
+    door.enter()
+    first = next_at()
+    for _ in range(MOST_TURNS - 1):
+        door.leave(None)
+        door.enter()
+    assert next_at() == first
+    shift(conn, 1)
+    before = next_at()
+    door.enter()
+    assert next_at() > before
+    door.leave(NotGranted("fill_request", "404", 404))
+    shift(conn, 1)
+    before = next_at()
+    door.enter()
+    assert next_at() > before
 
 
 def test_calls_that_go_well_are_written_down_once_a_second(conn: Connection) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -12,16 +13,22 @@ import orjson
 import psycopg
 import pytest
 import stamina
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from partners.truepill.client import Client
+from partners.truepill.faults import Silent
 from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import Line, OpenGate, Wire
+from store import streams
 from store.database import connect
+from store.streams import Progress
 from tests.ledger import Ledger
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, Broken, Faults, FaultyConnection, arrivals
 from workers.gate import NotNow
 from workers.pull import RESTARTS, Pages, Report, Run, pull_stream
+from workers.pull_held import Aside
 from workers.reading import Tools
 
 Connection = psycopg.Connection[Any]
@@ -130,16 +137,40 @@ def test_the_first_pass_reaches_back_further_than_a_month(
     assert int(bound.removeprefix("$gte:")) < int((NOW - timedelta(days=30)).timestamp())
 
 
+@pytest.fixture(params=["each page by itself", "pages together", "pages together, aside"])
+def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How pages are stored: by themselves as those of a slow partner, or a few of a quick one together."""
+    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0 if "itself" in request.param else 60.0)
+    monkeypatch.setattr("workers.pull_held.TOGETHER_EVENTS", 5)
+    return str(request.param)
+
+
+@contextmanager
+def an_aside(url: str, faults: Faults) -> Iterator[Callable[[], Aside]]:
+    """Where pages are stored while others are fetched, by a connection that breaks as the run's own does."""
+    conn = FaultyConnection.connect(url, autocommit=True)
+    conn.faults = faults
+    aside = Aside(conn)
+    try:
+        yield lambda: aside
+    finally:
+        aside.close()
+
+
 def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
-    contract_url: str, ledger: Ledger, pages: Pages, book: Book
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book, storing: str
 ) -> None:
     """Before and after each statement, each COMMIT and each call: a run breaks there, another goes on."""
     broken: list[str] = []
     for point in range(1, 1000):
         ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
         faults = Faults(point)
-        with FaultyConnection.connect(contract_url, autocommit=True) as conn:
+        with (
+            FaultyConnection.connect(contract_url, autocommit=True) as conn,
+            an_aside(contract_url, faults) as aside,
+        ):
             conn.faults = faults
+            options = {"aside": aside} if "aside" in storing else {}
 
             def calling(*, since: int | None, next: str | None, faults: Faults = faults) -> Page:
                 if faults.boundary("before a call"):
@@ -150,7 +181,7 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
                 return page
 
             try:
-                report = pull_stream(work(conn, ledger.tools), NAME, calling)
+                report = pull_stream(work(conn, ledger.tools, **options), NAME, calling)
             except Broken as error:
                 broken.append(str(error))
                 report = None
@@ -168,10 +199,86 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
         assert row(ledger.conn)["stored"] == 10, point
     else:
         pytest.fail("the run did not end")
-    assert len(broken) > 40
-    for name in ("before a call", "after a call", "before COMMIT", "after COMMIT"):
-        assert broken.count(name) == 5, name
+    commits = 5 if "itself" in storing else 2
+    assert len(broken) > 8 * commits
+    for name, times in (("a call", 5), ("COMMIT", commits)):
+        assert (broken.count(f"before {name}"), broken.count(f"after {name}")) == (times, times)
     assert received(ledger) == tokens(book)
+
+
+def test_a_page_of_a_slow_partner_is_stored_before_the_next_one_is_asked_for(
+    ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0)
+    stored = []
+
+    def watched(*, since: int | None, next: str | None) -> Page:
+        stored.append(ledger.count("events"))
+        return pages(since=since, next=next)
+
+    assert pull_stream(work(ledger.conn, ledger.tools), NAME, watched).finished
+    assert stored == [0, 3, 5, 7, 9]
+
+
+@pytest.mark.parametrize("end", [NotNow(60, "budget"), Silent("a stream", "no answer"), "over"])
+def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
+    contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch, end: Any
+) -> None:
+    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 60.0)
+    asked = 0
+
+    def stopping(*, since: int | None, next: str | None) -> Page:
+        nonlocal asked
+        asked += 1
+        if asked == 4 and end != "over":
+            raise end
+        return pages(since=since, next=next)
+
+    with an_aside(contract_url, Faults(0)) as aside:
+        run = work(ledger.conn, ledger.tools, over=lambda: end == "over" and asked == 3, aside=aside)
+        report = pull_stream(run, NAME, stopping)
+    assert (report.finished, report.pages, report.stored) == (False, 3, 7)
+    assert ledger.count("events") == row(ledger.conn)["stored"] == 7
+    assert row(ledger.conn)["pages"] == 3
+
+
+def test_a_lease_that_is_lost_while_pages_are_held_stores_none_of_them(
+    contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 60.0)
+    turns = 0
+
+    def losing(*, since: int | None, next: str | None) -> Page:
+        nonlocal turns
+        turns += 1
+        if turns == 3:
+            ledger.conn.execute("UPDATE streams SET epoch = epoch + 1")
+        return pages(since=since, next=next)
+
+    report = pull_stream(work(ledger.conn, ledger.tools), NAME, losing)
+    assert (report.busy, report.pages, ledger.count("events")) == (True, 0, 0)
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 3), st.one_of(st.none(), st.integers(START, START + 9)), st.booleans()),
+        min_size=1,
+        max_size=4,
+    )
+)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_stream_is_reckoned_in_memory_as_it_is_in_the_row(
+    ledger: Ledger, found: list[tuple[int, int | None, bool]]
+) -> None:
+    ledger.conn.execute("TRUNCATE streams")
+    stream = streams.lease(ledger.conn, "truepill", NAME, "a test")
+    assert stream is not None
+    stream = streams.begin_pass(ledger.conn, stream, at(START))
+    pages = [Progress(seen, 0, newest, ordered) for seen, newest, ordered in found]
+    for number, page in enumerate(pages):
+        stream = streams.turned(stream, b"%d" % number, page)
+    stored = streams.turn_pages(ledger.conn, stream, pages, 1)
+    assert stored == stream
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -193,8 +300,9 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
 
 
 def test_a_runner_whose_lease_passed_to_another_writes_nothing(
-    contract_url: str, ledger: Ledger, pages: Pages, book: Book
+    contract_url: str, ledger: Ledger, pages: Pages, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0)
     turns = 0
 
     def slow(*, since: int | None, next: str | None) -> Page:

@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
-from partners.truepill.faults import CallFailed, NotGranted
+from partners.truepill.faults import CallFailed
 from store import streams
 from store.streams import LeaseLost, Stream
 from workers.gate import NotNow
@@ -25,7 +25,7 @@ class Held:
         self.report = report
         self.stream = stream
 
-    def refused(self, kind: str, key: str, failure: NotGranted) -> None:
+    def refused(self, kind: str, key: str, failure: CallFailed) -> None:
         """Note that this one was not given, in a transaction of the caller's or alone. Raises LeaseLost."""
         self.stream = streams.note_refusal(self.run.conn, self.stream, f"{kind} {key}: {failure.found}")
         self.report.refused += 1

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
-from partners.truepill.faults import Garbled, NotGranted, PartnerFault
+from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
 from store import streams
 from store.inbox import Arrival
 from store.sealing import BrokenSeal, UnknownSealKey
@@ -23,6 +23,7 @@ from store.wanting import Place, Wanting, wanting
 from workers.leasing import Held, leased
 from workers.observing import news
 from workers.pull import Report, Run
+from workers.pull_listed import BARREN, LIST_FROM, newest_first, pending
 from workers.pulled import PARTNER, Batch, store_page
 
 __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
@@ -30,18 +31,23 @@ __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
 VIA = "snapshot"
 #: How many of those that wait are read at once.
 CHOSEN = 5000
-#: The kind whose state only the pages of a list tell. They are counted from 1.
+#: The kind whose state only the pages of a list tell.
 LISTED = "consult"
+TRANSFER = "transfer"
 MOST_PAGES = 1000
 LONGEST, SHORTEST = timedelta(days=1), timedelta(seconds=1)
 _CONTEXT = b"place of "
 
 
 class Reads(NamedTuple):
-    """How records are had, as decoded JSON: one, by (resource, id), and a page of the list of consults."""
+    """How records are had, as decoded JSON: one by (resource, id), and a page of a list.
+
+    `page` is of consults, counted from 1, `transfers` of transfers, counted from 0.
+    """
 
     one: Callable[[str, str], Any]
     page: Callable[[int], Any]
+    transfers: Callable[[int], Any]
 
 
 def pull_snapshots(
@@ -90,6 +96,8 @@ class _Work:
                 self.run.conn, self.held.stream, self.run.tools.clock(), since
             )
         at = self._place()
+        if at is None and TRANSFER in kinds and not self._still_pending():
+            return
         if not isinstance(at, int):
             if not self._singles([kind for kind in kinds if kind != LISTED], at):
                 return
@@ -130,6 +138,33 @@ class _Work:
                 self._keep([], entity.place)
                 raise
             self._keep(found, entity.place)
+        return True
+
+    def _still_pending(self) -> bool:
+        """Ask the list which of many transfers have no news; False when the run is over before that.
+
+        What it does not give, or tells to have ended, is asked for one by one.
+        """
+        wanted = {one.name: one.key for one in self._waiting([TRANSFER], None)}
+        if len(wanted) < LIST_FROM:
+            return True
+        pages, barren = newest_first(self.reads.transfers), 0
+        while wanted and barren < BARREN:
+            if self.run.over():
+                return False
+            asked_at = self._now()
+            try:
+                answer = next(pages, None)
+                found = _enveloped(RESOURCE_OF[TRANSFER], pending(answer), asked_at, None)
+            except CallFailed as failure:
+                self.held.refused(TRANSFER, "list", failure)
+                return True
+            if answer is None:
+                return True
+            known = [envelope for envelope in found if envelope.id in wanted]
+            barren = 0 if known else barren + 1
+            self._keep(known, None)
+            self.asked |= {(TRANSFER, wanted.pop(one.id)) for one in known if one.id in wanted}
         return True
 
     def _pages(self, wanted: set[str], page: int) -> bool:

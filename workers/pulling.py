@@ -231,6 +231,7 @@ class Puller:
         return Reads(
             lambda resource, name: singles[resource](name),
             lambda page: client.consults(page=page, limit=CONSULTS_A_PAGE),
+            client.transfers,
         )
 
     def _events_of(self, kind: str, key: str, *, next: str | None) -> Page:

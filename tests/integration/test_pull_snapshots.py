@@ -27,6 +27,7 @@ from tests.integration.test_pull_sandbox import (
 from tests.partner import Answer, Asked, partner
 from tests.records import ConsultItem, FillRecord
 from tests.sandbox import Desk
+from workers.pull_listed import LIST_FROM
 from workers.pulled import PARTNER
 from workers.pulling import SNAPSHOTS
 
@@ -76,6 +77,42 @@ def test_a_transfer_is_looked_at_by_its_token(reference: Desk, against: Callable
     reference.wait(DAY)
     assert side.pull(SNAPSHOTS)[SNAPSHOTS].stored == 1
     assert side.ledger.story(key, "transfer").stored.state == "completed"
+
+
+def test_of_many_transfers_the_list_tells_which_are_pending_and_only_the_others_are_asked_for(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    side = against(reference, RXLEDGER_PULL_QUIET="600")
+    for number in range(60):
+        ended: dict[str, Any] = {"simulation": {}} if number == 57 else {}
+        answer = reference.done("POST", TRANSFERS, transfer(reference.patient(), **ended))
+        if number >= 60 - LIST_FROM:
+            know(side, "transfer", answer["request_id"], answer["details"]["transfer_token"])
+    reference.wait(1800)
+    report = side.pull(SNAPSHOTS)[SNAPSHOTS]
+    # Two pages of the list, and the record of the one that is not pending any more.
+    assert (report.finished, report.pages, report.seen) == (True, 3, LIST_FROM)
+    states = side.states()["transfer"]
+    assert (states.count("pending"), states.count("completed")) == (LIST_FROM - 1, 1)
+    assert side.ways()["transfer"] == {("snapshot",)}
+
+
+def test_a_list_that_fails_keeps_no_transfer_from_being_asked_for(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    def answer(asked: Asked) -> Answer:
+        if asked.path.endswith("/v1/transfer_request"):
+            return Answer(404, b"Jane Canary")
+        token = asked.path.rpartition("/")[2]
+        return Answer(200, orjson.dumps([{"url_token": token, "status": "pending"}]))
+
+    with partner(answer) as other:
+        side = against(reference, RXLEDGER_TRUEPILL_BASE_URL=other.url)
+        for number in range(LIST_FROM):
+            know(side, "transfer", f"transfer_request_{number}", f"token{number}")
+        reference.wait(DAY)
+        report = side.pull(SNAPSHOTS)[SNAPSHOTS]
+    assert (report.finished, report.refused, report.seen) == (True, 1, LIST_FROM)
 
 
 def test_a_copay_and_a_consult_are_looked_at_where_the_live_contract_is(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -56,16 +56,20 @@ def sweep(conn: Connection, limit: int) -> list[Due]:
     return [Due._make(row) for row in conn.execute(_SWEEP, (limit,))]
 
 
-def count_attempts(conn: Connection, seqs: Iterable[int]) -> list[int]:
+def count_attempts(conn: Connection, seqs: Sequence[int]) -> list[int]:
     """Attempt + 1, committed before the attempt: what kills the worker is counted all the same.
 
-    Returns those that were counted: what another worker holds, or what is gone, is not.
+    Returns those that were counted; no other may be attempted. What another worker holds, or what is gone, is
+    not counted, nor what has had its attempts: in company when there are several ids, all of them when there
+    is one. A hint may wait while its ids are swept again, and what only stood beside poison must come to its
+    attempts alone.
     """
+    attempts = BATCH_ATTEMPTS if len(seqs) > 1 else BATCH_ATTEMPTS + SOLO_ATTEMPTS
     rows = conn.execute(
         "UPDATE queue q SET attempts = attempts + 1 FROM ("
-        "SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE SKIP LOCKED) d "
-        "WHERE q.seq = d.seq RETURNING q.seq",
-        (arrays.numbers(seqs),),
+        "SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND attempts < %s "
+        "ORDER BY seq FOR UPDATE SKIP LOCKED) d WHERE q.seq = d.seq RETURNING q.seq",
+        (arrays.numbers(seqs), attempts),
     )
     return [seq for (seq,) in rows]
 

@@ -75,7 +75,14 @@ def start(command: list[str], env: Mapping[str, str], out: IO[bytes]) -> subproc
 
 def until(condition: Callable[[], bool], otherwise: str, seconds: float = SECONDS) -> None:
     """Wait for a condition, bounded; AssertionError when it does not come."""
+    assert comes(condition, seconds), otherwise
+
+
+def comes(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for a condition so long at most; whether it came."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, otherwise
+        if time.monotonic() >= end:
+            return False
         time.sleep(0.05)
+    return True

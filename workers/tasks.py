@@ -74,7 +74,10 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
     What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
     """
     worker.settle()
-    counted = worker.run(partial(queue.count_attempts, seqs=ids)) if swept else []
+    counted: set[int] = set()
+    if swept:
+        counted.update(worker.run(partial(queue.count_attempts, seqs=ids)))
+        ids = [seq for seq in ids if seq in counted]
     while ids:
         try:
             done = _apply(worker, ids, swept=swept)
@@ -83,7 +86,7 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
                 worker.refund(counted)
                 raise
             log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
-            _in_parts(worker, ids, set(counted))
+            _in_parts(worker, ids, counted)
             return
         if done.woken:
             # Due at once, so the sweeper finds them when this hint is lost.

@@ -47,6 +47,10 @@ def overdue(ledger: Ledger) -> None:
     ledger.conn.execute("UPDATE queue SET due_at = now() - interval '1 second'")
 
 
+class Killed(BaseException):
+    """Stands for the death of the process: nothing after it runs."""
+
+
 def failing_on(bad: int, error: BaseException) -> Any:
     def apply(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
         if bad in seqs:
@@ -119,14 +123,39 @@ def test_a_swept_attempt_is_counted_before_it_is_made(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bad,) = ledger.admit(b"kills its worker")
-
-    class Killed(BaseException):
-        """Stands for the death of the process: nothing after it runs."""
-
     monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
     with pytest.raises(Killed):
         tasks.attempt(worker, [bad], swept=True)
     assert attempts(ledger) == {bad: 1}
+
+
+def test_hints_that_wait_in_line_take_nothing_from_company_into_quarantine(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Behind a backlog the same ids may be swept many times before the first of their hints is read."""
+    good, bad = ledger.admit(b"good", b"kills its worker")
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
+        with suppress(Killed):
+            tasks.attempt(worker, [good, bad], swept=True)
+    overdue(ledger)
+    assert queue.bury(ledger.conn) == []
+    due = queue.sweep(ledger.conn, 10)
+    assert sorted(d.seq for d in due if d.alone) == [good, bad]
+    tasks.attempt(worker, [good], swept=True)
+    assert ledger.queued() == [bad]
+
+
+def test_a_hint_of_what_has_had_all_its_attempts_makes_no_further_one(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bad,) = ledger.admit(b"kills its worker")
+    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
+        with pytest.raises(Killed):
+            tasks.attempt(worker, [bad], swept=True)
+    tasks.attempt(worker, [bad], swept=True)
+    assert attempts(ledger) == {bad: queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS}
 
 
 @pytest.mark.parametrize("sqlstate", ["40P01", "57014", "55P03", "57P01", "08006", "42703", "58030", "XX001"])

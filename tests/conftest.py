@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ import pytest
 
 from ops.embedded import Addresses
 from ops.embedded import servers as embedded_servers
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One process more than there are cores: half of their time tests wait for servers and processes."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,10 @@ class Aside:
         self._conn = conn
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="pages")
 
+    @property
+    def broken(self) -> bool:
+        return self._conn.closed
+
     def do(self, work: Callable[[Connection], T]) -> Future[T]:
         return self._thread.submit(work, self._conn)
 

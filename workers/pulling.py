@@ -102,7 +102,10 @@ class Puller:
             self._aside.close()
 
     def _store_aside(self) -> Aside:
-        """Made when a partner is first so quick that it is of use."""
+        """Made when a partner is first so quick that it is of use, and again after its connection broke."""
+        if self._aside is not None and self._aside.broken:
+            self._aside.close()
+            self._aside = None
         if self._aside is None:
             self._aside = Aside(connect_unhurried(self._database_url, "pull"))
         return self._aside

@@ -186,7 +186,11 @@ class Body(NamedTuple):
 
 
 def newest_body(conn: Connection) -> Body | None:
-    """The body stored last; None when there is none."""
+    """The callback's body stored last, pushed or pulled; None when there is none.
+
+    Records and looks are named by more than stands beside their bodies.
+    """
     query = select(bodies.c.id, bodies.c.partner, bodies.c.via, bodies.c.url_id, bodies.c.sealed)
+    query = query.where(bodies.c.via.in_(("push", "pull")))
     row = conn.execute(query.order_by(bodies.c.seq.desc()).limit(1)).one_or_none()
     return None if row is None else Body(row[0].bytes, row[1], row[2], row[3], bytes(row[4]))

@@ -12,6 +12,7 @@ import pytest
 
 from ops import service_checks
 from ops.embedded import Addresses
+from store.inbox import Arrival, admit_now
 from store.migrate import config
 from tests.backends import own_prefix
 from tests.commandline import Cli, Ran
@@ -180,6 +181,16 @@ def test_a_pulled_body_proves_the_look_up_key_as_well(whole: Cli) -> None:
 
     whole.setenv(RXLEDGER_LOOKUP_KEY="another look-up key")
     assert checks(whole.run("doctor", "--json"))["look-up key"]["status"] == "fail"
+
+
+def test_a_record_that_came_last_says_nothing_against_the_keys(whole: Cli) -> None:
+    whole.ledger.apply(OrderSuccess())
+    tools, body = whole.ledger.tools, b'{"snapshot": "transfer"}'
+    name = tools.lookup.event_id("truepill", "snapshot", "the id it was asked for", body)
+    sealed = tools.sealer.seal(body, name)
+    admit_now(whole.ledger.conn, [Arrival(name, "truepill", "snapshot", tools.clock(), sealed)])
+    found = checks(whole.run("doctor", "--json"))
+    assert (found["seal keys"]["status"], found["look-up key"]["status"]) == ("ok", "ok")
 
 
 def test_a_schema_that_is_behind_is_seen(whole: Cli, servers: Addresses) -> None:

@@ -99,7 +99,8 @@ def settle(cli: Cli) -> None:
     pytest.fail("pulls do not come to an end")
 
 
-@pytest.mark.parametrize("profile", ["lossy", "hostile"])
+# Many more are dropped than on such a day, so that sixty journeys surely lose some.
+@pytest.mark.parametrize("profile", ["lossy; drop=0.25", "hostile; drop=0.25"])
 def test_the_ledger_equals_the_sandboxes_own_count_of_dropped_callbacks(
     cli: Cli, partner: Fast, profile: str
 ) -> None:

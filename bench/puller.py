@@ -20,8 +20,8 @@ from settings import Settings
 from store.database import connect_unhurried
 from workers.app import spare_the_collector
 from workers.hints import HintPublisher
-from workers.pull import Report
-from workers.pulling import NOTIFY, Puller
+from workers.pull.puller import NOTIFY, Puller
+from workers.pull.run import Report
 from workers.runtime import tools
 
 __all__: list[str] = []

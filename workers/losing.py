@@ -24,7 +24,7 @@ PARTNER = "truepill"
 #: The last days change while one looks; others when something comes late.
 FRESH_DAYS = 3
 STALE = timedelta(hours=6)
-#: The streams of `workers.pulling`: events of all types by time, of fill requests, of all other requests.
+#: The streams of `workers.pull.puller`: events of all types by time, of fill requests, of all other requests.
 EVERYTHING, FILLS, REQUESTS = "events", "fill_request", "requests"
 
 

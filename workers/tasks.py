@@ -23,7 +23,7 @@ from workers.runtime import Runtime, runtime
 from workers.trouble import TaskFailed, describe
 
 if TYPE_CHECKING:
-    from workers.pull import Report
+    from workers.pull.run import Report
 
 __all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
 
@@ -233,7 +233,7 @@ def count_losses() -> None:
 @app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
 def pull(stream: str | None = None) -> None:
     """Fetch what was missed: of one stream for a while; without a stream, have each of them run."""
-    from workers.pulling import Puller  # with an HTTP client: only processes that pull load it
+    from workers.pull.puller import Puller  # with an HTTP client: only processes that pull load it
 
     with told():
         worker = runtime()

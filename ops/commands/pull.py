@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from store.lookups import Left
-    from workers.pull import Report
-    from workers.pulling import Puller
-    from workers.settling import Settled
+    from workers.pull.puller import Puller
+    from workers.pull.run import Report
+    from workers.pull.settling import Settled
 
 __all__ = ["register"]
 
@@ -56,7 +56,7 @@ def pull(
     settings = load(data).require("database", "sealing")
     if settings.truepill_api_key is None:
         raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
-    from workers.pulling import UnknownStream
+    from workers.pull.puller import UnknownStream
 
     settled: Settled | None = None
     with _puller(settings) as puller:
@@ -83,7 +83,7 @@ def pull(
 @contextmanager
 def _puller(settings: Settings) -> Iterator[Puller]:
     from store.database import connect_unhurried
-    from workers.pulling import Puller
+    from workers.pull.puller import Puller
     from workers.runtime import tools
 
     with (
@@ -117,7 +117,7 @@ def _run(puller: Puller, name: str, since: datetime | None) -> Report:
 
 
 def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Settled:
-    from workers.settling import settle
+    from workers.pull.settling import settle
 
     def planned(left: Left) -> None:
         minutes = left.due / calls_per_minute

@@ -70,9 +70,9 @@ class Wire:
     def __init__(
         self, line: Line, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
-        # They log URLs, which name patients, and headers.
-        for name in ("httpx", "httpcore"):
-            logging.getLogger(name).setLevel(logging.WARNING)
+        # They log URLs, which name patients, and headers; the retries are counted as calls.
+        for name, level in (("httpx", logging.WARNING), ("httpcore", logging.WARNING), ("stamina", logging.ERROR)):
+            logging.getLogger(name).setLevel(level)
         self._gate: Gate = gate or OpenGate()
         # A read with its attempts must end before the lease of its stream does.
         self._longest = min(line.timeout * 6, LONGEST_ANSWER)

@@ -16,7 +16,7 @@ from tests.factories import OrderSuccess, TransferContact
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, arrivals
 from tests.records import FillRecord, TransferRecord
-from workers import settling
+from workers.pull import settling
 
 KEY = "tp_live_key_that_is_secret"
 START = 1_760_000_000

@@ -129,6 +129,7 @@ def test_an_answer_that_is_none_says_whose_fault_it_is_and_nothing_of_itself(
     told = f"{raised.value!r} {raised.value} {caplog.text}"
     assert "Canary" not in told
     assert KEY not in told
+    assert "retry" not in caplog.text
     assert str(raised.value).startswith("fill_request webhook_events: ")
 
 

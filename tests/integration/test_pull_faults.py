@@ -14,8 +14,8 @@ from tests.commandline import Cli
 from tests.ledger import every_text
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import arrivals
-from workers.pull import Report
-from workers.pulling import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.run import Report
 
 KEY = "tp_live_key_that_is_secret"
 BODY = b"Jane Canary"

@@ -19,8 +19,8 @@ from tests.integration.contract.conftest import Clock
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book
 from tests.records import FillRecord
-from workers.pull import Report
-from workers.pulling import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.run import Report
 from workers.reading import Tools
 
 KEY = "tp_live_key_that_is_secret"

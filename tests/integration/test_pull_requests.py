@@ -11,8 +11,8 @@ from tests.integration.test_pull_sandbox import Side, against, pull_url, referen
 from tests.integration.test_pull_snapshots import know
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.sandbox import Desk
-from workers.pull import Report
-from workers.pulling import FILLS, NOBODYS, NOTIFY, REQUESTS, SNAPSHOTS
+from workers.pull.puller import FILLS, NOBODYS, NOTIFY, REQUESTS, SNAPSHOTS
+from workers.pull.run import Report
 
 __all__ = ["against", "pull_url", "reference", "without_waits"]
 

@@ -25,8 +25,8 @@ from tests.integration.sandbox.test_sandbox_transfers import PATH as TRANSFERS
 from tests.integration.sandbox.test_sandbox_transfers import body as transfer
 from tests.ledger import Ledger
 from tests.sandbox import KEY, Desk, desk
-from workers.pull import Report
-from workers.pulling import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
+from workers.pull.puller import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
+from workers.pull.run import Report
 from workers.runtime import tools
 
 DAY = 86_400

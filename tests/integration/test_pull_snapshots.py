@@ -27,9 +27,9 @@ from tests.integration.test_pull_sandbox import (
 from tests.partner import Answer, Asked, partner
 from tests.records import ConsultItem, FillRecord
 from tests.sandbox import Desk
-from workers.pull_listed import LIST_FROM
-from workers.pulled import PARTNER
-from workers.pulling import SNAPSHOTS
+from workers.pull.keeping import PARTNER
+from workers.pull.listed import LIST_FROM
+from workers.pull.puller import SNAPSHOTS
 
 __all__ = ["against", "live", "pull_url", "reference", "without_waits"]
 

@@ -6,7 +6,8 @@ from partners.truepill.callbacks import _READERS
 from partners.truepill.families import FAMILIES, SECONDARY
 from statemachine import MACHINES
 from statemachine.seen import is_seen
-from workers import losing, pulling
+from workers import losing
+from workers.pull import puller
 
 #: Facts that are derived from others: no callback states them.
 DERIVED = {("copay", "pa"), ("fill_request", "payment")}
@@ -47,10 +48,10 @@ def test_what_a_callback_states_beside_its_main_fact_is_a_signal_of_its_family()
 
 def test_the_streams_that_confirm_are_those_that_are_pulled() -> None:
     assert (losing.EVERYTHING, losing.FILLS, losing.REQUESTS) == (
-        pulling.EVERYTHING,
-        pulling.FILLS,
-        pulling.REQUESTS,
+        puller.EVERYTHING,
+        puller.FILLS,
+        puller.REQUESTS,
     )
-    assert FAMILIES["rx"].callback_type.lower() == pulling.NOTIFY
-    asked = {one.kind for one in FAMILIES.values()} - {pulling.FILLS, "prescription"}
-    assert asked == set(pulling.BY_REQUEST)
+    assert FAMILIES["rx"].callback_type.lower() == puller.NOTIFY
+    asked = {one.kind for one in FAMILIES.values()} - {puller.FILLS, "prescription"}
+    assert asked == set(puller.BY_REQUEST)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.pull_listed import newest_first, pending
+from workers.pull.listed import newest_first, pending
 
 
 @given(st.integers(0, 300))

@@ -1,4 +1,4 @@
-"""Rounds of pulls, until nothing is left: `workers.settling` over a source that does as it is told."""
+"""Rounds of pulls, until nothing is left: `workers.pull.settling` over a source that does as it is told."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from store.lookups import Left
-from workers.pull import Report
-from workers.settling import FRUITLESS, LONGEST_WAIT, settle
+from workers.pull.run import Report
+from workers.pull.settling import FRUITLESS, LONGEST_WAIT, settle
 
 TIMES, REQUESTS = "notify_rx", "fill_request"
 SINCE, NOW = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from store.registration import register
 from tests.factories import OrderSuccess, OrderTriage, Shipment
 from tests.integration.contract.test_apply import T0
 from tests.ledger import Ledger
-from workers.pull_requests import waiting_states
+from workers.pull.requests import waiting_states
 
 KINDS = ("fill_request",)
 QUIET = 3600.0

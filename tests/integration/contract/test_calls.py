@@ -11,7 +11,7 @@ import pytest
 from partners.truepill.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
 from store import calls
 from store.database import connect
-from workers.gate import MOST_TURNS, NotNow, SharedGate
+from workers.pull.gate import MOST_TURNS, NotNow, SharedGate
 
 Connection = psycopg.Connection[Any]
 PARTNER = "truepill"

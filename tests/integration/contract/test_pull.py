@@ -26,9 +26,10 @@ from store.streams import Progress
 from tests.ledger import Ledger
 from tests.partner import Answer, Asked, Partner, events_page, partner
 from tests.pulls import Book, Broken, Faults, FaultyConnection, arrivals
-from workers.gate import NotNow
-from workers.pull import RESTARTS, Pages, Report, Run, pull_stream
-from workers.pull_held import Aside
+from workers.pull.gate import NotNow
+from workers.pull.held import Aside
+from workers.pull.run import Report, Run
+from workers.pull.stream import RESTARTS, Pages, pull_stream
 from workers.reading import Tools
 
 Connection = psycopg.Connection[Any]
@@ -140,8 +141,8 @@ def test_the_first_pass_reaches_back_further_than_a_month(
 @pytest.fixture(params=["each page by itself", "pages together", "pages together, aside"])
 def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How pages are stored: by themselves as those of a slow partner, or a few of a quick one together."""
-    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0 if "itself" in request.param else 60.0)
-    monkeypatch.setattr("workers.pull_held.TOGETHER_EVENTS", 5)
+    monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0 if "itself" in request.param else 60.0)
+    monkeypatch.setattr("workers.pull.held.TOGETHER_EVENTS", 5)
     return str(request.param)
 
 
@@ -211,7 +212,7 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
 def test_a_page_of_a_slow_partner_is_stored_before_the_next_one_is_asked_for(
     ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0)
     stored = []
 
     def watched(*, since: int | None, next: str | None) -> Page:
@@ -226,7 +227,7 @@ def test_a_page_of_a_slow_partner_is_stored_before_the_next_one_is_asked_for(
 def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
     contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
-    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 60.0)
+    monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 60.0)
     asked = 0
 
     def stopping(*, since: int | None, next: str | None) -> Page:
@@ -247,7 +248,7 @@ def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
 def test_a_lease_that_is_lost_while_pages_are_held_stores_none_of_them(
     contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 60.0)
+    monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 60.0)
     turns = 0
 
     def losing(*, since: int | None, next: str | None) -> Page:
@@ -304,7 +305,7 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
 def test_a_runner_whose_lease_passed_to_another_writes_nothing(
     contract_url: str, ledger: Ledger, pages: Pages, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workers.pull.QUICK_SECONDS", 0.0)
+    monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0)
     turns = 0
 
     def slow(*, since: int | None, next: str | None) -> Page:
@@ -415,7 +416,7 @@ def test_pages_without_an_end_are_noticed_over_many_short_runs(
     empty: bool,
 ) -> None:
     """Each page has a token that nobody saw before, and each run ends after three pages."""
-    monkeypatch.setattr("workers.pull.IDLE_PAGES", 20)
+    monkeypatch.setattr("workers.pull.stream.IDLE_PAGES", 20)
     next_number, shown = partial(next, iter(range(1000))), [] if empty else book.events[:3]
 
     def page(*, since: int | None, next: str | None) -> Page:

@@ -41,7 +41,7 @@ from tests.records import (
     TransferRecord,
 )
 from workers.apply import apply_queued, replay
-from workers.observing import news
+from workers.pull.observing import news
 from workers.reading import Tools, understand
 
 DAY = timedelta(days=1)

@@ -24,12 +24,13 @@ from partners.truepill.pages import Page, Pulled
 from store import streams
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import LeaseLost, Progress, Stream
-from workers.gate import NotNow
-from workers.pull_held import QUICK_SECONDS, Aside, Held, done
-from workers.pulled import PARTNER, Keep, Kept, events_kept
+from workers.pull.gate import NotNow
+from workers.pull.held import QUICK_SECONDS, Held, done
+from workers.pull.keeping import PARTNER, Keep, Kept, events_kept
+from workers.pull.run import Report, Run
 from workers.reading import AHEAD_SECONDS, Tools
 
-__all__ = ["Pages", "Report", "Run", "pull_stream"]
+__all__ = ["Pages", "pull_stream"]
 
 #: How far back a stream is read that was never read before, in days.
 FIRST_DAYS = 35
@@ -43,51 +44,6 @@ ENDLESS = "its pages do not come to an end"
 #: Before a token that is kept beside the time by which its page is asked for. No token holds it.
 BY_TIME = "\0"
 _CONTEXT = b"next page of "
-
-
-@dataclass
-class Report:
-    """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not.
-
-    `refused`: how many single things the partner did not give, which ends no run.
-    """
-
-    stream: str
-    pages: int = 0
-    seen: int = 0
-    stored: int = 0
-    nameless: int = 0
-    refused: int = 0
-    finished: bool = False
-    busy: bool = False
-    wait: float | None = None
-    trouble: str | None = None
-
-    @property
-    def rest(self) -> float:
-        """How long nobody need try: this run will be gone on with then."""
-        return self.wait or 0.0 if self.trouble is None else 0.0
-
-
-@dataclass(frozen=True)
-class Run:
-    """What every run needs. `hint` is told what is new after its COMMIT; `over` says when to end.
-
-    `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `as_of` asks about
-    requests that had news up to then without waiting until they are quiet. `aside` gives where pages may be
-    stored while the next ones are fetched.
-    """
-
-    conn: psycopg.Connection[Any]
-    tools: Tools
-    holder: str
-    overlap: int = 3600
-    quiet: float = 3600.0
-    hint: Callable[[Sequence[int]], None] = lambda _: None
-    over: Callable[[], bool] = lambda: False
-    tell: Callable[[Report], None] = lambda _: None
-    as_of: datetime | None = None
-    aside: Callable[[], Aside] | None = None
 
 
 class Pages(Protocol):

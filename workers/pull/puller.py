@@ -28,13 +28,14 @@ from settings import Settings
 from store import lookups, queue, surfaces, wanting
 from store.database import connect_unhurried
 from store.lookups import Left
-from workers.discovering import registered
-from workers.gate import NotNow, SharedGate
-from workers.pull import Report, Run, pull_stream
-from workers.pull_held import Aside
-from workers.pull_requests import pull_one, pull_requests, waiting_states
-from workers.pull_snapshots import Reads, pull_record, pull_snapshots
-from workers.pulled import PARTNER
+from workers.pull.discovering import registered
+from workers.pull.gate import NotNow, SharedGate
+from workers.pull.held import Aside
+from workers.pull.keeping import PARTNER
+from workers.pull.requests import pull_one, pull_requests, waiting_states
+from workers.pull.run import Report, Run
+from workers.pull.snapshots import Reads, pull_record, pull_snapshots
+from workers.pull.stream import pull_stream
 from workers.reading import Tools
 
 __all__ = ["FILLS", "FILL_LIST", "NOTIFY", "REQUESTS", "SNAPSHOTS", "Puller", "UnknownStream"]

@@ -20,11 +20,11 @@ from store.inbox import Arrival
 from store.sealing import BrokenSeal, UnknownSealKey
 from store.streams import Progress
 from store.wanting import Place, Wanting, wanting
-from workers.leasing import Held, leased
-from workers.observing import news
-from workers.pull import Report, Run
-from workers.pull_listed import BARREN, LIST_FROM, newest_first, pending
-from workers.pulled import PARTNER, Batch, store_page
+from workers.pull.keeping import PARTNER, Batch, store_page
+from workers.pull.leasing import Held, leased
+from workers.pull.listed import BARREN, LIST_FROM, newest_first, pending
+from workers.pull.observing import news
+from workers.pull.run import Report, Run
 
 __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
 

@@ -10,9 +10,9 @@ import psycopg
 from partners.truepill.faults import CallFailed
 from store import streams
 from store.streams import LeaseLost, Stream
-from workers.gate import NotNow
-from workers.pull import Report, Run
-from workers.pulled import PARTNER
+from workers.pull.gate import NotNow
+from workers.pull.keeping import PARTNER
+from workers.pull.run import Report, Run
 
 __all__ = ["Held", "leased"]
 

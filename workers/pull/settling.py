@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import NamedTuple, Protocol
 
 from store.lookups import Left
-from workers.pull import Report
+from workers.pull.run import Report
 
 __all__ = ["Settled", "Source", "settle"]
 
@@ -36,7 +36,7 @@ class Settled(NamedTuple):
 
 
 class Source(Protocol):
-    """What rounds are made of: `workers.pulling.Puller`, `asking` being its streams that ask by requests.
+    """What rounds are made of: `workers.pull.puller.Puller`, `asking` being its streams that ask by requests.
 
     `last` is the one that runs when all others are done.
     """

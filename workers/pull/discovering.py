@@ -18,7 +18,7 @@ from partners.truepill.answers import names_of
 from partners.truepill.fields import text
 from partners.truepill.pages import Pulled
 from store.registration import register, unknown
-from workers.pulled import Keep, Kept
+from workers.pull.keeping import Keep, Kept
 from workers.reading import Tools
 
 __all__ = ["KIND", "registered"]

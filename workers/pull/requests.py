@@ -12,9 +12,9 @@ from statemachine import MACHINES
 from store import lookups, streams
 from store.lookups import Due, Looked
 from store.streams import Progress
-from workers.leasing import Held, leased
-from workers.pull import Report, Run
-from workers.pulled import seal, store_page
+from workers.pull.keeping import seal, store_page
+from workers.pull.leasing import Held, leased
+from workers.pull.run import Report, Run
 
 __all__ = ["EventsOf", "pull_one", "pull_requests", "waiting_states"]
 

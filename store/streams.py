@@ -9,17 +9,14 @@ has read, or to when it began if that is earlier, less an overlap for events tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import psycopg
 
-from store import arrays
-
 __all__ = [
     "LEASE_SECONDS",
-    "DeliveryRow",
     "LeaseLost",
     "Progress",
     "Stream",
@@ -29,7 +26,6 @@ __all__ = [
     "finish_pass",
     "finish_round",
     "lease",
-    "note_deliveries",
     "note_refusal",
     "note_trouble",
     "release",
@@ -77,14 +73,6 @@ class Progress(NamedTuple):
     nameless: int
     newest: int | None
     sorted: bool
-
-
-class DeliveryRow(NamedTuple):
-    """What the partner says of its push of an event; `id` is the pulled copy's (16 bytes)."""
-
-    id: bytes
-    status: str | None
-    status_code: int | None
 
 
 _COLUMNS = "partner, name, epoch, watermark, pass_from, pass_newest, pass_sorted, pass_idle, next_page"
@@ -257,39 +245,3 @@ def release(conn: Connection, stream: Stream, wait: float = 0.0) -> None:
         "WHERE partner = %s AND name = %s AND epoch = %s",
         (wait, stream.partner, stream.name, stream.epoch),
     )
-
-
-def note_deliveries(conn: Connection, rows: Sequence[DeliveryRow], new: Mapping[bytes, int]) -> None:
-    """Keep what the partner says of its pushes, in the transaction that admits the events; its last word.
-
-    `new` has the inbox ids of those that were just admitted: the others are looked up.
-    """
-    fresh = sorted((new[row.id], row) for row in rows if row.id in new)
-    known = [row for row in rows if row.id not in new]
-    if fresh:
-        numbered = arrays.numbers([seq for seq, _ in fresh])
-        conn.execute(_NOTE + _LAST_WORD, (numbered, *_said([row for _, row in fresh])))
-    if known:
-        named = arrays.texts([row.id.hex() for row in known])
-        conn.execute(_NOTE_KNOWN + _LAST_WORD, (named, *_said(known)))
-
-
-_NOTE = """
-INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
-SELECT *, clock_timestamp() FROM unnest(%s::bigint[], %s::text[], %s::smallint[])
-"""
-_NOTE_KNOWN = """
-INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
-SELECT e.seq, n.status, n.status_code, clock_timestamp()
-FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code)
-JOIN events e ON e.id = n.id ORDER BY e.seq
-"""
-_LAST_WORD = """
-ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code,
-    noted_at = excluded.noted_at
-WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)
-"""
-
-
-def _said(rows: Sequence[DeliveryRow]) -> tuple[str, str]:
-    return arrays.texts([row.status for row in rows]), arrays.numbers([row.status_code for row in rows])

@@ -64,14 +64,17 @@ class Line:
     connections: int = 4
 
 
+_SPARING = (("httpx", logging.WARNING), ("httpcore", logging.WARNING), ("stamina", logging.ERROR))
+
+
 class Wire:
     """One pool of connections to the partner."""
 
     def __init__(
         self, line: Line, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
-        # They log URLs, which name patients, and headers; the retries are counted as calls.
-        for name, level in (("httpx", logging.WARNING), ("httpcore", logging.WARNING), ("stamina", logging.ERROR)):
+        # They log URLs, which name patients, and headers; stamina each retry, which is counted as a call.
+        for name, level in _SPARING:
             logging.getLogger(name).setLevel(level)
         self._gate: Gate = gate or OpenGate()
         # A read with its attempts must end before the lease of its stream does.

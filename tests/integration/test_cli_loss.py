@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from store import losses, streams
+from store import losses
+from store.deliveries import DeliveryRow, note_deliveries
 from store.losses import DayRow
-from store.streams import DeliveryRow
 from tests.commandline import Cli
 from tests.factories import NotifyRx, OrderSuccess, Shipment
 
@@ -33,7 +33,7 @@ def both_lost_and_alone(cli: Cli) -> Cli:
     cli.ledger.apply(one, three)
     cli.ledger.apply(one, two, via="pull")
     lost = cli.ledger.arrival(two, via="pull").id
-    streams.note_deliveries(cli.ledger.conn, [DeliveryRow(lost, "error", 503)], {})
+    note_deliveries(cli.ledger.conn, [DeliveryRow(lost, "error", 503)])
     cli.ledger.conn.execute(
         "INSERT INTO streams (partner, name, completed_at) "
         "VALUES ('truepill', 'fill_request', clock_timestamp() - interval '1 minute')"

@@ -9,8 +9,9 @@ import psycopg
 
 from partners.truepill.pages import Pulled
 from store import inbox, streams
+from store.deliveries import DeliveryRow, note_deliveries
 from store.inbox import Arrival
-from store.streams import DeliveryRow, Progress, Stream
+from store.streams import Progress, Stream
 from workers.reading import Tools
 
 __all__ = ["PARTNER", "VIA", "Batch", "Keep", "Kept", "events_kept", "seal", "store_page"]
@@ -23,7 +24,7 @@ class Batch(NamedTuple):
     """Events ready to be stored, each once, and what the partner says of its pushes of them."""
 
     arrivals: list[Arrival]
-    deliveries: list[DeliveryRow]
+    deliveries: dict[bytes, DeliveryRow]
 
 
 class Kept(NamedTuple):
@@ -64,7 +65,7 @@ def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
         _new(Arrival, (name, PARTNER, VIA, now, one, False, url_id))
         for name, one in zip(bodies, sealed, strict=True)
     ]
-    return Batch(arrivals, list(deliveries.values()))
+    return Batch(arrivals, deliveries)
 
 
 def store_page(
@@ -80,7 +81,9 @@ def store_page(
 
 
 def _admit(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
-    new = inbox.admit_now(conn, batch.arrivals) if batch.arrivals else {}
-    if batch.deliveries:
-        streams.note_deliveries(conn, batch.deliveries, new)
+    if not batch.arrivals:
+        return []
+    new = inbox.admit_pulled(conn, batch.arrivals, batch.deliveries)
+    if known := [row for name, row in batch.deliveries.items() if name not in new]:
+        note_deliveries(conn, known)
     return sorted(new.values())

@@ -228,7 +228,7 @@ class _Work:
             name = tools.lookup.event_id(PARTNER, VIA, envelope.id, envelope.body)
             sealed = tools.sealer.seal(envelope.body, name)
             arrivals[name] = Arrival(name, PARTNER, VIA, tools.clock(), sealed)
-        return Batch(list(arrivals.values()), [])
+        return Batch(list(arrivals.values()), {})
 
     def _now(self) -> int:
         return int(self.run.tools.clock().timestamp())

@@ -13,9 +13,10 @@ import pytest
 
 from store import gauges, loss, losses, streams, unconfirmed
 from store.database import connect
+from store.deliveries import DeliveryRow, note_deliveries
 from store.gauges import Gauge
 from store.loss import Word
-from store.streams import DeliveryRow, Progress
+from store.streams import Progress
 from tests.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.ledger import Ledger
 from tests.records import FillRecord, enveloped
@@ -143,7 +144,7 @@ def test_the_partners_last_word_on_each_push_is_told(ledger: Ledger) -> None:
 
     def says(number: int, status: str | None, code: int | None = None) -> None:
         name = ledger.arrival(order(number), via="pull").id
-        streams.note_deliveries(ledger.conn, [DeliveryRow(name, status, code)], {})
+        note_deliveries(ledger.conn, [DeliveryRow(name, status, code)])
 
     says(1, "pending")
     says(1, "success", 200)  # it believes that we had it

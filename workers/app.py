@@ -7,8 +7,11 @@ import gc
 from celery import Celery
 from celery.signals import worker_process_init
 
+from workers.transport import register
+
 __all__ = ["app", "spare_the_collector"]
 
+register()
 app = Celery("rxledger")
 app.config_from_object("celeryconfig")
 

@@ -63,10 +63,10 @@ SELECT uuid_send(id), seq FROM admitted
 
 
 def _statement(
-    arrays: str = "", columns: str = "", known: str = "DO NOTHING", queued: str = "", noted: str = ""
+    typed: str = "", columns: str = "", known: str = "DO NOTHING", queued: str = "", noted: str = ""
 ) -> str:
     return _ADMIT.format(
-        arrays=_ARRAYS + arrays, columns=columns, known=known, queued=queued, noted=noted, lease=LEASE_SECONDS
+        arrays=_ARRAYS + typed, columns=columns, known=known, queued=queued, noted=noted, lease=LEASE_SECONDS
     )
 
 

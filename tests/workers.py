@@ -30,6 +30,11 @@ class Broker:
         """Send one message, as the receiver or beat would."""
         self.app.send_task(task, args=arguments, kwargs=options, queue="rxledger", retry=False)
 
+    def waiting(self) -> int:
+        """How many messages wait for a worker."""
+        with self.app.connection_for_write() as conn:
+            return int(conn.default_channel.queue_declare("rxledger", durable=True, auto_delete=False)[1])
+
     def forget(self) -> None:
         """Lose every message that waits."""
         with self.app.connection_for_write() as conn:

@@ -132,6 +132,21 @@ def _waiting(ledger: Ledger) -> bool:
     return row is not None and row[0] > 0
 
 
+def test_a_worker_that_is_cut_off_gives_its_hint_back(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    seqs = ledger.admit(*life("held"))
+    ledger.conn.execute("INSERT INTO entities (kind, key, state) VALUES ('fill_request', 'held', 'pending')")
+    with worker(env, tmp_path / "log") as process, psycopg.connect(env["DATABASE_URL"]) as blocker:
+        blocker.execute("SELECT FROM entities WHERE key = 'held' FOR UPDATE")
+        broker.send("rxledger.apply", seqs)
+        until(lambda: _waiting(ledger), "the worker did not come to the lock")
+        os.kill(process.pid, signal.SIGTERM)
+        process.wait(SECONDS)
+    assert broker.waiting() == 1
+    assert ledger.queued() == sorted(seqs)
+
+
 def test_a_worker_whose_database_goes_away_counts_nothing_and_goes_on(
     ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
 ) -> None:

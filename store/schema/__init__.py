@@ -1,0 +1,64 @@
+"""The schema, as SQLAlchemy sees it: what the migrations must arrive at, and what people query.
+
+What stands in the clear is listed in docs/decisions: ids, tokens, kinds, states, signals, times and codes.
+`sealed` and `detail` columns hold AES-GCM values.
+"""
+
+from __future__ import annotations
+
+from store.schema.base import metadata
+from store.schema.inbox import bodies, events, quarantine, queue
+from store.schema.ledger import (
+    alias_names,
+    alias_news,
+    aliases,
+    audit,
+    changes,
+    changes_unplaced,
+    drift,
+    entities,
+    facts,
+    outcomes,
+    postings,
+)
+from store.schema.pulls import (
+    calls,
+    deliveries,
+    gauges,
+    lookups,
+    losses,
+    losses_counted,
+    push_gaps,
+    pushes,
+    streams,
+    surfaces,
+)
+
+__all__ = [
+    "alias_names",
+    "alias_news",
+    "aliases",
+    "audit",
+    "bodies",
+    "calls",
+    "changes",
+    "changes_unplaced",
+    "deliveries",
+    "drift",
+    "entities",
+    "events",
+    "facts",
+    "gauges",
+    "lookups",
+    "losses",
+    "losses_counted",
+    "metadata",
+    "outcomes",
+    "postings",
+    "push_gaps",
+    "pushes",
+    "quarantine",
+    "queue",
+    "streams",
+    "surfaces",
+]

@@ -32,7 +32,13 @@ def broker_and_worker(settings: Settings) -> Iterator[Check]:
 
 
 def _connect(url: str, prefix: str) -> Any:
-    redis = {"socket_timeout": 5, "socket_connect_timeout": 3, "global_keyprefix": prefix}
+    redis = {
+        "socket_timeout": 5,
+        "socket_connect_timeout": 3,
+        "global_keyprefix": prefix,
+        # To close, kombu waits until the last of its polls is over: each takes so many seconds, by default 1.
+        "polling_interval": 0.1,
+    }
     options = redis if url.startswith(("redis", "rediss", "valkey")) else {}
     connect: Any = Connection  # it has no types
     return connect(url, connect_timeout=3, transport_options=options)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 
 import typer
+from typer.main import get_command
 
 from ops.commands import REGISTERED
 from ops.output import Refused
@@ -27,11 +28,12 @@ app = typer.Typer(
 )
 for register in REGISTERED:
     register(app)
+command = get_command(app)
 
 
 def main() -> None:
     try:
-        app()
+        command()
     except (Refused, EmbeddedError, SettingsError) as error:
         sys.stderr.write(f"rxledger: {error}\n")
         sys.exit(1)

@@ -15,7 +15,7 @@ result_backend = None
 task_ignore_result = True
 task_store_errors_even_if_ignored = False
 
-imports = ("workers.tasks",)
+imports = ("workers.celery.tasks",)
 task_default_queue = "rxledger"
 # Ids and numbers only: nothing else can be said in a message.
 task_serializer = "json"
@@ -32,7 +32,7 @@ task_acks_on_timeout = True
 worker_prefetch_multiplier = 1
 task_publish_retry = False
 
-worker_consumer = "workers.consumer:SparingConsumer"
+worker_consumer = "workers.celery.consumer:SparingConsumer"
 worker_send_task_events = True
 # Every hint would cost a second message, and say nothing that the worker's own events do not.
 task_send_sent_event = False

@@ -21,7 +21,7 @@ from rich.console import Console
 from bench import accept, applied, backlog, pulled, report
 from bench.load import LoadError
 from bench.stage import Stage, StageError, stage
-from ops.embedded import EmbeddedError
+from ops.local.embedded import EmbeddedError
 
 PARTS = ("accept", "apply", "latency", "pulled")
 

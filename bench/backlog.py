@@ -15,11 +15,11 @@ from bench import limit
 from bench.mixed import EVENTS_OF_A_PATIENT, mixed, wide
 from bench.stage import OURS, TUTORIAL, Stage, StageError, truncate
 from bench.traffic import Event, even, skewed
-from store.inbox import Arrival, admit_now
-from store.lookup import Lookup
-from store.sealing import Sealer
-from workers.deriving import CALLBACK_TYPE
-from workers.hints import HINT_IDS
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import Sealer
+from store.inbox.admit import Arrival, admit_now
+from workers.apply.derive import CALLBACK_TYPE
+from workers.celery.hints import HINT_IDS
 
 __all__ = [
     "EVEN",

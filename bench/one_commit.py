@@ -17,9 +17,9 @@ from starlette.routing import Route
 
 from bench.signing import Signature
 from settings import Settings
-from store.inbox import Arrival, admit
-from store.lookup import Lookup
-from store.sealing import Sealer
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import Sealer
+from store.inbox.admit import Arrival, admit
 
 __all__ = ["build"]
 

@@ -10,7 +10,7 @@ import orjson
 
 from bench import backlog
 from bench.stage import OURS, Stage, StageError
-from ops.children import environment, module
+from ops.local.children import environment, module
 
 __all__ = ["Pull", "Result", "Sizes", "measure"]
 

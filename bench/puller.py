@@ -17,12 +17,12 @@ import psutil
 
 from bench.memory import MIB
 from settings import Settings
-from store.database import connect_unhurried
-from workers.app import spare_the_collector
-from workers.hints import HintPublisher
+from store.db.connections import connect_unhurried
+from workers.celery.app import spare_the_collector
+from workers.celery.hints import HintPublisher
+from workers.celery.runtime import tools
 from workers.pull.puller import NOTIFY, Puller
 from workers.pull.run import Report
-from workers.runtime import tools
 
 __all__: list[str] = []
 

@@ -23,12 +23,12 @@ from psycopg import sql
 from bench import limit
 from bench.load import LoadError
 from bench.traffic import HMAC_HEADER, HMAC_KEY
-from ops.children import environment, module
-from ops.embedded import Holder, hold
-from ops.ports import free_port
+from ops.local.children import environment, module
+from ops.local.embedded import Holder, hold
+from ops.local.ports import free_port
 from settings import Settings
-from store import migrate
-from store.database import connect
+from store.db import migrate
+from store.db.connections import connect
 
 __all__ = ["OURS", "TUTORIAL", "Process", "Stage", "StageError", "stage", "truncate"]
 

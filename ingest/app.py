@@ -17,23 +17,23 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from errors import describe
 from ingest.body import BodyReader
 from ingest.commit import Committer, Publish
-from ingest.failures import describe
+from ingest.connection import Admit, Connect, Lane
 from ingest.gauges import Gauges
 from ingest.health import Health
-from ingest.keeper import Keeper
-from ingest.lane import Admit, Connect, Lane
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
+from ingest.spool_drainer import Keeper
 from ingest.verification import Verifier
 from ingest.webhook import Clock, Webhook
 from settings import Settings
-from store import inbox
-from store.database import connect_async
-from store.lookup import Lookup
-from store.sealing import Sealer
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import Sealer
+from store.db.connections import connect_async
+from store.inbox.admit import admit as admit_copies
 
 __all__ = ["build"]
 
@@ -54,7 +54,7 @@ def build(
     clock: Clock = utc_now,
     limits: Limits | None = None,
     connect: Connect | None = None,
-    admit: Admit = inbox.admit,
+    admit: Admit = admit_copies,
 ) -> ASGIApp:
     """The application: a route for each partner that has a secret, health, readiness and metrics.
 

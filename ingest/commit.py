@@ -11,12 +11,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 
-from ingest.failures import describe
-from ingest.lane import Lane
+from errors import describe
+from ingest.connection import Lane
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
-from store.inbox import Arrival
+from store.inbox.admit import Arrival
 
 __all__ = ["Committer", "NoDurablePlace", "Publish"]
 

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from ingest.failures import describe
-from ingest.lane import Lane
-from store import gauges
-from store.gauges import Gauge
+from errors import describe
+from ingest.connection import Lane
+from store.reports import gauges
+from store.reports.gauges import Gauge
 
 __all__ = ["Gauges"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from ingest.failures import describe
+from errors import describe
 
 __all__ = ["CONFIG", "LineFormatter"]
 

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from errors import describe
 from ingest.batchfile import Damaged, decode, encode, microseconds
-from ingest.failures import describe
-from store.inbox import Arrival
+from store.inbox.admit import Arrival
 
 __all__ = ["BATCH", "DAMAGED", "Damaged", "Spool"]
 

@@ -17,9 +17,9 @@ from ingest.commit import Committer, NoDurablePlace
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.verification import Verdict, Verifier, fields
-from store.inbox import Arrival
-from store.lookup import Lookup
-from store.sealing import Sealer
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import Sealer
+from store.inbox.admit import Arrival
 
 __all__ = ["Clock", "Webhook"]
 

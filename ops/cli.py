@@ -12,8 +12,8 @@ import typer
 from typer.main import get_command
 
 from ops.commands import REGISTERED
-from ops.output import Refused
-from ops.processes import EmbeddedError
+from ops.local.processes import EmbeddedError
+from ops.render.output import Refused
 from settings import SettingsError
 
 __all__ = ["app", "main"]

@@ -7,8 +7,8 @@ import re
 import typer
 from sqlalchemy import Connection
 
-from ops.output import Refused
-from store import event_queries
+from ops.render.output import Refused
+from store.reports import events
 
 __all__ = ["clean_id", "find_event"]
 
@@ -26,7 +26,7 @@ def clean_id(value: str) -> str:
 
 def find_event(conn: Connection, digits: str) -> int:
     """The inbox id of the event. Raises Refused when there is none, or more than one."""
-    found = event_queries.find(conn, digits)
+    found = events.find(conn, digits)
     if not found:
         raise Refused(f"there is no event {digits}")
     if len(found) > 1:

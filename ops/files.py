@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from ops.output import Refused
+from ops.render.output import Refused
 
 __all__ = ["write_private"]
 

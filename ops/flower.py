@@ -89,7 +89,7 @@ def make(settings: Settings, celery_app: Any, *, address: str, port: int) -> Rea
 
 def run(settings: Settings, *, address: str, port: int) -> None:
     """Serve until SIGTERM or SIGINT. Raises OSError when the port is taken."""
-    from workers.app import app as celery_app
+    from workers.celery.app import app as celery_app
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     for name in QUIET_LOGGERS:

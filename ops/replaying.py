@@ -7,10 +7,10 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.database import is_environmental
-from store.entities import EntityRow
-from workers.apply import Moved, Replayed, replay
-from workers.reading import Tools
+from store.db.connections import is_environmental
+from store.ledger.entities import EntityRow
+from workers.apply.batch import Moved, Replayed, replay
+from workers.apply.read import Tools
 
 __all__ = ["BATCH", "Entry", "Report", "run"]
 

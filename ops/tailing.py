@@ -6,10 +6,10 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ops.output import screen
+from ops.render.output import screen
 
 if TYPE_CHECKING:
-    from store.feed import Change
+    from store.ledger.feed import Change
 
 __all__ = ["Tail", "print_change"]
 
@@ -26,8 +26,8 @@ class Tail:
         self._stack = ExitStack()
 
     def __enter__(self) -> Tail:
-        from store import feed
-        from store.database import connect
+        from store.db.connections import connect
+        from store.ledger import feed
 
         self._conn = self._stack.enter_context(connect(self._url, "ops"))
         if self._after is None:
@@ -37,7 +37,7 @@ class Tail:
 
     def look(self) -> list[Change]:
         """What came since the last look, in the order of the feed."""
-        from store import feed
+        from store.ledger import feed
 
         feed.place(self._conn)
         found = feed.read(self._conn, self._after or 0, _AT_ONCE)
@@ -53,7 +53,7 @@ class Tail:
 
 def print_change(change: Change) -> None:
     """One line on stdout."""
-    from ops.tables import cell, moment
+    from ops.render.tables import cell, moment
 
     line = f"{moment(change.changed_at)}  {change.kind} {change.key}  "
     line += f"{change.before or '(new)'} → {change.after}"

@@ -11,8 +11,8 @@ import psycopg
 from partners.truepill.answers import is_refusal, names_of
 from partners.truepill.fields import name
 from statemachine import MACHINES
-from store.lookup import Lookup
-from store.registration import Registered, register
+from store.crypto.keyed_hash import Lookup
+from store.ledger.registration import Registered, register
 
 __all__ = ["NotAccepted", "track"]
 

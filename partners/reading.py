@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple, TypeAlias
 
-from statemachine.kernel import Fact
+from statemachine.model import Fact
 
 __all__ = ["DOMAINS", "Link", "Reading", "Reason", "Stated", "Unreadable", "own_domain"]
 

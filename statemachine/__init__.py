@@ -12,10 +12,11 @@ from statemachine.coverage import COVERAGE
 from statemachine.derivation import DERIVATIONS, Derivation, Implied
 from statemachine.direct_transfer import DIRECT_TRANSFER
 from statemachine.fill_request import FILL_REQUEST
-from statemachine.kernel import Fact, Line, Machine, MachineError, Step, Summary, Verdict, current_lines
+from statemachine.kernel import Machine, MachineError, current_lines
+from statemachine.model import Fact, Line, Step, Summary
 from statemachine.prescription import PRESCRIPTION
 from statemachine.prior_auth import PRIOR_AUTH
-from statemachine.rules import Clock, Silence
+from statemachine.rules import Clock, Silence, Verdict
 from statemachine.transfer import TRANSFER
 
 __all__ = [

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from statemachine.kernel import Machine, Summary
+from statemachine.kernel import Machine
+from statemachine.model import Summary
 
 __all__ = ["deadline"]
 

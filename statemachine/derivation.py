@@ -17,7 +17,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import NamedTuple
 
 from statemachine.copay import COPAY
-from statemachine.kernel import Summary
+from statemachine.model import Summary
 
 __all__ = ["DERIVATIONS", "Derivation", "Implied", "in_order"]
 

@@ -6,7 +6,7 @@ Nothing falls through: `Machine` refuses a table with a hole when it is made, wh
 
 State is a pure function of the set of facts known. `Machine.order` puts facts in effective order, whatever
 the order of their arrival; `Machine.fold` steps through them; `Machine.step` goes on from a stored Summary,
-unless it is a snapshot that comes: whether that one is news, the fact before it says (`statemachine.seen`).
+unless it is a snapshot that comes: whether that one is news, the fact before it says (`statemachine.model`).
 """
 
 from __future__ import annotations
@@ -16,63 +16,10 @@ from time import gmtime, strftime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from statemachine.model import Fact, Line, Step, Summary, adds_nothing, is_snapshot
 from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
-from statemachine.seen import adds_nothing, is_seen
 
-__all__ = ["Fact", "Line", "Machine", "MachineError", "Step", "Summary", "Verdict", "current_lines"]
-
-
-class Line(NamedTuple):
-    """One line of an entity, such as a medication; known by token *and* position (tokens collide)."""
-
-    position: int
-    token: str | None
-    status: str
-    code: str | None
-
-
-class Fact(NamedTuple):
-    """What a partner stated about one entity. The first four fields are its identity, the others are not.
-
-    `occurred_at` is in whole seconds of Unix time; `discriminator` is b"" or 16 bytes and tells apart what
-    one second, signal and code may state twice. A `code` that starts with # is a hash of free text. `due` is
-    a date that the fact carries, in seconds of Unix time: when it will be time to look at the entity again.
-    """
-
-    occurred_at: int
-    signal: str
-    code: str | None
-    discriminator: bytes
-    lines: tuple[Line, ...] = ()
-    due: int | None = None
-
-
-class Summary(NamedTuple):
-    """Where the fold stands; stepping on from a stored one equals folding everything.
-
-    `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
-    order, even one that adds nothing (seconds of Unix time), `review` names the latest conflict. `due` is the
-    date that the last move carried, or a confirmation since, as its rule says; what is late or a conflict
-    does not say what to wait for now.
-    """
-
-    state: str
-    since: int | None
-    by: str | None
-    outcome: str | None
-    review: str | None
-    last_at: int | None
-    due: int | None = None
-
-
-class Step(NamedTuple):
-    """One entry of the history: the fact, what it meant, and the states that it jumped over."""
-
-    fact: Fact
-    verdict: Verdict
-    before: str
-    after: str
-    gap: tuple[str, ...]
+__all__ = ["Machine", "MachineError", "current_lines"]
 
 
 class MachineError(ValueError):
@@ -197,7 +144,7 @@ class Machine:
         steps: list[Step] = []
         for key in sorted(known):
             fact = known[key]
-            if is_seen(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
+            if is_snapshot(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
                 summary = summary._replace(last_at=fact.occurred_at)
                 continue
             summary, step = self.step(summary, fact)

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from ops.embedded import Addresses
-from ops.embedded import servers as embedded_servers
+from ops.local.embedded import Addresses
+from ops.local.embedded import servers as embedded_servers
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -41,7 +41,7 @@ def servers(short_tmp: Path) -> Iterator[Addresses]:
 @pytest.fixture(scope="session")
 def database_url(servers: Addresses) -> str:
     """A database migrated to head."""
-    from store.migrate import upgrade
+    from store.db.migrate import upgrade
 
     with psycopg.connect(servers.database_url, autocommit=True) as conn:
         conn.execute("CREATE DATABASE tests")

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.moments import parse_span
-from ops.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, screen, write_json
 from ops.tailing import Tail, print_change
 
 if TYPE_CHECKING:
-    from store.feed import Change
+    from store.ledger.feed import Change
 
 __all__ = ["register"]
 
@@ -36,8 +36,8 @@ def changes(
 ) -> None:
     """Print changes of state behind a cursor, the oldest first; go on after the cursor that this prints."""
     settings = load(data).require("database")
-    from store import feed
-    from store.database import connect
+    from store.db.connections import connect
+    from store.ledger import feed
 
     with connect(str(settings.database_url), "ops") as conn:
         feed.place(conn)
@@ -91,7 +91,7 @@ def _document(change: Change) -> dict[str, Any]:
 
 
 def _print(found: list[Change], cursor: int) -> None:
-    from ops.tables import note, print_table
+    from ops.render.tables import note, print_table
 
     if not found:
         screen.print("no changes")

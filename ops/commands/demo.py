@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from ops.fill_life import Callback
@@ -33,7 +33,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
     from secrets import token_hex
 
     from ops.fill_life import life
-    from ops.history import history
+    from ops.render.history import history
 
     key = f"fill_request_{token_hex(10)}"
     url = f"{settings.receiver_url.rstrip('/')}/webhooks/truepill"
@@ -88,15 +88,15 @@ def _send(url: str, token: str, callback: Callback) -> tuple[str, bool]:
 
 def _wait(url: str, ids: list[str]) -> None:
     """Until every event was applied. Raises Refused when that takes longer than WAIT_SECONDS."""
-    from ops.tables import progress
-    from store import event_queries, queries
+    from ops.render.tables import progress
+    from store.reports import events, queries
 
     deadline = time.monotonic() + WAIT_SECONDS
     done = 0
     with progress("waiting for the worker", len(ids)) as advance:
         while True:
             with queries.snapshot(url) as conn:
-                now_done = event_queries.applied(conn, ids)
+                now_done = events.applied(conn, ids)
             advance(now_done - done)
             done = now_done
             if done == len(ids):

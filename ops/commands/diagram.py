@@ -7,7 +7,7 @@ import sys
 import typer
 
 from ops.commands.show import KindArgument, check_kind
-from ops.output import DataOption, JsonOption, write_json
+from ops.render.output import DataOption, JsonOption, write_json
 
 __all__ = ["register"]
 

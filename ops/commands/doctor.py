@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ops.output import DataOption, JsonOption, Refused, load, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, write_json
 
 if TYPE_CHECKING:
-    from ops.checks import Check
+    from ops.doctor.checks import Check
     from settings import Settings
 
 __all__ = ["examine", "register"]
@@ -22,8 +22,8 @@ def register(app: typer.Typer) -> None:
 
 def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Check every part and say what to do about it. Exit code 1 when any part fails."""
-    from ops.checks import Check
-    from ops.tables import progress
+    from ops.doctor.checks import Check
+    from ops.render.tables import progress
     from settings import SettingsError
 
     try:
@@ -47,8 +47,8 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 def examine(settings: Settings, advance: Callable[[int], None]) -> Iterator[Check]:
     """Every check. A part that raises is a failure of that part, and the others are checked all the same."""
-    from ops.checks import Check
-    from workers.trouble import describe
+    from errors import describe
+    from ops.doctor.checks import Check
 
     for name, part in _parts():
         try:
@@ -59,12 +59,12 @@ def examine(settings: Settings, advance: Callable[[int], None]) -> Iterator[Chec
 
 
 def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
-    from ops import checks
-    from ops.database_checks import database
-    from ops.loss_checks import unconfirmed_pushes
-    from ops.pull_checks import pulls
-    from ops.service_checks import broker_and_worker, receiver
-    from ops.silence_checks import silences
+    from ops.doctor import checks
+    from ops.doctor.database import database
+    from ops.doctor.loss import unconfirmed_pushes
+    from ops.doctor.pulls import pulls
+    from ops.doctor.services import broker_and_worker, receiver
+    from ops.doctor.silence import silences
 
     return [
         ("settings", lambda settings: [checks.required(settings)]),
@@ -80,7 +80,7 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
 
 
 def _print(checks: list[Check]) -> None:
-    from ops.tables import print_table
+    from ops.render.tables import print_table
 
     rows: list[tuple[str, str, str]] = []
     for check in checks:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ops.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, screen, write_json
 
 if TYPE_CHECKING:
-    from store.drift import Drifted
+    from store.ledger.drift import Drifted
 
 __all__ = ["register"]
 
@@ -21,8 +21,8 @@ def register(app: typer.Typer) -> None:
 def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
     """List types, fields and codes that no contract of a partner names, the latest first; never values."""
     settings = load(data).require("database")
-    from store.database import connect
-    from store.drift import report
+    from store.db.connections import connect
+    from store.ledger.drift import report
 
     with connect(str(settings.database_url), "ops") as conn:
         found = report(conn)
@@ -32,7 +32,7 @@ def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
     if not found:
         screen.print("nothing that the partners' contracts do not name")
         return
-    from ops.tables import print_table
+    from ops.render.tables import print_table
 
     headers = ("partner", "what", "type", "name", "count", "first", "last")
     print_table(headers, found, fold=("name",))

@@ -8,13 +8,13 @@ import typer
 
 from ops.commands.show import check_kind
 from ops.moments import parse_moment
-from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from settings import Settings
-    from store.event_queries import EventFilter, EventRow
+    from store.reports.events import EventFilter, EventRow
 
 __all__ = ["register"]
 
@@ -52,7 +52,7 @@ def listing(
         raise typer.BadParameter(f"wants one of {', '.join(STATUSES)}", param_hint="--status")
     if entity is not None:
         check_kind(entity[0])
-    from store.event_queries import EventFilter
+    from store.reports.events import EventFilter
 
     wanted = EventFilter(
         callback_type=callback_type.upper() if callback_type else None,
@@ -70,18 +70,18 @@ def listing(
 def _list(settings: Settings, wanted: EventFilter, limit: int, as_json: bool) -> None:
     from dataclasses import replace
 
-    from ops.naming import own_key
-    from store import event_queries, queries
+    from ops.keys import own_key
+    from store.reports import events, queries
 
     with notes.status("reading events"), queries.snapshot(str(settings.database_url)) as conn:
         if wanted.entity is not None:
             kind, key = wanted.entity
             wanted = replace(wanted, entity=(kind, own_key(conn, kind, key)))
-        found = event_queries.list_events(conn, wanted, limit)
+        found = events.list_events(conn, wanted, limit)
     if as_json:
         write_json({"events": [_document(event) for event in found]})
         return
-    from ops.tables import print_table
+    from ops.render.tables import print_table
 
     rows = [
         (
@@ -123,7 +123,7 @@ def show_event(
 ) -> None:
     """Show one event and the facts that it states."""
     from ops.event_ids import clean_id, find_event
-    from store import event_queries, queries
+    from store.reports import events, queries
 
     digits = clean_id(event_id)
     settings = load(data).require("database")
@@ -131,9 +131,9 @@ def show_event(
         settings.require("sealing")
     with queries.snapshot(str(settings.database_url)) as conn:
         seq = find_event(conn, digits)
-        event = event_queries.list_events(conn, event_queries.EventFilter(seq=seq), 1)[0]
+        event = events.list_events(conn, events.EventFilter(seq=seq), 1)[0]
         facts = queries.facts_stated_by(conn, seq)
-        sealed = event_queries.sealed_body(conn, event) if unseal else None
+        sealed = events.sealed_body(conn, event) if unseal else None
     document = _document(event) | _state(event) | {"facts": _facts(facts, settings)}
     if unseal:
         document["body"] = _unsealed(settings, event, sealed, reason)
@@ -154,9 +154,9 @@ def _state(event: EventRow) -> dict[str, Any]:
 
 
 def _facts(found: list[Any], settings: Settings) -> list[dict[str, Any]]:
-    from ops.details import Details, code_of
-    from ops.tables import note, seconds
-    from workers.plan import fact_of
+    from ops.render.details import Details, code_of
+    from ops.render.tables import note, seconds
+    from workers.apply.plan import fact_of
 
     sealed = Details(settings.seal_keys)
     facts = [
@@ -178,8 +178,8 @@ def _facts(found: list[Any], settings: Settings) -> list[dict[str, Any]]:
 def _unsealed(settings: Settings, event: EventRow, sealed: bytes | None, reason: str | None) -> str:
     """The body as text; audited before it is given. Raises Refused when it cannot be had."""
     from ops.person import person
-    from store import audit
-    from store.sealing import BrokenSeal, Sealer, UnknownSealKey
+    from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
+    from store.ledger import audit
 
     if sealed is None:
         raise Refused(f"the body of event {event.id} is kept no longer")
@@ -192,8 +192,8 @@ def _unsealed(settings: Settings, event: EventRow, sealed: bytes | None, reason:
 
 
 def _print_event(document: dict[str, Any]) -> None:
-    from ops.reasons import explain
-    from ops.tables import cell, moment, plain, print_table
+    from ops.render.reasons import explain
+    from ops.render.tables import cell, moment, plain, print_table
 
     screen.print(cell(f"event {document['event']}: {document['status']}", "bold"), soft_wrap=True)
     source = f"{document['partner']} {document['via']} of {document['type'] or 'a type not known'}"
@@ -217,6 +217,6 @@ def _print_event(document: dict[str, Any]) -> None:
 
 
 def _text(value: str | datetime) -> str:
-    from ops.tables import moment
+    from ops.render.tables import moment
 
     return value if isinstance(value, str) else str(moment(value))

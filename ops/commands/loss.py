@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.moments import parse_moment
-from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -86,18 +86,19 @@ def _read(
     with_ids: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document and, where they are wanted, the ids; all as of one moment."""
-    from ops.loss_report import Found, report
-    from ops.loss_report import evidence as told
-    from store import lookups, loss, unconfirmed
-    from store.database import connect
-    from store.losses import DAYS
-    from workers.losing import confirming, span
+    from ops.render.loss_report import Found, report
+    from ops.render.loss_report import evidence as told
+    from store.db.connections import connect
+    from store.pulls import poll_schedule
+    from store.reports import loss, unconfirmed
+    from store.reports.loss_days import DAYS
+    from workers.reports.loss_days import confirming, span
 
     with (
         connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
         loss.snapshot(conn),
     ):
-        now = lookups.clock(conn)
+        now = poll_schedule.clock(conn)
         first = since or _midnight(until or now) - timedelta(days=DAYS - 1)
         of = span(first, until or now + AHEAD, types)
         by = confirming(conn, settings.pull.overlap)
@@ -140,7 +141,7 @@ _HEADERS = (
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import moment, note, print_table
+    from ops.render.tables import moment, note, print_table
 
     if document["days"]:
         days = [(row["day"], row["type"], *_cells(row)) for row in document["days"]]
@@ -177,7 +178,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _late(delay: dict[str, int] | None) -> str:
-    from ops.tables import age
+    from ops.render.tables import age
 
     return "-" if delay is None else ", ".join(age(delay[name]) for name in ("median", "p95", "most"))
 

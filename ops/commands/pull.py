@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.moments import parse_moment
-from ops.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from settings import Settings
-    from store.lookups import Left
+    from store.pulls.poll_schedule import Left
+    from workers.pull.pull_until_idle import Settled
     from workers.pull.puller import Puller
     from workers.pull.run import Report
-    from workers.pull.settling import Settled
 
 __all__ = ["register"]
 
@@ -82,9 +82,9 @@ def pull(
 
 @contextmanager
 def _puller(settings: Settings) -> Iterator[Puller]:
-    from store.database import connect_unhurried
+    from store.db.connections import connect_unhurried
+    from workers.celery.runtime import tools
     from workers.pull.puller import Puller
-    from workers.runtime import tools
 
     with (
         connect_unhurried(str(settings.database_url), "ops") as conn,
@@ -100,7 +100,7 @@ class _Hints:
         self._works = settings.broker_url is not None
 
     def __call__(self, seqs: Sequence[int]) -> None:
-        from workers.hints import HINT_IDS, send
+        from workers.celery.hints import HINT_IDS, send
 
         for start in range(0, len(seqs), HINT_IDS):
             if self._works:
@@ -117,7 +117,7 @@ def _run(puller: Puller, name: str, since: datetime | None) -> Report:
 
 
 def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Settled:
-    from workers.pull.settling import settle
+    from workers.pull.pull_until_idle import settle
 
     def planned(left: Left) -> None:
         minutes = left.due / calls_per_minute
@@ -141,8 +141,8 @@ def _telling(status: Status) -> Callable[[Report], None]:
 
 
 def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
-    from ops.naming import own_key
-    from store import queries
+    from ops.keys import own_key
+    from store.reports import queries
 
     with queries.snapshot(str(settings.database_url)) as conn:
         key = own_key(conn, kind, name)
@@ -173,7 +173,7 @@ def _left(settled: Settled | None) -> dict[str, Any]:
 
 
 def _print(reports: list[Report], settled: Settled | None) -> None:
-    from ops.tables import moment, print_table
+    from ops.render.tables import moment, print_table
 
     counted = [(r.stream, r.pages, r.seen, r.stored, r.nameless, r.refused) for r in reports]
     rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in counted]

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 __all__ = ["register"]
 
@@ -27,11 +27,11 @@ def listing(
 ) -> None:
     """List events in quarantine, the newest first, with the counts of every reason."""
     settings = load(data).require("database")
-    from store import event_queries, queries
+    from store.reports import events, queries
 
     with notes.status("reading the quarantine"), queries.snapshot(str(settings.database_url)) as conn:
-        counts = event_queries.quarantine_counts(conn)
-        rows = event_queries.quarantined(conn, reason, limit)
+        counts = events.quarantine_counts(conn)
+        rows = events.quarantined(conn, reason, limit)
     document = {"quarantine": [_event(row) for row in rows], "reasons": _reasons(counts)}
     if as_json:
         write_json(document)
@@ -55,7 +55,7 @@ def _event(row: Any) -> dict[str, Any]:
 
 def _reasons(counts: list[tuple[str, str | None, int]]) -> dict[str, Any]:
     """`{reason: {count, types: {type: count}, meaning, todo}}`; a type that is not known is "unknown"."""
-    from ops.reasons import explain
+    from ops.render.reasons import explain
 
     found: dict[str, Any] = {}
     for reason, callback_type, count in counts:
@@ -69,7 +69,7 @@ def _reasons(counts: list[tuple[str, str | None, int]]) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import print_table
+    from ops.render.tables import print_table
 
     if not document["reasons"]:
         screen.print("the quarantine is empty")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.commands.show import check_kind
-from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, screen, write_json
 
 if TYPE_CHECKING:
     from ops.replaying import Report
@@ -40,11 +40,11 @@ def replay(
     url = str(settings.database_url)
     seqs, subject = _by_entity(url, *entity) if entity is not None else _by_ids(url, digits)
     from ops.person import person
+    from ops.render.tables import progress
     from ops.replaying import run
-    from ops.tables import progress
-    from store import audit
-    from store.database import connect
-    from workers.runtime import tools
+    from store.db.connections import connect
+    from store.ledger import audit
+    from workers.celery.runtime import tools
 
     if not dry_run:
         audit.record(url, person(), "replay", subject)
@@ -59,7 +59,7 @@ def replay(
 
 def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
     from ops.event_ids import find_event
-    from store import queries
+    from store.reports import queries
 
     with queries.snapshot(url) as conn:
         seqs = sorted({find_event(conn, digits) for digits in ids})
@@ -67,15 +67,15 @@ def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
 
 
 def _by_entity(url: str, kind: str, key: str) -> tuple[list[int], str]:
-    from ops.naming import own_key
-    from store import event_queries, queries
+    from ops.keys import own_key
+    from store.reports import events, queries
 
     with queries.snapshot(url) as conn:
         key = own_key(conn, kind, key)
         found = queries.entity(conn, kind, key)
         if found is None:
             raise Refused(f"there is no {kind} {key}")
-        return event_queries.events_of(conn, found.id), f"{kind} {key}"
+        return events.events_of(conn, found.id), f"{kind} {key}"
 
 
 def _document(selected: int, report: Report) -> dict[str, Any]:
@@ -99,7 +99,7 @@ def _document(selected: int, report: Report) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any], dry_run: bool) -> None:
-    from ops.tables import cell, print_table
+    from ops.render.tables import cell, print_table
 
     if document["changed"]:
         rows = [

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ops.children import become, module
-from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.local.children import become, module
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 from settings import use_data_folder
 
 __all__ = ["register"]
@@ -40,7 +40,7 @@ def up(
     as_json: JsonOption = False,
 ) -> None:
     """Run everything: servers, migrations, receiver, worker, beat, Flower, the sandbox. Ctrl-C stops it."""
-    from ops.up import run
+    from ops.local.up import run
 
     folder = use_data_folder(data)
     code = run(folder, port=port, ready_file=ready_file, as_json=as_json, sandbox=not no_sandbox)
@@ -56,7 +56,7 @@ def web(
     """Run the receiver."""
     settings = load(data).require("database", "broker", "sealing", "receiver")
     from ingest.server import run
-    from workers.hints import HintPublisher
+    from workers.celery.hints import HintPublisher
 
     _announce({"receiver": f"http://{host}:{port}"}, as_json)
     publisher = HintPublisher()
@@ -77,7 +77,7 @@ def worker(
     """Run a Celery worker: it applies what has come in, and sweeps."""
     load(data).require("database", "broker", "sealing")
     _announce({"worker": name}, as_json)
-    arguments = ["-q", "-A", "workers.app", "worker", "-E", "--without-gossip", "--without-mingle"]
+    arguments = ["-q", "-A", "workers.celery.app", "worker", "-E", "--without-gossip", "--without-mingle"]
     options = [f"--concurrency={concurrency}", f"--loglevel={loglevel}", f"--hostname={name}"]
     # A supervisor's SIGTERM begins the soft shutdown: what is under way ends or goes back in time.
     become(module("celery", *arguments, *options), {"REMAP_SIGTERM": "SIGQUIT"})
@@ -95,7 +95,13 @@ def beat(
     _announce({"schedule": str(schedule)}, as_json)
     become(
         module(
-            "celery", "-q", "-A", "workers.app", "beat", f"--loglevel={loglevel}", f"--schedule={schedule}"
+            "celery",
+            "-q",
+            "-A",
+            "workers.celery.app",
+            "beat",
+            f"--loglevel={loglevel}",
+            f"--schedule={schedule}",
         )
     )
 
@@ -117,7 +123,7 @@ def flower(
 def migrate(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Bring the schema to head."""
     url = load(data).require("database").database_url
-    from store.migrate import head, upgrade
+    from store.db.migrate import head, upgrade
 
     with notes.status("migrating"):
         upgrade(str(url))

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from ops.output import DataOption, JsonOption, Refused, load, notes, write_json
-from ops.sandbox_check import check_command
-from ops.sandbox_load import load_command
+from ops.render.output import DataOption, JsonOption, Refused, load, notes, write_json
+from ops.sandbox.check import check_command
+from ops.sandbox.load import load_command
 
 __all__ = ["register"]
 
@@ -59,7 +59,7 @@ def sandbox(
     """Run the emulated partner: point a client at it, and real callbacks come."""
     if context.invoked_subcommand:
         return
-    from ops.sandbox_customers import customers_of
+    from ops.sandbox.customers import customers_of
     from sandbox.clock import parse_speed
     from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
-from ops.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, screen, write_json
 
 __all__ = ["print_history", "register"]
 
@@ -44,10 +44,10 @@ def show(
     settings = load(data).require("database")
     if details:
         settings.require("sealing")
-    from ops.history import history
     from ops.person import person
-    from ops.tables import note
-    from store import audit
+    from ops.render.history import history
+    from ops.render.tables import note
+    from store.ledger import audit
 
     found = history(settings, kind, key, details=details)
     if details:
@@ -64,7 +64,7 @@ def show(
 
 def print_history(document: dict[str, Any]) -> None:
     """The human form: a header, the deadline, the facts in effective order, lines, links."""
-    from ops.tables import cell, moment, plain, print_fields, print_table
+    from ops.render.tables import cell, moment, plain, print_fields, print_table
 
     name = f"{document['kind']} {plain(document['key'])}: "
     screen.print(Text.assemble((name, "bold"), _headline(document)), soft_wrap=True)
@@ -107,7 +107,7 @@ def print_history(document: dict[str, Any]) -> None:
 
 def _print_links(document: dict[str, Any]) -> None:
     """A line for each linked entity, with all that it is linked by."""
-    from ops.tables import note, print_table
+    from ops.render.tables import note, print_table
 
     domains: dict[tuple[str | None, str], list[str]] = {}
     for link in document["links"]:
@@ -120,7 +120,7 @@ def _print_links(document: dict[str, Any]) -> None:
 
 
 def _headline(document: dict[str, Any]) -> str:
-    from ops.tables import moment
+    from ops.render.tables import moment
 
     since = f" since {moment(document['since'])}" if document["since"] else ""
     outcome = f", outcome {document['outcome']}" if document["outcome"] else ""

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ops.output import DataOption, JsonOption, load, notes, write_json
+from ops.render.output import DataOption, JsonOption, load, notes, write_json
 
 if TYPE_CHECKING:
     from settings import Settings
-    from store.figures import Count, Grouped
+    from store.reports.figures import Count, Grouped
 
 __all__ = ["register"]
 
@@ -32,15 +32,16 @@ def stats(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 
 def _read(settings: Settings) -> dict[str, Any]:
-    from ops.spool_depth import spool_depth
-    from store import event_queries, figures, pull_figures, queries
+    from ops.doctor.spool_depth import spool_depth
+    from store.reports import events as event_reports
+    from store.reports import figures, pull_figures, queries
     from store.schema import entities, events, facts
 
     with queries.snapshot(str(settings.database_url)) as conn:
         now = figures.clock(conn)
         waiting = figures.queue_figures(conn, now)
         held: dict[str, int] = {}
-        for reason, _, count in event_queries.quarantine_counts(conn):
+        for reason, _, count in event_reports.quarantine_counts(conn):
             held[reason] = held.get(reason, 0) + count
         document: dict[str, Any] = {
             "at": now,
@@ -84,7 +85,7 @@ def _groups(of: Grouped, names: tuple[str, ...]) -> list[dict[str, Any]]:
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import age, print_table
+    from ops.render.tables import age, print_table
 
     events, waiting, spool = document["events"], document["queue"], document["spool"]
     rows = [

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.output import DataOption, JsonOption, load, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["register"]
 
@@ -29,10 +29,10 @@ def trace(
     """Tell the story of a name: every entity that it touches, directly or by links."""
     settings = load(data).require("database", "sealing")
     from ops.files import write_private
-    from ops.tables import note
-    from ops.trace_page import page
-    from ops.tracing import trace as story_of
-    from store.lookup import Lookup
+    from ops.render.tables import note
+    from ops.render.trace import trace as story_of
+    from ops.render.trace_page import page
+    from store.crypto.keyed_hash import Lookup
 
     lookup = Lookup(settings.lookup_key or b"")
     found = story_of(str(settings.database_url), settings.seal_keys, lookup, token)
@@ -49,7 +49,7 @@ def trace(
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.tables import moment, print_table
+    from ops.render.tables import moment, print_table
 
     entities = [
         (one["kind"], one["key"], one["state"], moment(one["since"]), moment(one["deadline"]), one["by"])

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ops.commands.show import KeyArgument, KindArgument, check_kind
-from ops.output import DataOption, JsonOption, Refused, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, Refused, load, screen, write_json
 
 __all__ = ["register"]
 
@@ -46,14 +46,14 @@ def track(
     settings = load(data).require("database", "sealing")
     from datetime import UTC, datetime
 
-    from ops.naming import own_key
-    from ops.tables import seconds
+    from ops.keys import own_key
+    from ops.render.tables import seconds
     from ops.tracking import NotAccepted
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
-    from store import queries
-    from store.database import connect
-    from store.lookup import Lookup
+    from store.crypto.keyed_hash import Lookup
+    from store.db.connections import connect
+    from store.reports import queries
 
     content = _read("answer", answer) if answer is not None else None
     sent = _read("request", request) if request is not None else None
@@ -107,7 +107,7 @@ def _read(what: str, file: Path) -> dict[str, Any]:
 def _print(document: dict[str, Any]) -> None:
     from rich.text import Text
 
-    from ops.tables import moment
+    from ops.render.tables import moment
 
     said = "registered" if document["registered"] else "was registered before"
     until = f", news is due by {moment(document['deadline'])}" if document["deadline"] else ""

@@ -11,7 +11,7 @@ import typer
 
 from ops.commands.show import check_kind
 from ops.moments import parse_moment
-from ops.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from settings import Settings
-    from store.losses import Totals
-    from store.worklists import Held, Waiting
+    from store.reports.loss_days import Totals
+    from store.reports.worklists import Held, Waiting
 
 __all__ = ["register"]
 
@@ -49,7 +49,7 @@ def stuck(
     as_json: JsonOption = False,
 ) -> None:
     """List what is past its deadline, the oldest deadline first."""
-    from store import worklists
+    from store.reports import worklists
 
     with _reading(data, kind, at) as (conn, now, _):
         found = worklists.past_deadline(conn, now, kind, limit + 1)
@@ -66,7 +66,7 @@ def worklist(
     as_json: JsonOption = False,
 ) -> None:
     """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
-    from store import losses, queries, worklists
+    from store.reports import loss_days, queries, worklists
 
     with _reading(data, kind, at) as (conn, now, settings):
         after, most = settings.silence.after, limit + 1
@@ -78,7 +78,7 @@ def worklist(
         if kind is None:
             found += [_held(each) for each in worklists.held(conn, _ours())]
             found += _partners(conn, now, settings)
-            found += _unconfirmed(losses.totals(queries.driver(conn), losses.DAYS))
+            found += _unconfirmed(loss_days.totals(queries.driver(conn), loss_days.DAYS))
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
     columns = ("at", "what", "kind", "key", "state", "why")
     _give("worklist", _cut(found, limit), columns, as_json, "nothing needs a person")
@@ -92,7 +92,7 @@ def _reading(
     if kind is not None:
         check_kind(kind)
     settings = load(data).require("database")
-    from store import figures, queries
+    from store.reports import figures, queries
 
     with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
         yield conn, at or figures.clock(conn), settings
@@ -101,7 +101,7 @@ def _reading(
 def _cut(found: list[Any], limit: int) -> list[Any]:
     """What was asked for; a list that is cut says so."""
     if len(found) > limit:
-        from ops.tables import note
+        from ops.render.tables import note
 
         note(f"only the first {limit} are shown; --limit shows more")
     return found[:limit]
@@ -160,13 +160,13 @@ def _item(what: str, waiting: Waiting) -> dict[str, Any]:
 
 def _ours() -> list[str]:
     """The reasons of the quarantine that are ours to mend."""
-    from ops.reasons import REASONS
+    from ops.render.reasons import REASONS
 
     return [reason for reason, told in REASONS.items() if told.care == "ours"]
 
 
 def _held(held: Held) -> dict[str, Any]:
-    from ops.reasons import explain
+    from ops.render.reasons import explain
 
     told = explain(held.reason)
     counted = f"{held.events} {'event' if held.events == 1 else 'events'}"
@@ -178,8 +178,8 @@ def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[
     """Partners that push nothing while pulls show events."""
     from datetime import timedelta
 
-    from ops.silence_checks import of_partner
-    from store import pushes, queries
+    from ops.doctor.silence import of_partner
+    from store.reports import pushes, queries
 
     found = pushes.silences(queries.driver(conn), now, timedelta(seconds=settings.silence.push))
     return [
@@ -217,6 +217,6 @@ def _give(
     elif not items:
         screen.print(empty)
     else:
-        from ops.tables import print_table
+        from ops.render.tables import print_table
 
         print_table(columns, [[item[column] for column in columns] for item in items], fold=("key", "why"))

@@ -14,9 +14,9 @@ import orjson
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
 from partners.truepill.aliases import aliases_of
+from partners.truepill.build_facts import Copy, details_of
 from partners.truepill.drift import unseen
 from partners.truepill.fields import EMPTY, Hash, Json, key_of, label, when
-from partners.truepill.stating import Copy, details_of
 
 __all__ = ["read"]
 

@@ -7,10 +7,10 @@ of the request, so a list of claims beside an equally long list of medications i
 from __future__ import annotations
 
 from partners.reading import Stated, Unreadable
+from partners.truepill.build_facts import Copy, stated
 from partners.truepill.fields import EMPTY, Hash, Json, amount, first_text, text, texts
 from partners.truepill.lines import REASONS, Lines, entries, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
-from partners.truepill.stating import Copy, stated
 
 __all__ = ["order_claim"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from partners.reading import Stated, Unreadable
+from partners.truepill.build_facts import Copy, stated
 from partners.truepill.fields import EMPTY, Hash, Json, is_plain, label, text, texts
 from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, made
-from partners.truepill.stating import Copy, stated
-from statemachine.kernel import Line
+from statemachine.model import Line
 
 __all__ = ["consult", "file"]
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from partners.reading import Unreadable
 from partners.truepill.fields import Hash, Json, clear_code, text, token
-from statemachine.kernel import Line
+from statemachine.model import Line
 
 __all__ = ["NO_LINES", "REASONS", "Lines", "Made", "Shown", "entries", "gathered", "is_refused", "made"]
 

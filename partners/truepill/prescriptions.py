@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from partners.reading import Stated
+from partners.truepill.build_facts import Copy, stated
 from partners.truepill.fields import EMPTY, key_of, text, texts
-from partners.truepill.stating import Copy, stated
 
 __all__ = ["notify_rx"]
 

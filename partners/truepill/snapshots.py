@@ -13,12 +13,12 @@ import orjson
 
 from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import copays, transfers
+from partners.truepill.build_facts import Copy, stated
 from partners.truepill.drift import unseen_in
 from partners.truepill.envelopes import IDS, own_names, updated_at
 from partners.truepill.fields import Hash, Json, code_like, first_text, key_of, label, name, text, texts, when
 from partners.truepill.lines import NO_LINES, REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.records import RECORDS, Record
-from partners.truepill.stating import Copy, stated
 
 __all__ = ["callback_type_of", "read"]
 

@@ -3,7 +3,7 @@
 from alembic import context
 from sqlalchemy import text
 
-from store.engine import engine
+from store.db.engine import engine
 from store.schema import metadata
 
 # A migration that cannot get its lock must give up before the requests behind it pile up.

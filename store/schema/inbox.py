@@ -56,7 +56,7 @@ queue = Table(
     Column("due_at", Moment, nullable=False),
     Column("attempts", SmallInteger, nullable=False, server_default=text("0")),
     Column("last_error", Text),
-    # An event of our own (`store.looks`), which is taken otherwise than a copy.
+    # An event of our own (`store.ledger.rechecks`), which is taken otherwise than a copy.
     Column("look", Boolean, nullable=False, server_default=text("false")),
     Index(None, "due_at"),
     # Of many that are queued few are looks.

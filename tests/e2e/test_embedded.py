@@ -15,13 +15,13 @@ import psycopg
 import pytest
 import redis
 
-from ops.embedded import Addresses, EmbeddedError, hold, servers
+from ops.local.embedded import Addresses, EmbeddedError, hold, servers
 from tests.e2e.conftest import wait_until_gone
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from ops.embedded import servers
+from ops.local.embedded import servers
 with servers(Path(sys.argv[1])) as addresses:
     print(addresses.holder, *addresses.pids.values(), flush=True)
     time.sleep(60)
@@ -122,7 +122,7 @@ def interrupted(conn: psycopg.Connection) -> None:
 
 
 def test_a_folder_in_use_is_refused_and_says_by_whom(servers: Addresses, short_tmp: Path) -> None:
-    from ops.embedded import servers as again
+    from ops.local.embedded import servers as again
 
     with pytest.raises(EmbeddedError, match=f"process {servers.holder}"), again(short_tmp / "servers"):
         pytest.fail("two holders of one folder")

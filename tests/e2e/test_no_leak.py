@@ -18,7 +18,7 @@ import psycopg
 import redis
 
 from tests.e2e.conftest import Up
-from tests.factories import (
+from tests.support.factories import (
     FilledMedication,
     OrderClaim,
     OrderError,
@@ -28,7 +28,7 @@ from tests.factories import (
     Shipment,
     body,
 )
-from tests.ledger import every_text
+from tests.support.ledger import every_text
 
 CANARY = "Jane Canary"
 TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "outcomes", "audit", "lookups")

@@ -15,7 +15,7 @@ import pytest
 
 from tests.e2e.conftest import Up, start_up, wait_until_gone
 from tests.e2e.test_no_leak import post
-from tests.factories import OrderSuccess, body
+from tests.support.factories import OrderSuccess, body
 
 
 @pytest.fixture(scope="module")

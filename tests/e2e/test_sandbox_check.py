@@ -15,8 +15,8 @@ from typing import Any
 
 import pytest
 
-from ops.ports import claim
-from ops.readiness import answers
+from ops.local.ports import claim
+from ops.local.readiness import answers
 from tests.e2e.conftest import Up, clean_environment, start_up
 
 JOURNEYS = 120

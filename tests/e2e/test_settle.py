@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from ops.ports import claim
-from ops.readiness import answers
+from ops.local.ports import claim
+from ops.local.readiness import answers
 from settings import read_env_file
 from tests.e2e.conftest import start_up
 from tests.e2e.test_sandbox_check import Desk

@@ -20,8 +20,8 @@ from urllib.parse import urlsplit
 import psutil
 import psycopg
 
-from ops.embedded import Addresses
-from ops.readiness import answers
+from ops.local.embedded import Addresses
+from ops.local.readiness import answers
 from settings import read_env_file
 from tests.e2e.conftest import Up, clean_environment, wait_until_gone
 
@@ -30,8 +30,8 @@ NAMES = {"web", "worker", "beat", "flower", "sandbox", "postgres", "valkey"}
 
 
 WITHOUT_PAUSES = """
-import ops.cli, ops.restarts
-ops.restarts.FIRST_PAUSE = 0.001
+import ops.cli, ops.local.restart_policy
+ops.local.restart_policy.FIRST_PAUSE = 0.001
 ops.cli.main()
 """
 

@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from partners.truepill import callbacks
-from workers import reading
-from workers.app import app
+from workers.apply import read
+from workers.celery.app import app
 
 __all__ = ["app"]
 
@@ -20,4 +20,4 @@ def _read(body: bytes, hash: Any, url_id: str | None) -> Any:
     return callbacks.read(body, hash, url_id)
 
 
-reading.READERS = {"truepill": _read}
+read.READERS = {"truepill": _read}

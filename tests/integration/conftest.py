@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ops import output
-from ops.embedded import Addresses
-from store.database import connect
-from tests.backends import TABLES, fresh_database
-from tests.commandline import Cli
+from ops.local.embedded import Addresses
+from ops.render import output
+from store.db.connections import connect
+from tests.support.backends import TABLES, fresh_database
+from tests.support.commandline import Cli
 
 
 @pytest.fixture(scope="session")

@@ -25,18 +25,19 @@ from partners.truepill.faults import CallFailed, Garbled, NotGranted
 from partners.truepill.pages import Page
 from partners.truepill.wire import Line, Wire
 from settings import Settings
-from store import lookups, queue, surfaces, wanting
-from store.database import connect_unhurried
-from store.lookups import Left
-from workers.pull.discovering import registered
-from workers.pull.gate import NotNow, SharedGate
-from workers.pull.held import Aside
-from workers.pull.keeping import PARTNER
+from store.db.connections import connect_unhurried
+from store.inbox import queue
+from store.pulls import poll_schedule, record_schedule, surfaces
+from store.pulls.poll_schedule import Left
+from workers.apply.read import Tools
+from workers.pull.page_buffer import Aside
+from workers.pull.rate_gate import NotNow, SharedGate
+from workers.pull.register_listed import registered
 from workers.pull.requests import pull_one, pull_requests, waiting_states
 from workers.pull.run import Report, Run
 from workers.pull.snapshots import Reads, pull_record, pull_snapshots
+from workers.pull.store_page import PARTNER
 from workers.pull.stream import pull_stream
-from workers.reading import Tools
 
 __all__ = ["FILLS", "FILL_LIST", "NOTIFY", "REQUESTS", "SNAPSHOTS", "Puller", "UnknownStream"]
 
@@ -185,12 +186,12 @@ class Puller:
 
     def clock(self) -> datetime:
         """The time by which requests are chosen."""
-        return lookups.clock(self._conn)
+        return poll_schedule.clock(self._conn)
 
     def left(self, as_of: datetime) -> Left:
         """What is still to be asked about, now and later."""
         kinds = (FILLS, *BY_REQUEST) if self.offers_everything() else (FILLS,)
-        return lookups.left(self._conn, kinds, waiting_states(kinds), self._settings.quiet, as_of)
+        return poll_schedule.left(self._conn, kinds, waiting_states(kinds), self._settings.quiet, as_of)
 
     def unapplied(self) -> int:
         """How many events wait for the workers."""
@@ -203,13 +204,13 @@ class Puller:
 
         None when there is no such entity. Raises UnknownStream, psycopg.Error.
         """
-        entity = lookups.find(self._conn, kind, key)
+        entity = poll_schedule.find(self._conn, kind, key)
         if entity is None:
             return None
         if kind not in (FILLS, "prescription", *BY_REQUEST):
             raise UnknownStream(f"the partner knows no {kind}")
         told = kind not in BY_REQUEST or self.offers_everything()
-        name = wanting.name_of(self._conn, kind, key) if kind in self._recorded() else None
+        name = record_schedule.name_of(self._conn, kind, key) if kind in self._recorded() else None
         if not told and name is None:
             raise UnknownStream(f"the partner offers no events of a {kind}")
         run = replace(self._run, tell=tell)

@@ -9,12 +9,12 @@ from typing import Protocol
 from partners.truepill.faults import NotGranted, PartnerFault
 from partners.truepill.pages import Page
 from statemachine import MACHINES
-from store import lookups, streams
-from store.lookups import Due, Looked
-from store.streams import Progress
-from workers.pull.keeping import seal, store_page
-from workers.pull.leasing import Held, leased
+from store.pulls import cursors, poll_schedule
+from store.pulls.cursors import Progress
+from store.pulls.poll_schedule import Due, Looked
+from workers.pull.lease import Held, leased
 from workers.pull.run import Report, Run
+from workers.pull.store_page import seal, store_page
 
 __all__ = ["EventsOf", "pull_one", "pull_requests", "waiting_states"]
 
@@ -56,7 +56,7 @@ class _Work:
         self.events_of = events_of
 
     def all_due(self, kinds: Collection[str]) -> None:
-        began = lookups.clock(self.run.conn)
+        began = poll_schedule.clock(self.run.conn)
         while not self.run.over():
             chosen = self._chosen(kinds, began)
             for entity in chosen:
@@ -64,16 +64,16 @@ class _Work:
                     return
                 self.one(entity)
             if not chosen:
-                self.held.stream = streams.finish_round(self.run.conn, self.held.stream)
+                self.held.stream = cursors.finish_round(self.run.conn, self.held.stream)
                 self.report.finished = True
                 return
 
     def _chosen(self, kinds: Collection[str], began: datetime) -> list[Due]:
         """Some of what is due: first what waits, then what came to its end over a gap, then the rest."""
         run, waiting = self.run, waiting_states(kinds)
-        found = lookups.due(run.conn, kinds, waiting, run.quiet, began, CHOSEN, run.as_of)
+        found = poll_schedule.due(run.conn, kinds, waiting, run.quiet, began, CHOSEN, run.as_of)
         ended = [entity for entity in found if not entity.waits]
-        jumped = lookups.gaps(self.run.conn, ended) if ended else set()
+        jumped = poll_schedule.gaps(self.run.conn, ended) if ended else set()
         return sorted(found, key=lambda entity: (not entity.waits, entity.id not in jumped))
 
     def one(self, entity: Due, *, strict: bool = False) -> None:
@@ -92,15 +92,17 @@ class _Work:
                     if isinstance(failure, NotGranted):
                         self.held.refused(entity.kind, entity.key, failure)
                     if token is None:
-                        lookups.note(self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet)
+                        poll_schedule.note(
+                            self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet
+                        )
                     else:  # its first page was given: a token may have run out
-                        lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
+                        poll_schedule.put_off(self.run.conn, entity, str(failure), self.run.quiet)
                 if strict:
                     raise
                 return
             except PartnerFault as failure:
                 # It may be this request that fails: the next run begins with the others.
-                lookups.put_off(self.run.conn, entity, str(failure), self.run.quiet)
+                poll_schedule.put_off(self.run.conn, entity, str(failure), self.run.quiet)
                 raise
             again = page.next == token
             token = None if again or number == MOST_PAGES else page.next
@@ -118,7 +120,7 @@ class _Work:
         with self.run.conn.transaction():
             held, new = store_page(self.run.conn, self.held.stream, None, progress, batch)
             if last:
-                lookups.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
+                poll_schedule.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
         self.held.stream = held
         self.report.pages += 1
         self.report.seen += len(page.events)

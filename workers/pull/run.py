@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from workers.pull.held import Aside
-from workers.reading import Tools
+from workers.apply.read import Tools
+from workers.pull.page_buffer import Aside
 
 __all__ = ["Report", "Run"]
 

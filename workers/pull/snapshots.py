@@ -15,16 +15,16 @@ import orjson
 
 from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
 from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
-from store import streams
-from store.inbox import Arrival
-from store.sealing import BrokenSeal, UnknownSealKey
-from store.streams import Progress
-from store.wanting import Place, Wanting, wanting
-from workers.pull.keeping import PARTNER, Batch, store_page
-from workers.pull.leasing import Held, leased
-from workers.pull.listed import BARREN, LIST_FROM, newest_first, pending
-from workers.pull.observing import news
+from store.crypto.sealing import BrokenSeal, UnknownSealKey
+from store.inbox.admit import Arrival
+from store.pulls import cursors
+from store.pulls.cursors import Progress
+from store.pulls.record_schedule import Place, Wanting, wanting
+from workers.pull.filter_snapshots import news
+from workers.pull.lease import Held, leased
 from workers.pull.run import Report, Run
+from workers.pull.store_page import PARTNER, Batch, store_page
+from workers.pull.transfer_list import BARREN, LIST_FROM, newest_first, pending
 
 __all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
 
@@ -92,7 +92,7 @@ class _Work:
     def round(self, kinds: Collection[str], since: datetime | None) -> None:
         """One round, or the rest of one. Raises CallFailed, NotNow, LeaseLost."""
         if self.held.stream.pass_from is None or since is not None:
-            self.held.stream = streams.begin_looks(
+            self.held.stream = cursors.begin_looks(
                 self.run.conn, self.held.stream, self.run.tools.clock(), since
             )
         at = self._place()
@@ -106,7 +106,7 @@ class _Work:
             wanted = {one.key for one in self._waiting([LISTED], None)}
             if not self._pages(wanted, at):
                 return
-        self.held.stream = streams.finish_looks(self.run.conn, self.held.stream)
+        self.held.stream = cursors.finish_looks(self.run.conn, self.held.stream)
         self.report.finished = True
 
     def single(self, kind: str, asked_for: str) -> None:

@@ -21,14 +21,14 @@ import psycopg
 
 from partners.truepill.faults import CallFailed, NotGranted
 from partners.truepill.pages import Page, Pulled
-from store import streams
-from store.sealing import BrokenSeal, UnknownSealKey
-from store.streams import LeaseLost, Progress, Stream
-from workers.pull.gate import NotNow
-from workers.pull.held import QUICK_SECONDS, Held, done
-from workers.pull.keeping import PARTNER, Keep, Kept, events_kept
+from store.crypto.sealing import BrokenSeal, UnknownSealKey
+from store.pulls import cursors
+from store.pulls.cursors import LeaseLost, Progress, Stream
+from workers.apply.read import AHEAD_SECONDS, Tools
+from workers.pull.page_buffer import QUICK_SECONDS, Held, done
+from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
-from workers.reading import AHEAD_SECONDS, Tools
+from workers.pull.store_page import PARTNER, Keep, Kept, events_kept
 
 __all__ = ["Pages", "pull_stream"]
 
@@ -65,7 +65,7 @@ def pull_stream(
     becomes of what has a name. Raises psycopg.Error, after which the stream is as the last COMMIT left it.
     """
     report = Report(name)
-    stream = streams.lease(run.conn, PARTNER, name, run.holder)
+    stream = cursors.lease(run.conn, PARTNER, name, run.holder)
     if stream is None:
         report.busy = True
         return report
@@ -75,7 +75,7 @@ def pull_stream(
         report.busy = True
     finally:
         with suppress(psycopg.Error):  # then its time runs out
-            streams.release(run.conn, stream, report.rest)
+            cursors.release(run.conn, stream, report.rest)
     return report
 
 
@@ -123,12 +123,12 @@ class _Pass:
                 self._trouble(str(failure))
                 return
             if self._keep(page, quick=time.monotonic() - began < QUICK_SECONDS):
-                self.stream = streams.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
+                self.stream = cursors.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
                 self.report.finished = True
                 return
             if self.stream.pass_idle >= IDLE_PAGES:
                 # The next run begins by time: nothing newer than what is read was shown.
-                self.stream = streams.restart(self.run.conn, self.stream)
+                self.stream = cursors.restart(self.run.conn, self.stream)
                 self._trouble(ENDLESS)
                 return
             token, by_time = self._cursor()
@@ -144,7 +144,7 @@ class _Pass:
                 self.last = int(self.stream.pass_newest.timestamp())
             return
         start = since or self.stream.watermark or self._first()
-        self.stream = streams.begin_pass(self.run.conn, self.stream, start)
+        self.stream = cursors.begin_pass(self.run.conn, self.stream, start)
 
     def _first(self) -> datetime:
         """Where a stream is read from that was never read before."""
@@ -155,7 +155,7 @@ class _Pass:
         if token is not None and not by_time:
             self.asked = None
             return self.pages(since=None, next=token)
-        at = streams.resume_at(self.stream)
+        at = cursors.resume_at(self.stream)
         self.asked = int(at.timestamp()) if at else None
         return self.pages(since=self.asked, next=None)
 
@@ -171,7 +171,7 @@ class _Pass:
             token = self.run.tools.sealer.unseal(sealed, self._context()).decode()
         except (BrokenSeal, UnknownSealKey):
             self._store()
-            self.stream = streams.restart(self.run.conn, self.stream)
+            self.stream = cursors.restart(self.run.conn, self.stream)
             return None, True
         return token.removeprefix(BY_TIME), token.startswith(BY_TIME)
 
@@ -205,7 +205,7 @@ class _Pass:
         if not leads:
             # How many pages in a row led no further is counted in the stored row.
             self._store()
-        self.stream = streams.turned(self.stream, self._sealed(token, by_time=by_time), progress)
+        self.stream = cursors.turned(self.stream, self._sealed(token, by_time=by_time), progress)
         self.last = progress.newest if progress.newest is not None else self.last
         self.held.add(named, progress)
         if ends or not quick or not leads:
@@ -246,7 +246,7 @@ class _Pass:
         return stream
 
     def _leads_further(self, progress: Progress) -> bool:
-        before = streams.resume_at(self.stream)
+        before = cursors.resume_at(self.stream)
         return before is None or (progress.newest is not None and progress.newest > before.timestamp())
 
     def _progress(self, page: Page, nameless: int, heeded: bool) -> Progress:
@@ -283,12 +283,12 @@ class _Pass:
         self.tokens.clear()
         if self.restarts > RESTARTS:
             return False
-        self.stream = streams.restart(self.run.conn, self.stream)
+        self.stream = cursors.restart(self.run.conn, self.stream)
         return True
 
     def _trouble(self, text: str) -> None:
         self.report.trouble = text
-        self.stream = streams.note_trouble(self.run.conn, self.stream, text)
+        self.stream = cursors.note_trouble(self.run.conn, self.stream, text)
 
     def _context(self) -> bytes:
         return _CONTEXT + self.stream.name.encode()
@@ -299,4 +299,4 @@ def _write(
 ) -> tuple[Kept, Stream]:
     with conn.transaction():
         kept = keep(conn)
-        return kept, streams.turn_pages(conn, stream, pages, kept.new)
+        return kept, cursors.turn_pages(conn, stream, pages, kept.new)

@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from settings import SealKey
-from store.database import connect
-from store.lookup import Lookup
-from store.sealing import Sealer
-from tests.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
-from tests.ledger import Ledger
-from workers.reading import Tools
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import Sealer
+from store.db.connections import connect
+from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
+from tests.support.ledger import Ledger
+from workers.apply.read import Tools
 
 
 class Clock:

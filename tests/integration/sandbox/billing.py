@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.sandbox import KEY, Desk, shape
+from tests.support.sandbox import KEY, Desk, shape
 
 __all__ = ["CARD", "DAY", "HOUR", "branded", "card", "copay", "lines_told", "news", "patient_with", "told"]
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.sandbox import Desk, wait_for_ends
-from tests.sandbox import desk as served
+from tests.support.sandbox import Desk, wait_for_ends
+from tests.support.sandbox import desk as served
 
 
 @pytest.fixture(scope="module", autouse=True)

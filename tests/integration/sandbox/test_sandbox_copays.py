@@ -19,7 +19,7 @@ from tests.integration.sandbox.billing import (
     news,
     patient_with,
 )
-from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 PENDING = {"copay_request_prescription_token": "str", "prescription_token": "str", "status": "str"}
 ACCEPTED = {"request_id": "str", "status": "str", "timestamp": "int"}

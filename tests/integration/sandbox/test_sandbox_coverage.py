@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.billing import HOUR, news, patient_with
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 PATH = "/v1/coverage_request"
 CUSTOM = {

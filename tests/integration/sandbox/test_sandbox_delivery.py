@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from sandbox.plan import Attempt, Emitted
-from tests.sandbox import KEY, Desk
-from tests.sandbox import desk as served
+from tests.support.sandbox import KEY, Desk
+from tests.support.sandbox import desk as served
 
 
 def truth(desk: Desk) -> list[dict[str, object]]:

@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.sandbox import LIVE_KEY, OTHER_KEY, START, Desk, printed, shape
+from tests.support.sandbox import LIVE_KEY, OTHER_KEY, START, Desk, printed, shape
 
 PULL = "/v1/webhook_events/notify_rx"
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, START, Desk, printed, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, START, Desk, printed, shape
 
 CUSTOM = {
     "prescriber": "Dr. Strange",

@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from sandbox.truepill.app import offered
-from tests.sandbox import KEY, Desk
+from tests.support.sandbox import KEY, Desk
 
 UNAUTHORIZED = {"statusCode": 401, "error": "Unauthorized", "message": "Please Send a Valid Api-Key"}
 ADA = {"first_name": "Ada", "last_name": "Doe", "gender": "female", "dob": "19820115"}

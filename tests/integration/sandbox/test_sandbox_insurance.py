@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.integration.sandbox.billing import CARD, DAY, card, copay, patient_with
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, shape
+from tests.support.sandbox import LIVE_KEY, OTHER_KEY, Desk, shape
 
 #: A billing claim as printed; a secondary one that was rejected; and a reversal, which writes `group`.
 PAID = {

@@ -8,8 +8,8 @@ import pytest
 
 from sandbox.journeys import JOURNEYS, possible
 from sandbox.load import Load, LoadError, run
-from tests.fast_sandbox import fast
-from tests.sandbox import KEY
+from tests.support.fast_sandbox import fast
+from tests.support.sandbox import KEY
 
 
 def test_a_load_returns_when_all_its_callbacks_are_delivered() -> None:

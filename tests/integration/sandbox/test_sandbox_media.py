@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, shape
 
 PATH = "/api/v2/media"
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from sandbox.profile import Profile
-from tests.sandbox import KEY, Desk, printed
-from tests.sandbox import desk as served
+from tests.support.sandbox import KEY, Desk, printed
+from tests.support.sandbox import desk as served
 
 PULL = "/v1/webhook_events/notify_rx"
 ADA = {"first_name": "Ada", "last_name": "Doe", "gender": "female", "dob": "19820115"}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 ADA = {"first_name": "Ada", "last_name": "Doe", "gender": "female", "dob": "19820115"}
 SPECIAL = {

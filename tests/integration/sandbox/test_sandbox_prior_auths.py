@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.integration.sandbox.billing import DAY, HOUR, branded, card, copay, news, patient_with, told
-from tests.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 PHONES = {"prescriber_phone": "1-800-123-4567", "prescriber_fax": "1-800-234-5678"}
 PATH = "/v1/prior_authorization"

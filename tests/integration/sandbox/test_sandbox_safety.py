@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from sandbox.truepill.safety import search
 from sandbox.truepill.vocabulary import ALLERGENS, CONDITIONS, MEDICATIONS
-from tests.sandbox import Desk
+from tests.support.sandbox import Desk
 
 KINDS = {"allergies": ALLERGENS, "conditions": CONDITIONS, "medications": MEDICATIONS}
 

@@ -9,7 +9,6 @@ import pytest
 from partners.truepill import callbacks, snapshots
 from partners.truepill.envelopes import envelopes
 from statemachine import MACHINES, Fact, Step
-from tests.factories import body as encoded
 from tests.integration.sandbox.billing import card, copay, patient_with
 from tests.integration.sandbox.test_sandbox_consults import create as create_consult
 from tests.integration.sandbox.test_sandbox_consults import simulate
@@ -18,8 +17,9 @@ from tests.integration.sandbox.test_sandbox_fills import create as create_fill
 from tests.integration.sandbox.test_sandbox_fills import two_prescriptions
 from tests.integration.sandbox.test_sandbox_transfers import NO_SUCH_RX
 from tests.integration.sandbox.test_sandbox_transfers import body as transfer_body
-from tests.reading import keyed
-from tests.sandbox import Desk
+from tests.support.factories import body as encoded
+from tests.support.reading import keyed
+from tests.support.sandbox import Desk
 
 
 def ask(desk: Desk, resource: str, path: str, of: str | None = None) -> list[Fact]:

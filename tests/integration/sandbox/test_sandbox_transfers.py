@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
 
 DAY = 86_400
 PATH = "/v1/transfer_request"

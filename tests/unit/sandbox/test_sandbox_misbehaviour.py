@@ -17,7 +17,7 @@ from sandbox.misbehave import plan, surprises
 from sandbox.plan import Attempt, Emitted
 from sandbox.profile import CALM, Profile, bundled, load_profile
 from statemachine import MACHINES
-from tests.reading import keyed
+from tests.support.reading import keyed
 
 CALLBACKS = Path(__file__).parents[2] / "data" / "callbacks"
 PRINTED = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))

@@ -11,7 +11,7 @@ import pytest
 from partners.truepill.callbacks import read
 from sandbox.truth import Said, offered, said, state_after
 from statemachine import MACHINES
-from tests.reading import keyed
+from tests.support.reading import keyed
 
 CALLBACKS = Path(__file__).parents[2] / "data" / "callbacks"
 PRINTED = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))

@@ -1,0 +1,86 @@
+"""The checks of `doctor`: what each one is, and those that need nothing but the settings and the disk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from ops.doctor.spool_depth import spool_depth
+from settings import PartnerSettings, Settings, SettingsError
+
+__all__ = ["Check", "required", "secrets", "spool"]
+
+SHORTEST_SECRET = 16
+
+
+@dataclass(frozen=True)
+class Check:
+    """One part looked at. `todo` says what to do about it, when there is anything to do."""
+
+    name: str
+    status: Literal["ok", "warn", "fail"]
+    text: str
+    todo: str | None = None
+
+
+def required(settings: Settings) -> Check:
+    """Whether everything that the processes refuse to run without is set."""
+    try:
+        settings.require("database", "broker", "sealing", "receiver")
+    except SettingsError as error:
+        missing = "; ".join(str(error).splitlines())
+        return Check("settings", "fail", missing, "Set it, or name the data folder with --data.")
+    try:
+        settings.require("flower")
+    except SettingsError as error:
+        missing = "; ".join(str(error).splitlines())
+        return Check("settings", "warn", missing, "Set it to run Flower; nothing else needs it.")
+    return Check("settings", "ok", f"all are set; the data folder is {settings.data_dir}")
+
+
+def secrets(settings: Settings) -> Check:
+    """Secrets that could be guessed, by the name of their setting; never their values."""
+    short = [name for partner in settings.partners for name in _short(partner)]
+    for name, value in (
+        ("RXLEDGER_METRICS_TOKEN", settings.metrics_token),
+        ("RXLEDGER_FLOWER_BASIC_AUTH", _password(settings.flower_basic_auth)),
+    ):
+        if value is not None and len(value) < SHORTEST_SECRET:
+            short.append(name)
+    if short:
+        todo = f"Use at least {SHORTEST_SECRET} random characters; old and new can both be set meanwhile."
+        return Check("secrets", "warn", f"short secrets in {', '.join(dict.fromkeys(short))}", todo)
+    return Check("secrets", "ok", f"none is shorter than {SHORTEST_SECRET} characters")
+
+
+def _short(partner: PartnerSettings) -> Iterator[str]:
+    prefix = f"RXLEDGER_{partner.name.upper()}_WEBHOOK_"
+    for suffix, values in (
+        ("TOKENS", partner.tokens),
+        ("BASIC", tuple(_password(value) or "" for value in partner.basic)),
+        ("HMAC_KEYS", partner.hmac_keys),
+    ):
+        if any(len(value) < SHORTEST_SECRET for value in values):
+            yield prefix + suffix
+
+
+def _password(login: str | None) -> str | None:
+    return None if login is None else login.partition(":")[2]
+
+
+def spool(settings: Settings) -> Check:
+    """What waits on this machine's disk for PostgreSQL to come back."""
+    root = settings.spool
+    try:
+        depth = spool_depth(root)
+    except OSError as error:
+        todo = "Let the user that runs the receiver write there."
+        return Check("spool", "fail", f"{root} cannot be read: {error.strerror}", todo)
+    if depth.damaged:
+        todo = f"Look for disk trouble; what *.damaged under {root} held must be asked of the partner again."
+        return Check("spool", "fail", f"{depth.damaged} damaged files under {root}", todo)
+    if depth.files:
+        todo = "The receiver drains it once PostgreSQL answers; if it stays, start `rxledger web` here."
+        return Check("spool", "warn", f"{depth.files} batches wait, {depth.bytes} bytes", todo)
+    return Check("spool", "ok", "nothing waits here")

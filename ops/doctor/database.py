@@ -1,0 +1,151 @@
+"""The checks of `doctor` that ask PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from ops.doctor.checks import Check
+from ops.render.reasons import explain
+from ops.render.tables import age
+from settings import Settings
+from store.crypto.keyed_hash import Lookup
+from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
+from store.db import partitions
+from store.db.connections import connect
+from store.db.migrate import current, head
+from store.reports import events, figures, queries
+
+__all__ = ["database"]
+
+OLDEST_VERSION = 140_000
+MONTHS_AHEAD = 2
+LAG_WARN, LAG_FAIL = 60.0, 600.0
+#: A swept hint gets 15 s, and the sweeper comes every 5 s: due for longer means that nobody sweeps.
+UNSWEPT = 60.0
+KEYS_OF_NEWEST = 500
+
+
+def database(settings: Settings) -> Iterator[Check]:
+    """Every check of the database; only the first ones when it cannot be reached or used."""
+    if settings.database_url is None:
+        return
+    url = settings.database_url
+    try:
+        with queries.snapshot(url) as conn:
+            reached = _version(conn)
+    except SQLAlchemyError as error:
+        text = " ".join(str(getattr(error, "orig", error)).split())
+        yield Check("postgresql", "fail", text, "Start the server, or correct DATABASE_URL.")
+        return
+    yield reached
+    schema = _schema(url)
+    yield schema
+    if schema.status == "fail":
+        return
+    yield _partitions(url)
+    with queries.snapshot(url) as conn:
+        yield from _queue(conn, figures.clock(conn))
+        yield _quarantine(conn)
+        yield from _keys(conn, settings)
+
+
+def _version(conn: Connection) -> Check:
+    number, printed = figures.server_version(conn)
+    if number < OLDEST_VERSION:
+        return Check("postgresql", "fail", f"it is version {printed}", "Use PostgreSQL 14 or later.")
+    return Check("postgresql", "ok", f"it answers, version {printed}")
+
+
+def _schema(url: str) -> Check:
+    have, want = current(url), head()
+    if have == want:
+        return Check("schema", "ok", f"it is at {have}")
+    todo = "Run `rxledger migrate`; if the database is ahead, upgrade this installation."
+    return Check("schema", "fail", f"it is at {have or 'nothing'}, this version wants {want}", todo)
+
+
+def _partitions(url: str) -> Check:
+    with connect(url, "ops") as conn:
+        ahead, stray = partitions.ahead(conn), partitions.stray_rows(conn)
+    if stray:
+        todo = "Move its rows into their months' partitions: retention passes over them."
+        return Check("partitions", "fail", f"{partitions.DEFAULT} holds rows", todo)
+    if ahead < MONTHS_AHEAD:
+        todo = "`rxledger migrate` makes them; the worker does every hour, so check worker and beat."
+        return Check("partitions", "warn", f"only {ahead} months ahead have one", todo)
+    return Check("partitions", "ok", f"{ahead} months ahead have one, the default one is empty")
+
+
+def _queue(conn: Connection, now: datetime) -> Iterator[Check]:
+    waiting = figures.queue_figures(conn, now)
+    text = f"{waiting.depth.number:,} wait, the oldest for {age(waiting.oldest)}"
+    oldest = waiting.oldest or 0.0
+    if oldest >= LAG_WARN:
+        todo = "Check that a worker runs; if one does, start more: `rxledger worker`."
+        yield Check("queue", "fail" if oldest >= LAG_FAIL else "warn", text, todo)
+    else:
+        yield Check("queue", "ok", text if waiting.depth.number else "nothing waits")
+    if (waiting.overdue or 0.0) >= UNSWEPT:
+        todo = "Start one `rxledger beat` and a worker: what hints were lost is only found by sweeping."
+        text = f"{waiting.due:,} events are due, one since {age(waiting.overdue)}"
+        yield Check("sweeper", "fail", text, todo)
+    else:
+        yield Check("sweeper", "ok", "nothing is overdue")
+    if waiting.retrying:
+        todo = "See `rxledger events --status queued`, and `events show ID` for the last error."
+        yield Check("retrying", "warn", f"{waiting.retrying:,} events were tried before", todo)
+    else:
+        yield Check("retrying", "ok", "no event was tried before")
+
+
+def _quarantine(conn: Connection) -> Check:
+    counts: dict[str, int] = {}
+    for reason, _, count in events.quarantine_counts(conn):
+        counts[reason] = counts.get(reason, 0) + count
+    if not counts:
+        return Check("quarantine", "ok", "it is empty")
+    text = ", ".join(f"{reason} {count:,}" for reason, count in counts.items())
+    cares = {explain(reason).care for reason in counts}
+    if cares == {"wait"}:
+        return Check("quarantine", "ok", f"only what waits for a later version: {text}")
+    if "ours" in cares:
+        todo = "Report what `rxledger quarantine list` says in detail; nothing is lost meanwhile."
+        return Check("quarantine", "fail", text, todo)
+    return Check("quarantine", "warn", text, "See `rxledger quarantine list`: it says what to do.")
+
+
+def _keys(conn: Connection, settings: Settings) -> Iterator[Check]:
+    """Whether this ring and this look-up key are those that the stored bodies were made with."""
+    if not (settings.seal_keys and settings.lookup_key):
+        return
+    lacking = figures.newest_keys(conn, KEYS_OF_NEWEST) - {key.id for key in settings.seal_keys}
+    if lacking:
+        names = ", ".join(sorted(lacking))
+        todo = "Add the key to RXLEDGER_SEAL_KEYS of every process: without it these bodies cannot be read."
+        yield Check("seal keys", "fail", f"newest bodies are sealed under {names}, not in the ring", todo)
+        return
+    yield from _proof(conn, Sealer(settings.seal_keys).unseal, Lookup(settings.lookup_key))
+
+
+def _proof(conn: Connection, unseal: Callable[[bytes, bytes], bytes], lookup: Lookup) -> Iterator[Check]:
+    """Unseals one body and names it anew: both keys are right, or the names say which is not."""
+    newest = figures.newest_body(conn)
+    if newest is None:
+        yield Check("seal keys", "ok", "no body is stored yet")
+        return
+    try:
+        body = unseal(newest.sealed, newest.id)
+    except (BrokenSeal, UnknownSealKey):
+        todo = "A key id of RXLEDGER_SEAL_KEYS stands for another secret than before: set the old one again."
+        yield Check("seal keys", "fail", "the newest body cannot be unsealed", todo)
+        return
+    yield Check("seal keys", "ok", "the ring has every key of the newest bodies")
+    if lookup.event_id(newest.partner, newest.via, newest.url_id or "", body) != newest.id:
+        todo = "Set RXLEDGER_LOOKUP_KEY to what it was on every process: copies are not recognised now."
+        yield Check("look-up key", "fail", "another one made the newest event's id", todo)
+    else:
+        yield Check("look-up key", "ok", "it is the one that made the newest event's id")

@@ -1,0 +1,57 @@
+"""Keeps the embedded servers of a holder up: one that dies is started again where it was."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from ops.local.processes import EmbeddedError, ending
+from ops.local.restart_policy import Restarts
+
+__all__ = ["Keeper", "Server"]
+
+
+class Server(Protocol):
+    """What is kept up; `start` may be called again, and then takes the same address or raises."""
+
+    process: subprocess.Popen[bytes] | None
+
+    def start(self) -> None: ...
+
+
+class Keeper:
+    """Looks after servers that have been started; `say` is told what happens to them."""
+
+    def __init__(self, servers: Mapping[str, Server], say: Callable[[str], None]) -> None:
+        self._servers = servers
+        self._say = say
+        self._restarts = Restarts()
+
+    def mend(self) -> bool:
+        """Notice what has died, start again what has waited long enough. True when one came back.
+
+        Raises EmbeddedError for one that has died, or could not be started, too often.
+        """
+        for name, server in self._servers.items():
+            code = server.process.poll() if server.process else None
+            if code is not None and not self._restarts.pending(name):
+                self._put_off(name, ending(code))
+        came_back = False
+        for name in self._restarts.due():
+            try:
+                self._servers[name].start()
+            except (EmbeddedError, OSError) as error:
+                # A port may be taken for a moment only, a disk be full for a while.
+                self._put_off(name, f"cannot be started: {error}")
+            else:
+                self._say(f"the embedded {name} server is back")
+                came_back = True
+        return came_back
+
+    def _put_off(self, name: str, how: str) -> None:
+        pause = self._restarts.died(name)
+        then = "" if pause is None else f"; started again in {pause:g} s"
+        self._say(f"the embedded {name} server {how}{then}")
+        if pause is None:
+            raise EmbeddedError(self._restarts.too_often(f"the embedded {name} server"))

@@ -1,0 +1,141 @@
+"""The history of an entity: its stored facts, folded by its machine each time it is looked at.
+
+History is never stored: it is a function of the facts, so there is nothing that could drift from them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ops.duplicate_orders import unresolved
+from ops.keys import own_key
+from ops.render.details import Details, code_of, is_hashed, line_codes, line_details
+from ops.render.output import Refused
+from ops.render.tables import seconds
+from settings import Settings
+from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
+from store.crypto.keyed_hash import Lookup
+from store.ledger import links
+from store.ledger.entities import EntityRow, FactRow
+from store.reports import queries, unconfirmed
+from workers.apply.plan import fact_of, summary_of
+from workers.reports.loss_days import confirming
+
+__all__ = ["History", "crowd_notes", "history"]
+
+
+#: None: it is confirmed, or nothing could confirm it; else whether the partner ought to have told it since.
+_UNCONFIRMED = {None: None, False: "waiting", True: "flagged"}
+
+
+class History(NamedTuple):
+    """What `show` prints: the document, and what to say beside it."""
+
+    document: dict[str, Any]
+    notes: list[str]
+
+
+def history(settings: Settings, kind: str, name: str, *, details: bool = False) -> History:
+    """Read and fold the entity whose key or other name this is. Raises Refused when there is none."""
+    machine = MACHINES[kind]
+    sealed = Details(settings.seal_keys)
+    with queries.snapshot(str(settings.database_url)) as conn:
+        key = own_key(conn, kind, name)
+        entity = queries.entity(conn, kind, key)
+        if entity is None:
+            raise Refused(f"there is no {kind} {key}")
+        rows = queries.facts_of(conn, entity.id)
+        linked = links.linked_to(conn, entity.id)
+        alone: dict[bytes, bool] = {}
+        if any(row.via == ("push",) for row in rows):
+            driver = queries.driver(conn)
+            by = confirming(driver, settings.pull.overlap)
+            alone = unconfirmed.of_entity(driver, entity.id, by)
+        lookup = Lookup(settings.lookup_key or b"")
+        pointers = unresolved(conn, lookup, entity.id, rows, sealed) if settings.lookup_key else []
+    known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
+    summary, steps = machine.fold([fact_of(row) for row in rows])
+    facts = []
+    for step in steps:
+        row = known[machine.order(step.fact)]
+        flagged = alone.get(row.fact_id)
+        facts.append(_fact(step, row, sealed, details) | {"unconfirmed": _UNCONFIRMED[flagged]})
+    lines = _lines(machine, steps, known, sealed, details)
+    notes = [*sealed.problems, *crowd_notes(linked.crowded)]
+    if summary != summary_of(entity):
+        notes.append(
+            f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
+            f"rxledger replay --entity {kind} {key} puts it right"
+        )
+    return History(_document(entity, summary, facts, lines, linked, pointers), notes)
+
+
+def crowd_notes(domains: Sequence[str]) -> list[str]:
+    """What to say of names that were not followed."""
+    return [
+        f"more than {links.CROWD} entities carry the same name of domain {domain}: it is not followed"
+        for domain in domains
+    ]
+
+
+def _document(
+    entity: EntityRow,
+    summary: Summary,
+    facts: list[Any],
+    lines: list[Any],
+    linked: links.Near,
+    pointers: list[dict[str, Any]],
+) -> dict[str, Any]:
+    document = {
+        "kind": entity.kind,
+        "key": entity.key,
+        "state": summary.state,
+        "since": None if summary.since is None else seconds(summary.since),
+        "outcome": summary.outcome,
+        "review": summary.review,
+        "deadline": None if entity.deadline is None else seconds(entity.deadline),
+        "facts": facts,
+        "lines": lines,
+        "links": [*(link._asdict() for link in linked.links), *pointers],
+    }
+    return document | ({"links_left_off": linked.left_off} if linked.left_off else {})
+
+
+def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "signal": step.fact.signal,
+        "occurred_at": seconds(step.fact.occurred_at),
+        "received_at": row.received_at,
+        "via": list(row.via),
+        "verdict": str(step.verdict),
+        "from": step.before,
+        "to": step.after,
+        "gap": list(step.gap),
+        "code": code_of(step.fact, row, sealed),
+        "events": [event.hex() for event in row.events],
+    }
+    if details:
+        found["detail"] = sealed.of(row)
+    return found
+
+
+def _lines(
+    machine: Machine, steps: Sequence[Step], known: dict[Any, FactRow], sealed: Details, details: bool
+) -> list[dict[str, Any]]:
+    lines = current_lines(machine, steps)
+    # The very tuple of the fact that gives them: that fact's detail describes them.
+    source = next((step.fact for step in reversed(steps) if lines and step.fact.lines is lines), None)
+    shown: list[dict[str, Any]] = []
+    if source is not None and (details or any(_is_partly_sealed(line) for line in lines)):
+        shown = line_details(known[machine.order(source)], sealed)
+    result: list[dict[str, Any]] = []
+    for index, line in enumerate(line_codes(lines, shown)):
+        result.append(dict(line._asdict()))
+        if details:
+            result[-1]["detail"] = shown[index] if index < len(shown) else {}
+    return result
+
+
+def _is_partly_sealed(line: Line) -> bool:
+    return line.token is None or is_hashed(line.code)

@@ -1,0 +1,157 @@
+"""Compares what is known with the sandbox's truth. Pure: two descriptions in, differences out.
+
+It is exact. Every event that was delivered must be a fact, or in quarantine where its type is none of the
+reference's; every fact must be an event; and an entity all of whose events are facts must have the true
+state. What was never delivered is missing, and nothing else may be: where a surface of the partner still
+offers it, it can be had; where none does, it is unrecoverable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops.render.tables import seconds
+from ops.sandbox.truth import Entity, Evidence, Name, Truth
+
+__all__ = ["Known", "Report", "compare"]
+
+#: Facts that no callback states: read off a snapshot, derived from another fact, made by a person.
+OTHER_SOURCES = frozenset({"snapshot", "derived", "manual"})
+UNKNOWN_TYPE = "unknown_type"
+#: What is wrong with a delivered copy that stands like this; every other standing is a reason of quarantine.
+WHAT = {"not received": "lost", "queued": "lost", "nothing": "lost", "applied": "misread"}
+#: Where an entity's state can be read. Each needs the live contract or not, and our knowing another name.
+STATES: Mapping[str, tuple[str, bool, bool]] = {
+    "fill_request": ("/v1/fill_request/{id}", False, False),
+    "prescription": ("/v1/webhook_events/notify_rx", False, False),
+    "transfer": ("/v1/transfer_request/{transfer_token}", False, True),
+    "direct_transfer": ("/v1/direct_transfer/{token}", True, True),
+    "copay": ("/v1/copay_request/{request_id}", True, False),
+    "consult": ("/consults/v0", True, False),
+}
+
+
+@dataclass
+class Known:
+    """What we know of one entity: the sources of each of its facts, by name."""
+
+    state: str
+    review: str | None
+    facts: dict[Name, frozenset[str]]
+    has_alias: bool = False
+
+
+@dataclass
+class Report:
+    """`wrong` is ours to explain; `recoverable` and `states` with surfaces are for a pull to close."""
+
+    agree: int = 0
+    wrong: list[dict[str, Any]] = field(default_factory=list)
+    recoverable: list[dict[str, Any]] = field(default_factory=list)
+    unrecoverable: list[dict[str, Any]] = field(default_factory=list)
+    states: list[dict[str, Any]] = field(default_factory=list)
+    loss: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything differs that is wrong or still to be had."""
+        return bool(self.wrong or self.recoverable or any(row["surfaces"] for row in self.states))
+
+    def entity(self, kind: str, key: str, truth: Entity, known: Known | None, live_contract: bool) -> None:
+        """Compare one entity."""
+        facts = known.facts if known else {}
+        found = len(self.wrong)
+        missing: dict[Name, Evidence] = {}
+        for name, evidence in truth.said.items():
+            if name in facts:
+                continue
+            missing[name] = evidence
+            if evidence.delivered:
+                self.wrong.append({"what": "lost", **_named(kind, key, name)})
+            elif not evidence.waiting:
+                self._missing(kind, key, name, evidence)
+        for name, sources in facts.items():
+            if name not in truth.said and not sources <= OTHER_SOURCES:
+                self.wrong.append({"what": "invented", **_named(kind, key, name)})
+        if len(self.wrong) == found:
+            self._state(kind, key, truth, known, missing, live_contract)
+
+    def _missing(self, kind: str, key: str, name: Name, evidence: Evidence) -> None:
+        row = {**_named(kind, key, name), "surfaces": sorted(evidence.offered)}
+        (self.recoverable if evidence.offered else self.unrecoverable).append(row)
+
+    def _state(
+        self,
+        kind: str,
+        key: str,
+        truth: Entity,
+        known: Known | None,
+        missing: Mapping[Name, Evidence],
+        live_contract: bool,
+    ) -> None:
+        state = known.state if known else None
+        row = {"kind": kind, "key": key, "state": state, "true": truth.state}
+        if not missing:
+            if state != truth.state:
+                self.wrong.append({"what": "state", **row})
+            elif known and known.review:
+                self.wrong.append({"what": "review", **row, "review": known.review})
+            else:
+                self.agree += 1
+        elif state != truth.state and not any(evidence.waiting for evidence in missing.values()):
+            surfaces = {surface for evidence in missing.values() for surface in evidence.offered}
+            surfaces |= _state_surfaces(kind, truth, known, live_contract)
+            self.states.append({**row, "surfaces": sorted(surfaces)})
+
+    def losses(self, dropped: Mapping[str, int], to_come: Mapping[str, int], ours: Mapping[str, int]) -> None:
+        """Compare the loss ledger, by type, with the pushes that the sandbox lost and still gives to pulls.
+
+        While something can be had the ledger lacks it; what has attempts left may be pulled before its push.
+        """
+        for name in sorted({*dropped, *ours}):
+            truth, known, later = dropped.get(name, 0), ours.get(name, 0), to_come.get(name, 0)
+            row = {"type": name, "dropped": truth, "to_come": later, "pulled_only": known}
+            self.loss.append(row)
+            if known > truth + later or (known < truth and not self.recoverable):
+                self.wrong.append({"what": "loss", **row})
+
+    def copies(self, truth: Truth, standings: Mapping[bytes, str]) -> None:
+        """Compare what became of every delivered copy."""
+        for event_id, is_strange in truth.copies.items():
+            standing = standings.get(event_id, "not received")
+            if standing != (UNKNOWN_TYPE if is_strange else "applied"):
+                what = WHAT.get(standing, "quarantined")
+                self.wrong.append({"what": what, "event": event_id.hex(), "standing": standing})
+
+
+def _named(kind: str, key: str, name: Name) -> dict[str, Any]:
+    return {"kind": kind, "key": key, "signal": name.signal, "occurred_at": seconds(name.second)}
+
+
+def _state_surfaces(kind: str, truth: Entity, known: Known | None, live_contract: bool) -> set[str]:
+    """Where the state alone can be read: only what is ours, and what we have the name for."""
+    path, live, by_alias = STATES.get(kind, ("", True, True))
+    if not path or not truth.own or known is None:
+        return set()
+    reachable = (live_contract or not live) and (known.has_alias or not by_alias)
+    return {path} if reachable else set()
+
+
+def compare(
+    truth: Truth,
+    known: Mapping[tuple[str, str], Known],
+    standings: Mapping[bytes, str],
+    live_contract: bool,
+    lost: Mapping[str, int],
+) -> Report:
+    """`standings`: how each copy stands, by its id. `live_contract`: what the partner offers. `lost`: by
+    type, how many callbacks our loss ledger has as pulled only.
+    """
+    report = Report()
+    for (kind, key), entity in truth.entities.items():
+        report.entity(kind, key, entity, known.get((kind, key)), live_contract)
+    report.copies(truth, standings)
+    report.losses(truth.dropped(standings), truth.to_come, lost)
+    return report

@@ -1,0 +1,185 @@
+"""The sandbox's truth, as a comparison needs it: what it says of each entity, and what arrived of that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import orjson
+
+from ops.render.output import Refused
+from sandbox.client import Client, Unanswered
+from sandbox.client import Refused as ApiRefused
+from sandbox.truth import Said, state_after
+from store.crypto.keyed_hash import Lookup
+
+__all__ = ["Entity", "Evidence", "Name", "Truth", "read_truth"]
+
+PARTNER = "truepill"
+
+
+class Name(NamedTuple):
+    """Which fact of an entity: facts that differ in lines or texts alone are one here."""
+
+    signal: str
+    second: int
+
+
+@dataclass
+class Evidence:
+    """How the events arrived that say one thing. `offered`: surfaces that still give one of them to us."""
+
+    delivered: int = 0
+    perhaps: bool = False
+    waiting: int = 0
+    offered: set[str] = field(default_factory=set)
+
+
+@dataclass
+class Entity:
+    """One thing of the partner's: its true state, and all that was ever said of it."""
+
+    state: str = ""
+    own: bool = False
+    said: dict[Name, Evidence] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Undelivered:
+    """An event of a known type that a surface still gives us, and no attempt of which was answered.
+
+    `copies` are the ids of bodies that may have arrived all the same.
+    """
+
+    type: str
+    copies: tuple[bytes, ...]
+
+
+@dataclass
+class Truth:
+    """`copies`: the ids of all delivered bodies, and whether each is of an unknown type.
+
+    `undelivered` are events whose push has failed, `to_come` counts by type those with attempts left.
+
+    The counts of events add up: those of an unknown type are `strange`, however they were delivered.
+    Once `closed`, events are only noted: what came while we looked may or may not have arrived.
+    """
+
+    entities: dict[tuple[str, str], Entity] = field(default_factory=dict)
+    copies: dict[bytes, bool] = field(default_factory=dict)
+    undelivered: list[Undelivered] = field(default_factory=list)
+    to_come: Counter[str] = field(default_factory=Counter)
+    strange: int = 0
+    events: int = 0
+    delivered: int = 0
+    perhaps: int = 0
+    waiting: int = 0
+    last: int = 0
+    closed: bool = False
+
+    @property
+    def never_delivered(self) -> int:
+        return self.events - self.strange - self.delivered - self.perhaps - self.waiting
+
+    def add(self, event: Mapping[str, Any], lookup: Lookup, customer: str) -> None:
+        """Take in one event, in the order in which they were generated."""
+        self.last = event["id"]
+        delivered, waiting = event["delivered"], event["waiting"]
+        if self.closed:
+            delivered, waiting = 0, 1
+        else:
+            self._count(event)
+            self._copies(event, lookup)
+            self._losses(event, lookup, customer)
+        for row in event["says"]:
+            said = Said(**row)
+            entity = self.entities.setdefault((said.kind, said.key), Entity())
+            entity.state = state_after(entity.state or None, said, event["surprise"] is not None)
+            entity.own = entity.own or event["customer"] == customer
+            evidence = entity.said.setdefault(Name(said.signal, event["timestamp"]), Evidence())
+            evidence.delivered += delivered
+            evidence.perhaps = evidence.perhaps or event["perhaps"]
+            evidence.waiting += waiting
+            if event["customer"] == customer:
+                evidence.offered.update(event["offered"])
+
+    def _count(self, event: Mapping[str, Any]) -> None:
+        self.events += 1
+        if event["surprise"] == "type":
+            self.strange += 1
+        elif event["delivered"]:
+            self.delivered += 1
+        elif event["waiting"]:
+            self.waiting += 1
+        elif event["perhaps"]:
+            self.perhaps += 1
+
+    def _copies(self, event: Mapping[str, Any], lookup: Lookup) -> None:
+        for attempt in event["attempts"]:
+            if attempt["status_code"] and 200 <= attempt["status_code"] < 300:
+                # As it was sent: what was written by orjson is written by it alike once more.
+                body = orjson.dumps(attempt.get("body", event["body"]))
+                event_id = lookup.event_id(PARTNER, "push", "", body)
+                self.copies[event_id] = event["surprise"] == "type"
+
+    def _losses(self, event: Mapping[str, Any], lookup: Lookup, customer: str) -> None:
+        if event["delivered"] or event["surprise"] == "type":
+            return
+        if event["customer"] != customer or not event["offered"]:
+            return
+        if event["waiting"]:
+            self.to_come[event["type"]] += 1
+            return
+        bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
+        copies = {lookup.event_id(PARTNER, "push", "", body) for body in bodies}
+        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies))))
+
+    def dropped(self, received: Container[bytes]) -> Counter[str]:
+        """By type: the events that a surface still gives us and that never arrived.
+
+        `received` are the ids of copies that arrived without the partner's hearing of it.
+        """
+        return Counter(
+            event.type for event in self.undelivered if not any(copy in received for copy in event.copies)
+        )
+
+
+#: Told how many events have been read.
+Progress = Callable[[int], None]
+
+
+def read_truth(url: str, key: str | None, lookup: Lookup, progress: Progress, truth: Truth) -> dict[str, Any]:
+    """Take in all that is not in `truth` yet. `key` is our API key: what it may pull is still to be had.
+
+    Returns the sandbox's figures. Raises Refused.
+    """
+    try:
+        return asyncio.run(_read(url, key, lookup, progress, truth))
+    except (ApiRefused, Unanswered, ValueError) as error:
+        raise Refused(f"the sandbox at {url}: {error}") from None
+
+
+async def _read(
+    url: str, key: str | None, lookup: Lookup, progress: Progress, truth: Truth
+) -> dict[str, Any]:
+    client = Client(url, {"Authorization": f"ApiKey {key}"} if key else {})
+    try:
+        figures: dict[str, Any] = await client.call("GET", "/_sandbox/figures")
+        customer = (await client.call("GET", "/_sandbox/customer"))["customer"] if key else ""
+        after: int | None = truth.last
+        while after is not None:
+            page = await client.call("GET", f"/_sandbox/truth?after={after}")
+            _take(page["events"], truth, lookup, customer)
+            progress(len(page["events"]))
+            after = page["next"]
+    finally:
+        client.close()
+    return figures
+
+
+def _take(events: Iterable[Mapping[str, Any]], truth: Truth, lookup: Lookup, customer: str) -> None:
+    for event in events:
+        truth.add(event, lookup, customer)

@@ -1,0 +1,91 @@
+"""What every type of callback shares: one copy with its key and time, and making of it what it states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import orjson
+
+from partners.reading import Link, Stated, Unreadable
+from partners.truepill.aliases import ALIASES, aliases_of
+from partners.truepill.fields import EMPTY, Hash, Json, clear_code, text
+from partners.truepill.lines import NO_LINES, Lines
+from partners.truepill.links import links_of
+from statemachine.model import Fact
+
+__all__ = ["Copy", "deciding_code", "details_of", "named_status", "stated"]
+
+
+# Of what is made for every event: the generated __new__ of a NamedTuple costs three times as much.
+_new = tuple.__new__
+
+
+class Copy(NamedTuple):
+    """One copy of a callback. `details` are empty where it has none, None where they are no object.
+
+    `key` is None in a copy that names its request by other names alone.
+    """
+
+    content: Json
+    details: Json | None
+    key: str | None
+    at: int
+    hash: Hash
+
+
+def details_of(content: Json) -> Json | None:
+    """The details; empty when there are none, None when they are of another shape than an object."""
+    details = content.get("details")
+    if details is None:
+        return EMPTY
+    return details if type(details) is dict else None
+
+
+def named_status(copy: Copy, *known: str) -> str | None:
+    """The top-level status, when it is one of `known`; a pulled copy has none."""
+    status = copy.content.get("status")
+    found = status.strip().lower() if type(status) is str else None
+    return found if found in known else None
+
+
+def deciding_code(details: Json | None) -> str | None:
+    """The code of an error that decides the state: it may be absent, but not unreadable.
+
+    Raises Unreadable bad_details.
+    """
+    if details is None:
+        raise Unreadable("bad_details")
+    value = details.get("error_code") or details.get("code")
+    if isinstance(value, list | dict | bool):
+        raise Unreadable("bad_details")
+    return text(value)
+
+
+def stated(
+    kind: str,
+    copy: Copy,
+    signal: str,
+    *,
+    detail: dict[str, object],
+    code: str | None = None,
+    told: object = None,
+    lines: Lines = NO_LINES,
+    due: int | None = None,
+    links: Iterable[Link] = (),
+) -> Stated:
+    """One fact about the entity that the copy names by its key, or by other names alone.
+
+    `told` is what discriminates it from another fact of the same second, signal and code, if anything does.
+    `links` are those that no field's name gives away.
+    """
+    shown = clear_code(code, copy.hash) if code else None
+    if shown != code:
+        detail["code"] = code
+    if any(lines.detail):
+        detail["lines"] = lines.detail
+    discriminator = copy.hash("fact", orjson.dumps(told).decode()) if told is not None else b""
+    content, _, key, at, _ = copy
+    fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due))
+    aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
+    return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases))

@@ -1,0 +1,157 @@
+"""Which entities want a snapshot: those that have waited too long, where the partner has a record to read.
+
+Read only. Who asks keeps where it stopped, so that everything that waits has its turn, however much it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+
+from statemachine import MACHINES, Fact, Line
+from statemachine.model import is_snapshot
+from store.db import arrays
+
+__all__ = ["Place", "Wanting", "last_facts", "name_of", "wanting"]
+
+#: Kinds whose record is asked for by another name than the entity's key.
+BY_ALIAS = frozenset({"transfer", "direct_transfer"})
+#: A fill's record says nothing of the parcel, so for a packed one its events are the place to look.
+TOLD_ELSEWHERE = {"fill_request": frozenset({"completed", "in_transit", "delivered", "delivery_failed"})}
+
+
+class Place(NamedTuple):
+    """Where a run stopped: the next one goes on behind it."""
+
+    since: datetime
+    entity_id: int
+
+
+class Wanting(NamedTuple):
+    """An entity to ask about. `name` is the id that its record is asked for by.
+
+    `since` is when it began to want a snapshot: its deadline, or the end of the quiet time, whichever was
+    first. `place` is where a run that stops after it goes on.
+    """
+
+    kind: str
+    key: str
+    name: str
+    state: str
+    since: datetime
+    place: Place
+
+
+# A name that several keys claim is nobody's (D13), and of several names of one entity the first will do. They
+# are joined and not looked up one by one: aliases have no index by key, which would make this no faster.
+_WANTING = """
+WITH waiting AS (
+    SELECT e.id, e.kind, e.key, e.state,
+           least(e.deadline, CASE WHEN s.clocked THEN
+               greatest(e.last_at, e.registered_at, e.since) + %(quiet)s END) AS since
+    FROM unnest(%(kinds)s::text[], %(states)s::text[], %(clocked)s::bool[]) AS s (kind, state, clocked)
+    JOIN entities e ON e.kind = s.kind AND e.state = s.state
+), due AS (
+    SELECT * FROM waiting WHERE since <= %(now)s
+      AND (%(after)s::timestamptz IS NULL OR (since, id) > (%(after)s, %(after_id)s::bigint))
+), named AS (
+    SELECT d.id, min(a.alias) AS name FROM due d JOIN aliases a ON a.kind = d.kind AND a.key = d.key
+    WHERE d.kind = ANY(%(by_alias)s::text[]) AND NOT EXISTS (
+        SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key
+    )
+    GROUP BY d.id
+)
+SELECT kind, key, coalesce(name, key), state, since, id FROM due LEFT JOIN named USING (id)
+WHERE name IS NOT NULL OR kind <> ALL(%(by_alias)s::text[])
+ORDER BY since, id LIMIT %(limit)s
+"""
+
+
+def wanting(
+    conn: psycopg.Connection[Any],
+    now: datetime,
+    *,
+    kinds: Collection[str],
+    quiet: timedelta,
+    limit: int,
+    after: Place | None = None,
+) -> list[Wanting]:
+    """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
+
+    Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
+    to its end is not asked about, nor what cannot be named (`BY_ALIAS`). Fewer than `limit` means that the
+    end was reached: begin anew without `after`, once it is worth while to ask the same again, since an answer
+    that says nothing new leaves the entity as it was. Raises KeyError for a kind without a machine,
+    and psycopg.Error.
+    """
+    rows = [(kind, state, state in MACHINES[kind].clocks) for kind in sorted(kinds) for state in _open(kind)]
+    found = conn.execute(
+        _WANTING,
+        {
+            "kinds": arrays.texts([kind for kind, _, _ in rows]),
+            "states": arrays.texts([state for _, state, _ in rows]),
+            "clocked": arrays.texts(["t" if clocked else "f" for _, _, clocked in rows]),
+            "by_alias": arrays.texts(sorted(BY_ALIAS)),
+            "quiet": quiet,
+            "now": now,
+            "after": after.since if after else None,
+            "after_id": after.entity_id if after else None,
+            "limit": limit,
+        },
+    )
+    return [
+        Wanting(kind, key, name, state, since, Place(since, entity_id))
+        for kind, key, name, state, since, entity_id in found
+    ]
+
+
+def name_of(conn: psycopg.Connection[Any], kind: str, key: str) -> str | None:
+    """The id that an entity's record is asked for by; None where it is not known. Raises psycopg.Error."""
+    if kind not in BY_ALIAS:
+        return key
+    found = conn.execute(
+        "SELECT min(a.alias) FROM aliases a WHERE a.kind = %s AND a.key = %s AND NOT EXISTS "
+        "(SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key)",
+        (kind, key),
+    ).fetchall()
+    name: str | None = found[0][0]
+    return name
+
+
+def _open(kind: str) -> list[str]:
+    """The states in which something is waited for that a record would tell; none where no clock ever runs."""
+    machine = MACHINES[kind]
+    elsewhere = TOLD_ELSEWHERE.get(kind, frozenset())
+    return [
+        state
+        for state, row in machine.table.items()
+        if machine.clocks
+        and state not in elsewhere
+        and any(is_snapshot(signal) and rule.to is not None for signal, rule in row.items())
+    ]
+
+
+_LAST_FACTS = """
+SELECT e.kind, e.key, extract(epoch FROM f.occurred_at)::bigint, f.signal, f.code, f.discriminator,
+       f.lines::text, extract(epoch FROM f.due)::bigint
+FROM unnest(%s::text[], %s::text[]) AS n (kind, key)
+JOIN entities e ON e.kind = n.kind AND e.key = n.key
+JOIN facts f ON f.entity_id = e.id AND f.occurred_at = e.last_at
+"""
+
+
+def last_facts(conn: psycopg.Connection[Any], names: Collection[tuple[str, str]]) -> dict[Any, Fact]:
+    """The last known fact of these entities, given and returned by (kind, key)."""
+    rows = conn.execute(
+        _LAST_FACTS, (arrays.texts([kind for kind, _ in names]), arrays.texts([key for _, key in names]))
+    )
+    found: dict[Any, Fact] = {}
+    for kind, key, at, signal, code, discriminator, lines, due in rows:
+        listed = tuple(Line(*line) for line in orjson.loads(lines)) if lines else ()
+        fact = Fact(at, signal, code, bytes(discriminator), listed, due)
+        found[kind, key] = max(found.get((kind, key), fact), fact, key=MACHINES[kind].order)
+    return found

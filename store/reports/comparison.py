@@ -1,0 +1,49 @@
+"""What a comparison with a partner's truth reads: many entities and events at a time. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from uuid import UUID
+
+from sqlalchemy import Connection, exists, func, select
+
+from store.ledger.entities import EntityRow
+from store.reports.queries import entity_row
+from store.schema import aliases, entities, events, outcomes, quarantine, queue
+
+__all__ = ["entities_named", "known_by_alias", "standings", "waiting"]
+
+
+def entities_named(conn: Connection, kind: str, keys: Collection[str]) -> list[EntityRow]:
+    """Those of one kind with these keys, not locked; what is not there is left out."""
+    rows = conn.execute(select(entities).where(entities.c.kind == kind, entities.c.key.in_(keys)))
+    return [entity_row(row) for row in rows]
+
+
+def known_by_alias(conn: Connection, kind: str, keys: Collection[str]) -> set[str]:
+    """Those of the keys that have another name."""
+    query = select(aliases.c.key).where(aliases.c.kind == kind, aliases.c.key.in_(keys))
+    return set(conn.scalars(query))
+
+
+def standings(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str]:
+    """How each event stands, by its id: `applied`, `queued`, `nothing`, or why it is in quarantine.
+
+    What is not in the inbox is left out.
+    """
+    applied = exists().where(outcomes.c.seq == events.c.seq)
+    query = (
+        select(events.c.id, quarantine.c.reason, queue.c.seq, applied)
+        .outerjoin(quarantine, quarantine.c.seq == events.c.seq)
+        .outerjoin(queue, queue.c.seq == events.c.seq)
+        .where(events.c.id.in_([UUID(bytes=event_id) for event_id in event_ids]))
+    )
+    return {
+        found.bytes: reason or ("queued" if queued else "applied" if stated else "nothing")
+        for found, reason, queued, stated in conn.execute(query)
+    }
+
+
+def waiting(conn: Connection) -> int:
+    """How many events are not applied yet, those that wait for another try included."""
+    return conn.execute(select(func.count()).select_from(queue)).scalar_one()

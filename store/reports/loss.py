@@ -1,0 +1,215 @@
+"""The loss ledger, counted from the facts: what came by push, by pull or by both, and how late.
+
+What is counted is a fact that a callback states, by the family of its signal and the UTC day on which it
+occurred; however many copies of it came, it is one. Facts of snapshots, derivations and people are none.
+Each function is one statement over a span of time, which a summary of the facts' times narrows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import date, datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from store.db import arrays
+
+__all__ = [
+    "DAY",
+    "FAMILY",
+    "WITHIN",
+    "Counted",
+    "Delayed",
+    "Lost",
+    "Recorded",
+    "Span",
+    "Word",
+    "bounds",
+    "count",
+    "delays",
+    "lost",
+    "records",
+    "snapshot",
+    "words",
+]
+
+Connection = psycopg.Connection[Any]
+
+
+class Span(NamedTuple):
+    """Facts that occurred since `since` and before `until`, less `secondary` signals and, if `families` is
+    given, those of other families.
+    """
+
+    since: datetime
+    until: datetime
+    secondary: Sequence[str]
+    families: Sequence[str] | None = None
+
+
+class Counted(NamedTuple):
+    """So many facts of a day came by push, by pull, or by both."""
+
+    family: str
+    day: date
+    pushed: bool
+    pulled: bool
+    number: int
+
+
+class Delayed(NamedTuple):
+    """So many facts of a day came that way after `seconds` (to two digits, rounded down); `most` is exact."""
+
+    family: str
+    day: date
+    way: Literal["push", "pull"]
+    seconds: int
+    number: int
+    most: int
+
+
+class Word(NamedTuple):
+    """What the partner says last of its push of so many facts, all pulled; None where it says nothing."""
+
+    family: str
+    day: date
+    pushed: bool
+    status: str | None
+    status_code: int | None
+    number: int
+
+
+class Recorded(NamedTuple):
+    """So many facts of a day are states that were seen in the partner's records."""
+
+    kind: str
+    day: date
+    number: int
+
+
+class Lost(NamedTuple):
+    """A fact that came by pull alone, and the partner's last word on its push. `event`: its copy's id."""
+
+    family: str
+    kind: str
+    key: str
+    occurred_at: datetime
+    pulled_at: datetime
+    status: str | None
+    status_code: int | None
+    event: UUID
+
+
+@contextmanager
+def snapshot(conn: Connection) -> Iterator[None]:
+    """All that is counted within is as of one moment; nothing can be written."""
+    conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
+    with conn.transaction():
+        # The server expects a group for each fact and would sort them all, where a day has some hundreds.
+        conn.execute("SET LOCAL enable_sort = off")
+        conn.execute("SET LOCAL work_mem = '32MB'")
+        yield
+
+
+#: Parts of statements over facts `f` within a span, whose parameters `bounds` gives.
+FAMILY = "split_part(f.signal, ':', 1)"
+DAY = "(f.occurred_at AT TIME ZONE 'UTC')::date"
+WITHIN = f"""f.occurred_at >= %(since)s AND f.occurred_at < %(until)s
+  AND f.signal <> ALL(%(secondary)s::text[])
+  AND (%(families)s::text[] IS NULL OR {FAMILY} = ANY(%(families)s::text[]))"""
+
+
+def bounds(span: Span) -> dict[str, Any]:
+    return {
+        "since": span.since,
+        "until": span.until,
+        "secondary": arrays.texts(span.secondary),
+        "families": None if span.families is None else arrays.texts(span.families),
+    }
+
+
+_COUNT = f"""
+SELECT {FAMILY}, {DAY}, 'push' = ANY(f.via), 'pull' = ANY(f.via), count(*)
+FROM facts f WHERE {WITHIN} AND f.via && '{{push,pull}}' GROUP BY 1, 2, 3, 4
+"""
+
+
+def count(conn: Connection, span: Span) -> list[Counted]:
+    return [Counted._make(row) for row in conn.execute(_COUNT, bounds(span))]
+
+
+# Two digits are enough to tell how late things are, and keep the number of groups small. `date_part` gives a
+# float, where EXTRACT gives a numeric, which took most of the time.
+_DELAYS = f"""
+SELECT {FAMILY}, {DAY}, w.way, d.seconds - d.seconds %% CASE
+         WHEN d.seconds < 100 THEN 1 WHEN d.seconds < 1000 THEN 10 WHEN d.seconds < 10000 THEN 100
+         WHEN d.seconds < 100000 THEN 1000 WHEN d.seconds < 1000000 THEN 10000 ELSE 100000 END,
+       count(*), max(d.seconds)
+FROM facts f
+CROSS JOIN LATERAL (VALUES ('push', f.pushed_at), ('pull', f.pulled_at)) AS w (way, at)
+CROSS JOIN LATERAL (
+    SELECT greatest(0, floor(date_part('epoch', w.at - f.occurred_at)))::int AS seconds
+) d
+WHERE {WITHIN} AND w.at IS NOT NULL GROUP BY 1, 2, 3, 4
+"""
+
+
+def delays(conn: Connection, span: Span) -> list[Delayed]:
+    """How late the first copies of each way were received; a copy from ahead of our clock was not late."""
+    return [Delayed._make(row) for row in conn.execute(_DELAYS, bounds(span))]
+
+
+# A fact may have been pulled from two surfaces: the last word counts.
+_WORD = """
+LEFT JOIN LATERAL (
+    SELECT d.status, d.status_code
+    FROM unnest(f.events) AS copy (id) JOIN events e ON e.id = copy.id JOIN deliveries d ON d.seq = e.seq
+    ORDER BY d.noted_at DESC, d.seq DESC LIMIT 1
+) word ON true
+"""
+# Both halves begin at what is rare: what was lost, and what the partner believes was not delivered.
+_WORDS = f"""
+SELECT {FAMILY}, {DAY}, false, word.status, word.status_code, count(*)
+FROM facts f {_WORD} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5
+UNION ALL
+SELECT {FAMILY}, {DAY}, true, word.status, word.status_code, count(*)
+FROM (
+    SELECT DISTINCT o.entity_id, o.fact_id FROM deliveries d JOIN outcomes o ON o.seq = d.seq
+    WHERE d.status IS DISTINCT FROM 'success'
+) doubted JOIN facts f USING (entity_id, fact_id) {_WORD}
+WHERE {WITHIN} AND f.via @> '{{push,pull}}' AND word.status IS DISTINCT FROM 'success' GROUP BY 1, 2, 4, 5
+"""
+
+
+def words(conn: Connection, span: Span) -> list[Word]:
+    """What the partner says of its pushes: of all that were lost; of what came both ways, only what is other
+    than `success`.
+    """
+    return [Word._make(row) for row in conn.execute(_WORDS, bounds(span))]
+
+
+_LOST = f"""
+SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pulled_at, f.received_at),
+       word.status, word.status_code, f.preferred
+FROM facts f JOIN entities e ON e.id = f.entity_id {_WORD}
+WHERE {WITHIN} AND f.via = '{{pull}}' ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
+"""
+
+
+def lost(conn: Connection, span: Span) -> list[Lost]:
+    """Each fact that came by pull alone, the earliest first."""
+    return [Lost._make(row) for row in conn.execute(_LOST, bounds(span))]
+
+
+_RECORDS = f"""
+SELECT e.kind, {DAY}, count(*) FROM facts f JOIN entities e ON e.id = f.entity_id
+WHERE {WITHIN} AND f.via = '{{snapshot}}' GROUP BY 1, 2 ORDER BY 2, 1
+"""
+
+
+def records(conn: Connection, span: Span) -> list[Recorded]:
+    """States that were seen in records, whatever `families` says: they are of no callback."""
+    return [Recorded._make(row) for row in conn.execute(_RECORDS, bounds(span._replace(families=None)))]

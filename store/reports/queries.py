@@ -1,0 +1,133 @@
+"""What people ask about entities and their facts. Read only, by SQLAlchemy Core over `store.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Text, and_, cast, select, text
+
+from store.db.engine import engine
+from store.ledger.entities import EntityRow, FactRow
+from store.schema import entities, facts, outcomes
+
+__all__ = [
+    "driver",
+    "entities_of",
+    "entity",
+    "entity_row",
+    "facts_of",
+    "facts_of_all",
+    "facts_stated_by",
+    "snapshot",
+]
+
+#: A question from a terminal may not hold a server for longer than this.
+STATEMENT_TIMEOUT = "60s"
+
+
+@contextmanager
+def snapshot(url: str) -> Iterator[Connection]:
+    """A connection on which everything is read as of one moment, and nothing can be written.
+
+    Raises sqlalchemy.exc.OperationalError when the server cannot be reached.
+    """
+    with engine(url).connect() as plain:
+        conn = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+        conn.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        yield conn
+
+
+def driver(conn: Connection) -> psycopg.Connection[Any]:
+    """The connection beneath, within the same transaction: for statements that are written out."""
+    found: psycopg.Connection[Any] = conn.connection.driver_connection  # type: ignore[assignment]
+    return found
+
+
+def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:
+    """An entity as stored, not locked; None when there is none."""
+    query = select(entities).where(entities.c.kind == kind, entities.c.key == key)
+    row = conn.execute(query).one_or_none()
+    return None if row is None else entity_row(row)
+
+
+def entities_of(conn: Connection, entity_ids: Collection[int]) -> dict[int, EntityRow]:
+    """These entities by their id, not locked."""
+    rows = conn.execute(select(entities).where(entities.c.id.in_(entity_ids)))
+    return {row.id: entity_row(row) for row in rows}
+
+
+def facts_of(conn: Connection, entity_id: int) -> list[FactRow]:
+    """Every fact of an entity, in no order."""
+    rows = conn.execute(select(*_FACT).where(facts.c.entity_id == entity_id))
+    return [_fact(row) for row in rows]
+
+
+def facts_of_all(conn: Connection, entity_ids: Collection[int]) -> dict[int, list[FactRow]]:
+    """Every fact of these entities by the entity's id, in no order."""
+    found: dict[int, list[FactRow]] = {entity_id: [] for entity_id in entity_ids}
+    for row in conn.execute(select(*_FACT).where(facts.c.entity_id.in_(entity_ids))):
+        found[row.entity_id].append(_fact(row))
+    return found
+
+
+def facts_stated_by(conn: Connection, seq: int) -> list[tuple[str, str, FactRow]]:
+    """The facts that an event states, each with the kind and key of its entity."""
+    same = and_(facts.c.entity_id == outcomes.c.entity_id, facts.c.fact_id == outcomes.c.fact_id)
+    query = (
+        select(*_FACT, entities.c.kind, entities.c.key)
+        .join(outcomes, same)
+        .join(entities, entities.c.id == facts.c.entity_id)
+        .where(outcomes.c.seq == seq)
+        .order_by(facts.c.occurred_at, entities.c.kind, entities.c.key, facts.c.signal)
+    )
+    return [(row.kind, row.key, _fact(row)) for row in conn.execute(query)]
+
+
+_FACT = (*(c for c in facts.c if c.name != "lines"), cast(facts.c.lines, Text).label("lines_text"))
+
+
+def entity_row(row: Any) -> EntityRow:
+    """A row of `entities` as it is used."""
+    return EntityRow(
+        row.id,
+        row.kind,
+        row.key,
+        row.state,
+        _seconds(row.since),
+        row.moved_by,
+        row.outcome,
+        row.review,
+        _seconds(row.last_at),
+        _seconds(row.due),
+        _seconds(row.deadline),
+        _seconds(row.registered_at),
+    )
+
+
+def _fact(row: Any) -> FactRow:
+    return FactRow(
+        row.entity_id,
+        row.fact_id.bytes,
+        int(row.occurred_at.timestamp()),
+        row.signal,
+        row.code,
+        row.discriminator,
+        row.lines_text,
+        row.detail,
+        tuple(row.via),
+        tuple(event.bytes for event in row.events),
+        row.preferred.bytes,
+        row.preferred_via,
+        row.received_at,
+        _seconds(row.due),
+        row.pushed_at,
+        row.pulled_at,
+    )
+
+
+def _seconds(moment: datetime | None) -> int | None:
+    return None if moment is None else int(moment.timestamp())

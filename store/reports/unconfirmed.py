@@ -1,0 +1,173 @@
+"""What came by push alone although it could be pulled: unconfirmed, and flagged once its time has passed.
+
+It has passed where the partner was read by time beyond it, or was asked about its request some time after it,
+and did not speak of it: then somebody else may have sent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import psycopg
+
+from store.db import arrays
+from store.reports.loss import DAY, FAMILY, WITHIN, Span, bounds
+
+__all__ = [
+    "Confirming",
+    "Flagged",
+    "Position",
+    "Reach",
+    "Unconfirmed",
+    "flagged",
+    "of_entity",
+    "positions",
+    "settled_until",
+    "unconfirmed",
+]
+
+Connection = psycopg.Connection[Any]
+
+#: What is pulled is received by a worker's clock, and its stream is read by the server's.
+_SKEW_SECONDS = 5
+
+
+class Position(NamedTuple):
+    """A stream that was read to its end: what it holds of then, if it is read by time, and when that was."""
+
+    stream: str
+    since: datetime | None
+    until: datetime | None
+    completed_at: datetime
+
+
+class Reach(NamedTuple):
+    """How far pulls could have confirmed what a family states.
+
+    By time: all that occurred from `since` on and before `until` was read; both None where the family is not
+    read by time. `asked`: requests are asked about themselves.
+    """
+
+    family: str
+    since: datetime | None
+    until: datetime | None
+    asked: bool
+
+
+class Confirming(NamedTuple):
+    """What to judge by. `grace`: seconds after a fact from which an answer about its request has to hold it.
+
+    Answers are believed that came before `settled`: what later ones brought may not be applied yet. `whole`:
+    every pass over a stream did, so nothing is left unjudged for that reason.
+    """
+
+    reaches: Sequence[Reach]
+    grace: float
+    settled: datetime
+    whole: bool
+
+
+class Unconfirmed(NamedTuple):
+    """So many facts of a day came by push alone and could be pulled; of `flagged` the time has passed."""
+
+    family: str
+    day: date
+    number: int
+    flagged: int
+
+
+class Flagged(NamedTuple):
+    """A fact that came by push alone, where the partner ought to tell it too. `event`: its copy's id."""
+
+    family: str
+    kind: str
+    key: str
+    occurred_at: datetime
+    pushed_at: datetime
+    event: UUID
+
+
+def positions(conn: Connection, partner: str) -> list[Position]:
+    """The streams that were read to their end once; less the single requests that people asked about."""
+    rows = conn.execute(
+        "SELECT name, covered_from, watermark, completed_at FROM streams "
+        "WHERE partner = %s AND completed_at IS NOT NULL AND name NOT LIKE '%%:%%' ORDER BY name",
+        (partner,),
+    )
+    return [Position._make(row) for row in rows]
+
+
+def settled_until(conn: Connection) -> datetime:
+    """What was pulled before then is applied, whatever is pulled from now on."""
+    row = conn.execute(
+        "SELECT least(min(q.received_at), clock_timestamp()) - %s * interval '1 s' "
+        "FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = 'pull'",
+        (_SKEW_SECONDS,),
+    ).fetchall()
+    return row[0][0]  # type: ignore[no-any-return]
+
+
+# A refused answer says nothing of what there is.
+_PASSED = """(r.until IS NOT NULL AND f.occurred_at >= r.since AND f.occurred_at < r.until
+        OR r.asked AND l.looked_at > f.occurred_at + %(grace)s * interval '1 s' AND l.trouble IS NULL
+           AND l.looked_at < %(settled)s)"""
+_REACHED = f"""
+FROM facts f
+JOIN unnest(%(of)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[], %(asked)s::bool[])
+     AS r (family, since, until, asked) ON r.family = {FAMILY}
+LEFT JOIN lookups l ON l.entity_id = f.entity_id
+"""
+
+
+def _judging(by: Confirming) -> dict[str, Any]:
+    return {
+        "of": arrays.texts([reach.family for reach in by.reaches]),
+        "from": arrays.texts([_text(reach.since) for reach in by.reaches]),
+        "to": arrays.texts([_text(reach.until) for reach in by.reaches]),
+        "asked": arrays.texts(["t" if reach.asked else "f" for reach in by.reaches]),
+        "grace": by.grace,
+        "settled": by.settled,
+    }
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+_UNCONFIRMED = f"""
+SELECT {FAMILY}, {DAY}, count(*), count(*) FILTER (WHERE {_PASSED})
+{_REACHED} WHERE {WITHIN} AND f.via = '{{push}}' GROUP BY 1, 2
+"""
+
+
+def unconfirmed(conn: Connection, span: Span, by: Confirming) -> list[Unconfirmed]:
+    rows = conn.execute(_UNCONFIRMED, {**bounds(span), **_judging(by)})
+    return [Unconfirmed._make(row) for row in rows]
+
+
+_FLAGGED = f"""
+SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pushed_at, f.received_at), f.preferred
+{_REACHED} JOIN entities e ON e.id = f.entity_id
+WHERE {WITHIN} AND f.via = '{{push}}' AND {_PASSED}
+ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
+"""
+
+
+def flagged(conn: Connection, span: Span, by: Confirming) -> list[Flagged]:
+    """Each fact that is flagged, the earliest first."""
+    return [Flagged._make(row) for row in conn.execute(_FLAGGED, {**bounds(span), **_judging(by)})]
+
+
+_OF_ENTITY = f"""
+SELECT uuid_send(f.fact_id), {_PASSED}
+{_REACHED} WHERE f.entity_id = %(entity)s AND f.via = '{{push}}'
+"""
+
+
+def of_entity(conn: Connection, entity_id: int, by: Confirming) -> dict[bytes, bool]:
+    """The ids of an entity's unconfirmed facts, and whether each is flagged."""
+    rows = conn.execute(_OF_ENTITY, {"entity": entity_id, **_judging(by)})
+    return {bytes(fact_id): bool(passed) for fact_id, passed in rows}

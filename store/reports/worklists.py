@@ -1,0 +1,140 @@
+"""What needs a person, and what is past its deadline. Read only, by SQLAlchemy Core over `store.schema`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, time
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, or_, select
+
+from statemachine import MACHINES
+from store.reports.silence import ahead, shifts
+from store.schema import entities, facts, quarantine
+
+__all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "silent", "under_review"]
+
+After = Mapping[tuple[str, str], float]
+
+
+class Waiting(NamedTuple):
+    """One entity. `at` is what it is listed by: its deadline, its date, or its last news under review.
+
+    `on_date` says that it waits for a date that the partner gave, and not for a clock: that of its state, or
+    that of the signal `prompt`.
+    """
+
+    kind: str
+    key: str
+    state: str
+    since: datetime | None
+    at: datetime
+    review: str | None
+    on_date: bool
+    prompt: str | None
+
+
+class Held(NamedTuple):
+    """One reason of the quarantine: how many events, and since when the oldest is there."""
+
+    reason: str
+    events: int
+    since: datetime
+
+
+#: The signal that an entity's date was reckoned from by our own clock; null where the partner gave the date.
+_PROMPT = (
+    select(facts.c.signal)
+    .where(
+        facts.c.entity_id == entities.c.id,
+        facts.c.due == entities.c.due,
+        facts.c.signal.in_(sorted({signal for machine in MACHINES.values() for signal in machine.prompts})),
+    )
+    .limit(1)
+    .scalar_subquery()
+)
+
+
+def past_deadline(
+    conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
+) -> list[Waiting]:
+    """Entities whose deadline has passed, the oldest deadline first.
+
+    With `less` those on a clock alone, without those that `silent` lists for it.
+    """
+    query = _by(entities.c.deadline, kind, limit).where(entities.c.deadline <= now)
+    if less is not None:
+        query = query.where(or_(entities.c.due.is_(None), _PROMPT.is_not(None)), not_(_is_silent(now, less)))
+    return _read(conn, query)
+
+
+def due_today(
+    conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
+) -> list[Waiting]:
+    """Entities whose date is today, in UTC, or earlier; the oldest date first. `less`: as above."""
+    midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
+    # A date is a deadline too, and that one has an index.
+    dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight, _PROMPT.is_(None))
+    query = _by(entities.c.due, kind, limit).where(dated)
+    if less is not None:
+        query = query.where(not_(_is_silent(now, less)))
+    return _read(conn, query)
+
+
+def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after: After) -> list[Waiting]:
+    """Entities whose silence means that something is lost (`store.reports.silence`), by when it began."""
+    soon = literal(now) + literal(ahead(after))
+    query = _by(_silent_since(after), kind, limit).where(entities.c.deadline <= soon, _is_silent(now, after))
+    return _read(conn, query)
+
+
+def _silent_since(after: After) -> ColumnElement[Any]:
+    """When an entity's silence begins or began; null where it means nothing."""
+    told = [(and_(entities.c.kind == s.kind, entities.c.state == s.state), s.by) for s in shifts(after)]
+    by = case(*((state, literal(shift)) for state, shift in told))
+    # The date that was given is when something was to be heard: no shorter or longer wait counts.
+    dated = and_(by.is_not(None), entities.c.due == entities.c.deadline)
+    return case((dated, entities.c.deadline), else_=entities.c.deadline + by)
+
+
+def _is_silent(now: datetime, after: After) -> ColumnElement[bool]:
+    return func.coalesce(_silent_since(after) <= now, False)
+
+
+def under_review(conn: Connection, kind: str | None, limit: int) -> list[Waiting]:
+    """Entities with a conflict that nobody has decided on, the oldest news first."""
+    last_news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
+    return _read(conn, _by(last_news, kind, limit).where(entities.c.review.is_not(None)))
+
+
+def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
+    on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline, _PROMPT.is_(None))
+    query = select(
+        entities.c.kind,
+        entities.c.key,
+        entities.c.state,
+        entities.c.since,
+        at.label("at"),
+        entities.c.review,
+        func.coalesce(on_date, False).label("on_date"),
+        _PROMPT.label("prompt"),
+    )
+    if kind is not None:
+        query = query.where(entities.c.kind == kind)
+    return query.order_by(at, entities.c.kind, entities.c.key).limit(limit)
+
+
+def _read(conn: Connection, query: Select[Any]) -> list[Waiting]:
+    return [Waiting._make(row) for row in conn.execute(query)]
+
+
+def held(conn: Connection, reasons: Collection[str]) -> list[Held]:
+    """The events in quarantine for these reasons, one row a reason, the oldest first."""
+    since = func.min(quarantine.c.since).label("since")
+    query = (
+        select(quarantine.c.reason, func.count(), since)
+        .where(quarantine.c.reason.in_(reasons))
+        .group_by(quarantine.c.reason)
+        .order_by(since, quarantine.c.reason)
+    )
+    return [Held._make(row) for row in conn.execute(query)]

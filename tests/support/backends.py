@@ -1,0 +1,82 @@
+"""Databases and brokers for tests: one of their own, on embedded servers and, in CI, on system ones too.
+
+The contract tests of the store and the workers run over every backend. In CI the system servers must be
+there: a missing one fails the run and is never skipped.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import psycopg
+import redis
+
+from store.db.migrate import upgrade
+
+IN_CI = os.environ.get("CI") == "true"
+DATABASES = ("embedded", "system") if IN_CI else ("embedded",)
+BROKERS = ("valkey", "redis", "rabbitmq") if IN_CI else ("valkey",)
+
+SYSTEM_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
+SYSTEM_REDIS = "redis://127.0.0.1:6379/0"
+SYSTEM_RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/{vhost}"
+
+#: Everything a test may have written, emptied between tests.
+TABLES = (
+    "events, bodies, queue, quarantine, entities, facts, outcomes, audit, postings, aliases, "
+    "alias_names, alias_news, "
+    "changes_unplaced, changes, drift, "
+    "streams, calls, surfaces, deliveries, lookups, losses, losses_counted, "
+    "pushes, push_gaps, gauges"
+)
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """The address of a new database on this server, migrated to head; dropped afterwards."""
+    name = f"rxledger_test_{uuid4().hex[:12]}"
+    with psycopg.connect(server_url, autocommit=True) as conn:
+        conn.execute(f"CREATE DATABASE {name}")
+    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
+    try:
+        upgrade(url)
+        yield url
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as conn:
+            conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def own_prefix(url: str) -> Iterator[tuple[str, str]]:
+    """A Redis address and a key prefix of our own on it; our keys are deleted afterwards."""
+    prefix = f"rxledger_test_{uuid4().hex[:12]}_"
+    client = redis.Redis.from_url(url)
+    client.ping()
+    try:
+        yield url, prefix
+    finally:
+        keys = list(client.scan_iter(match=f"{prefix}*"))
+        if keys:
+            client.delete(*keys)
+        client.close()
+
+
+@contextmanager
+def own_vhost() -> Iterator[tuple[str, str]]:
+    """The address of a virtual host of our own on the system's RabbitMQ; deleted afterwards."""
+    vhost = f"rxledger_test_{uuid4().hex[:12]}"
+    _rabbitmq("add_vhost", vhost)
+    try:
+        _rabbitmq("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+        yield SYSTEM_RABBITMQ.format(vhost=vhost), ""
+    finally:
+        _rabbitmq("delete_vhost", vhost)
+
+
+def _rabbitmq(*arguments: str) -> None:
+    subprocess.run(["rabbitmqctl", *arguments], check=True, stdout=subprocess.DEVNULL, timeout=60)

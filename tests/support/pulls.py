@@ -1,0 +1,87 @@
+"""A partner's book of events that gives them by pages, and connections that break where a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+
+from tests.support.factories import NotifyRx
+from tests.support.partner import Answer, Asked, events_page
+
+__all__ = ["Book", "Broken", "Faults", "FaultyConnection", "arrivals"]
+
+
+def arrivals(count: int, start: int, *, step: int = 60) -> list[dict[str, Any]]:
+    """So many NOTIFY_RX, in ascending time."""
+    return [
+        dict(NotifyRx(timestamp=start + n * step, details__prescription_token=f"rx{n:05}"))
+        for n in range(count)
+    ]
+
+
+class Book:
+    """Answers as the partner's webhook_events does: since a time, or on by a token; `size` events a page."""
+
+    def __init__(self, events: list[dict[str, Any]], size: int = 3) -> None:
+        self.events = events
+        self.size = size
+        #: Tokens that are answered so many times yet, then refused; None for ever.
+        self.good_for: int | None = None
+
+    def __call__(self, asked: Asked) -> Answer:
+        if "next" in asked.query:
+            if self.good_for is not None:
+                self.good_for -= 1
+                if self.good_for < 0:
+                    return Answer(400, b'{"statusCode": 400}')
+            since, start = map(int, asked.query["next"][0].split("-"))
+        else:
+            (bound,) = asked.query.get("timestamp", ["$gte:0"])
+            since, start = int(bound.removeprefix("$gte:")), 0
+        found = [event for event in self.events if event["timestamp"] >= since]
+        end = start + self.size
+        return events_page(*found[start:end], next=f"{since}-{end}" if end < len(found) else None)
+
+
+class Broken(psycopg.OperationalError):
+    """The connection went away."""
+
+
+class Faults:
+    """Counts the boundaries that a run passes, and breaks it at one of them."""
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+        self.passed: list[str] = []
+
+    def boundary(self, name: str) -> bool:
+        """Whether the run breaks here."""
+        self.passed.append(name)
+        return len(self.passed) == self.at
+
+
+class FaultyConnection(psycopg.Connection[Any]):
+    """Breaks before or after a statement or a COMMIT: after it, the outcome is done and not known."""
+
+    faults: Faults
+
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+        self._boundary(f"before {str(query).split()[:2]}")
+        result = super().execute(query, params, **options)
+        self._boundary(f"after {str(query).split()[:2]}")
+        return result
+
+    @contextmanager
+    def transaction(self, *arguments: Any, **options: Any) -> Iterator[psycopg.Transaction]:
+        with super().transaction(*arguments, **options) as transaction:
+            yield transaction
+            self._boundary("before COMMIT")
+        self._boundary("after COMMIT")
+
+    def _boundary(self, name: str) -> None:
+        if self.faults.boundary(name):
+            self.close()
+            raise Broken(name)

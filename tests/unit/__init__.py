@@ -1,1 +1,0 @@
-"""Tests of pure code: no server, no socket, no clock."""

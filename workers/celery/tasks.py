@@ -1,0 +1,256 @@
+"""The tasks. Arguments are inbox ids, results are ignored, an error leaves as `TaskFailed`."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from errors import describe
+from settings import Settings
+from store.db import partitions as partition_store
+from store.db.connections import connect_unhurried, is_environmental, is_one_rows
+from store.inbox import queue
+from store.ledger import aliases, rechecks
+from workers.apply.batch import Applied, apply_looks, apply_queued, replay
+from workers.celery.app import app
+from workers.celery.errors import sanitized_errors
+from workers.celery.hints import HINT_IDS, HintPublisher, send
+from workers.celery.runtime import Runtime, runtime
+from workers.reports import silence
+
+if TYPE_CHECKING:
+    from workers.pull.run import Report
+
+__all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
+
+log = logging.getLogger("rxledger.worker")
+
+#: How many overdue events one sweep hints: ten hints, and the next sweep is five seconds away.
+SWEEP_LIMIT = 20_000
+#: A pull ends between two pages after so many seconds, and another goes on: others want the process too.
+PULL_SECONDS = 60.0
+#: Longer waits for the partner are not waited for here.
+PULL_PATIENCE = 2.0
+#: A hint of so many ids comes out of a backlog: others like it wait behind it.
+BACKLOG_IDS = 300
+#: A batch that fails is tried again in parts of so many.
+PART_IDS = 50
+#: In a backlog looks wait until so many have gathered.
+LOOKS_TOGETHER = 240
+#: The loss ledger's days are counted again for about so long at a time.
+LOSSES_SECONDS = 10.0
+#: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
+DOUBTFUL_LIMIT = 100
+
+
+@app.task(name="rxledger.apply")
+def apply(ids: Sequence[int], swept: bool = False) -> None:
+    """Apply these inbox ids. `swept`: their lease had passed, so the attempt is counted first (D9)."""
+    with sanitized_errors():
+        attempt(runtime(), ids, swept=swept)
+
+
+def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
+    """Apply a batch; when that fails, in ever smaller parts, so that one event holds back no other.
+
+    What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
+    """
+    worker.settle()
+    counted: set[int] = set()
+    if swept:
+        counted.update(worker.run(partial(queue.count_attempts, seqs=ids)))
+        ids = [seq for seq in ids if seq in counted]
+    while ids:
+        try:
+            done = _apply(worker, ids, swept=swept)
+        except Exception as error:
+            if is_environmental(error) and not is_one_rows(error):
+                worker.refund(counted)
+                raise
+            log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
+            _in_parts(worker, ids, counted)
+            return
+        if done.woken:
+            # Due at once, so the sweeper finds them when this hint is lost.
+            send_all(done.woken, swept=False)
+        if done.locked:
+            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+        ids = done.left
+
+
+def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
+    """Copies, then at once the looks that follow from them; a swept hint may hold looks too.
+
+    What keeps a look from being applied here leaves it queued, for the sweeper.
+    """
+    done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
+    backlog = len(ids) >= BACKLOG_IDS and not swept
+    if not backlog:
+        _look(worker, [*done.looks, *(ids if swept else ())])
+    if backlog or (worker.looks_left and not swept):  # the last hint of a backlog may be a small one
+        worker.looks_left = _look_together(worker)
+    return done
+
+
+def _look(worker: Runtime, due: Sequence[int]) -> None:
+    """Apply these looks, and those that follow from them."""
+    while due:
+        due = worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks
+
+
+def _look_together(worker: Runtime) -> bool:
+    """Out of a backlog, apply many looks together, or what is left of them at its end; whether some wait on.
+
+    After each batch they would wait for entities that another worker's batch holds, for half of its time. The
+    last of the workers to COMMIT sees that nothing but looks is left, whichever of them queued those. They
+    are other batches' too, so what fails is no fault of this one, and left to the sweeper.
+    """
+    waiting = worker.run(partial(rechecks.waiting, limit=HINT_IDS))
+    if not waiting.alone and len(waiting.seqs) < LOOKS_TOGETHER:
+        return bool(waiting.seqs)
+    try:
+        _look(worker, waiting.seqs)
+    except Exception as error:
+        if is_environmental(error) and not is_one_rows(error):
+            raise
+        log.error("%d looks could not be applied: %s", len(waiting.seqs), describe(error))
+        worker.drop()
+    return False
+
+
+def _in_parts(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
+    """Parts first, and only the events of those that fail one by one: most of a large batch is innocent."""
+    parts = deque(_cut(ids, PART_IDS if len(ids) > PART_IDS else 1))
+    while parts:
+        part = parts.popleft()
+        try:
+            _apply(worker, part, swept=True)
+        except Exception as error:
+            blameless = is_environmental(error)
+            if blameless and not is_one_rows(error):
+                worker.refund(counted & {*part, *chain.from_iterable(parts)})
+                raise
+            if not blameless:
+                worker.drop()
+            if len(part) > 1:
+                parts.extendleft(reversed(_cut(part, 1)))
+                continue
+            (seq,) = part
+            log.error("event %d could not be applied: %s", seq, describe(error))
+            if blameless:
+                worker.refund(counted & {seq})
+            else:
+                worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
+
+
+def _cut(ids: Sequence[int], size: int) -> list[Sequence[int]]:
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+@app.task(name="rxledger.sweep")
+def sweep() -> None:
+    """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful."""
+    with sanitized_errors():
+        worker = runtime()
+        buried = worker.run(queue.bury)
+        if buried:
+            log.error("buried %d events after %d attempts alone", len(buried), queue.SOLO_ATTEMPTS)
+        early = worker.run(partial(queue.readmit, limit=SWEEP_LIMIT))
+        due = worker.run(partial(queue.sweep, limit=SWEEP_LIMIT))
+        send_all(early, swept=False)
+        send_all([d.seq for d in due if not d.alone], swept=True)
+        for d in due:
+            if d.alone:
+                send([d.seq], swept=True)
+        reconsider(worker)
+
+
+def reconsider(worker: Runtime) -> None:
+    """Read anew the events that were taken for an entity whose name another has claimed since (D13).
+
+    One by one, so that one holds back no other; what fails is tried again by the next sweep.
+    """
+    for seq in worker.run(partial(aliases.stale_news, limit=DOUBTFUL_LIMIT)):
+        try:
+            worker.run(partial(replay, seqs=[seq], tools=worker.tools, dry_run=False))
+        except Exception as error:
+            if is_environmental(error) and not is_one_rows(error):
+                raise
+            log.error("event %d could not be read anew: %s", seq, describe(error))
+
+
+def send_all(seqs: Sequence[int], *, swept: bool) -> None:
+    for part in _cut(seqs, HINT_IDS):
+        send(part, swept=swept)
+
+
+@app.task(name="rxledger.partitions")
+def partitions() -> None:
+    """Keep the months ahead partitioned (D11)."""
+    with sanitized_errors():
+        made = runtime().run(partition_store.ensure)
+        if made:
+            log.info("made partitions %s", ", ".join(made))
+
+
+@app.task(name="rxledger.watch")
+def watch() -> None:
+    """Learn how often partners push, and take the figures of what is silent."""
+    with sanitized_errors():
+        worker = runtime()
+        worker.run(partial(silence.watch, now=worker.tools.clock(), settings=worker.settings.silence))
+
+
+@app.task(name="rxledger.losses")
+def count_losses() -> None:
+    """Count the last days of the loss ledger again, for scrapes and `doctor`."""
+    from workers.reports.loss_days import recount
+
+    with sanitized_errors():
+        worker = runtime()
+        worker.run(partial(recount, overlap=worker.settings.pull.overlap, seconds=LOSSES_SECONDS))
+
+
+# The partner may take minutes over a page, and its pages hold no lock meanwhile.
+@app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
+def pull(stream: str | None = None) -> None:
+    """Fetch what was missed: of one stream for a while; without a stream, have each of them run."""
+    from workers.pull.puller import Puller  # with an HTTP client: only processes that pull load it
+
+    with sanitized_errors():
+        worker = runtime()
+        if worker.settings.truepill_api_key is None:
+            return
+        with (
+            connect_unhurried(worker.settings.database_url or "", "pull") as conn,
+            # Gathered over pages where these come quickly; and a broker that is away ends no pull.
+            HintPublisher() as hints,
+            Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,
+        ):
+            if stream is None:
+                for name in puller.names():
+                    pull_later(worker.settings, name)
+                return
+            ends = time.monotonic() + PULL_SECONDS
+            report = puller.pull(stream, over=lambda: time.monotonic() > ends)
+        settle_pull(worker.settings, report)
+
+
+def settle_pull(settings: Settings, report: Report) -> None:
+    """Say how a run ended, and have another go on with what is left."""
+    if report.trouble is not None:
+        log.warning("pull of %s: %s", report.stream, report.trouble)
+    elif not report.finished and not report.busy:
+        # A moment later than others may start, so that it is not one of them that finds it busy.
+        pull_later(settings, report.stream, report.wait + 1.0 if report.wait else 0.0)
+
+
+def pull_later(settings: Settings, stream: str, wait: float = 0.0) -> None:
+    """Have a stream run after so many seconds. When that is lost, the next beat comes."""
+    options = {"expires": wait + settings.pull.every, "countdown": wait}
+    app.send_task("rxledger.pull", args=(stream,), ignore_result=True, **options)

@@ -1,0 +1,65 @@
+"""Which of the records that were read are worth storing.
+
+The fold leaves out snapshots that add nothing, whatever is stored: this only keeps the ledger from growing
+with every look at a record that stands still and has no time of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from partners.reading import Stated, Unreadable
+from partners.truepill import snapshots
+from partners.truepill.envelopes import Envelope, of_its_day
+from statemachine import Fact
+from statemachine.model import adds_nothing, is_snapshot
+from store.crypto.keyed_hash import Lookup
+from store.ledger import aliases
+from store.pulls.record_schedule import last_facts
+
+__all__ = ["news"]
+
+
+def news(conn: psycopg.Connection[Any], found: Sequence[Envelope], lookup: Lookup) -> list[Envelope]:
+    """The envelopes to store, in their order.
+
+    Left out is what states no fact, and what would directly follow an equal snapshot that is applied already.
+    What cannot be read is kept once a day, so that quarantine tells of it without filling up. Two statements
+    at most, whatever the number of records. Raises psycopg.Error.
+    """
+    read: list[tuple[Envelope, Stated | None]] = []
+    for envelope in found:
+        try:
+            reading = snapshots.read(envelope.body, lookup.hash)
+        except Unreadable:
+            read.append((of_its_day(envelope), None))
+            continue
+        read += [(envelope, stated) for stated in reading.stated]
+    names = {(one.kind, name) for _, one in read if one and one.key is None for name in one.aliases}
+    claimed = aliases.claims(conn, names) if names else {}
+    keys = {name: next(iter(owners)) for name, owners in claimed.items() if len(owners) == 1}
+    entities = {name for _, one in read if one is not None and (name := _entity(one, keys))}
+    last = last_facts(conn, entities) if entities else {}
+    kept = []
+    for envelope, one in read:
+        before = last.get(_entity(one, keys)) if one is not None else None
+        if one is None or before is None or not _repeats(one.fact, before):
+            kept.append(envelope)
+    return kept
+
+
+def _repeats(fact: Fact, before: Fact) -> bool:
+    return (
+        is_snapshot(before.signal) and fact.occurred_at >= before.occurred_at and adds_nothing(fact, before)
+    )
+
+
+def _entity(stated: Stated, keys: dict[tuple[str, str], str]) -> tuple[str, str] | None:
+    """(kind, key) of the entity that it is about, as far as that is known now."""
+    if stated.key is not None:
+        return stated.kind, stated.key
+    found = {keys[stated.kind, name] for name in stated.aliases if (stated.kind, name) in keys}
+    return (stated.kind, found.pop()) if len(found) == 1 else None

@@ -1,0 +1,60 @@
+"""One run under a stream's lease, and how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import psycopg
+
+from partners.truepill.faults import CallFailed
+from store.pulls import cursors
+from store.pulls.cursors import LeaseLost, Stream
+from workers.pull.rate_gate import NotNow
+from workers.pull.run import Report, Run
+from workers.pull.store_page import PARTNER
+
+__all__ = ["Held", "leased"]
+
+
+class Held:
+    """A leased stream during a run; `stream` is as the last write left it."""
+
+    def __init__(self, run: Run, report: Report, stream: Stream) -> None:
+        self.run = run
+        self.report = report
+        self.stream = stream
+
+    def refused(self, kind: str, key: str, failure: CallFailed) -> None:
+        """Note that this one was not given, in a transaction of the caller's or alone. Raises LeaseLost."""
+        self.stream = cursors.note_refusal(self.run.conn, self.stream, f"{kind} {key}: {failure.found}")
+        self.report.refused += 1
+
+    def trouble(self, text: str) -> None:
+        self.report.trouble = text
+        with suppress(LeaseLost):  # whoever has it says how it is
+            cursors.note_trouble(self.run.conn, self.stream, text)
+
+
+def leased(run: Run, name: str, work: Callable[[Held], None]) -> Report:
+    """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error."""
+    report = Report(name)
+    stream = cursors.lease(run.conn, PARTNER, name, run.holder)
+    if stream is None:
+        report.busy = True
+        return report
+    held = Held(run, report, stream)
+    try:
+        work(held)
+    except LeaseLost:
+        report.busy = True
+    except NotNow as refused:
+        report.wait = refused.wait
+        if refused.why == "circuit":
+            held.trouble("the partner is left alone for a while, after failures")
+    except CallFailed as failure:
+        held.trouble(str(failure))
+    finally:
+        with suppress(psycopg.Error):  # then its time runs out
+            cursors.release(run.conn, stream, report.rest)
+    return report

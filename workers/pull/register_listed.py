@@ -1,0 +1,43 @@
+"""Fill requests that the partner lists and that nobody told us of: they are registered, and then asked about.
+
+A request of which every callback was lost, and which nobody registered, leaves no trace here. Where the
+partner lists its fill requests (its live contract) it is found. What the list says of its state is not
+taken: the request's own events say more, and when it happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+import psycopg
+
+from partners.truepill.answers import names_of
+from partners.truepill.fields import text
+from partners.truepill.pages import Pulled
+from store.ledger.registration import register, unknown
+from workers.apply.read import Tools
+from workers.pull.store_page import Keep, Kept
+
+__all__ = ["KIND", "registered"]
+
+KIND = "fill_request"
+
+
+def registered(listed: Sequence[Pulled], tools: Tools) -> Keep:
+    """Registers what is not known yet of a page of listed requests, as of when each was made."""
+    rows = {str(row["request_id"]): (row, one.at) for one in listed for row in (orjson.loads(one.body),)}
+
+    def keep(conn: psycopg.Connection[Any]) -> Kept:
+        new = sorted(unknown(conn, KIND, rows))
+        for key in new:
+            row, at = rows[key]
+            links, aliases = names_of(KIND, key, {}, {}, text(row.get("metadata")))
+            now = tools.clock()
+            made = now if at is None else min(now, datetime.fromtimestamp(at, UTC))
+            register(conn, tools.lookup, KIND, key, links=links, aliases=aliases, now=made)
+        return Kept(len(new), [])
+
+    return keep

@@ -1,0 +1,59 @@
+"""Watching for silence: of partners that push nothing, and of entities of which nothing is heard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import psycopg
+
+from settings import SilenceSettings
+from store.reports import gauges, pushes, silence
+from store.reports.gauges import Gauge
+
+__all__ = ["watch"]
+
+#: "watch" as a number: the advisory lock of whoever watches.
+LOCK = 0x7761746368
+
+
+_OF_PARTNERS = (gauges.SILENT_PARTNER, gauges.MISSED_FACTS, gauges.USUAL_GAP, gauges.LAST_PUSH)
+_OF_ENTITIES = (gauges.SILENT_ENTITIES, gauges.WATCHED)
+
+
+def watch(conn: psycopg.Connection[Any], now: datetime, settings: SilenceSettings) -> None:
+    """Learn what is usual and keep the figures; does nothing while another does. Raises psycopg.Error.
+
+    Partners and entities each in a transaction: counting the entities of a large table takes a while.
+    """
+    with conn.transaction():
+        if _is_mine(conn):
+            pushes.learn(conn, now)
+            gauges.keep(conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push))))
+    with conn.transaction():
+        if _is_mine(conn):
+            gauges.keep(conn, _OF_ENTITIES, list(_entities(conn, now, settings.after)))
+
+
+def _is_mine(conn: psycopg.Connection[Any]) -> bool:
+    return bool(conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchall()[0][0])
+
+
+def _partners(conn: psycopg.Connection[Any], now: datetime, least: timedelta) -> Iterator[Gauge]:
+    for one in pushes.silences(conn, now, least):
+        labels = {"partner": one.partner}
+        yield Gauge(gauges.SILENT_PARTNER, labels, float(one.missed > 0))
+        yield Gauge(gauges.MISSED_FACTS, labels, one.missed)
+        yield Gauge(gauges.USUAL_GAP, labels, one.usual.total_seconds())
+        if one.last_at is not None:
+            yield Gauge(gauges.LAST_PUSH, labels, one.last_at.timestamp())
+
+
+def _entities(
+    conn: psycopg.Connection[Any], now: datetime, after: Mapping[tuple[str, str], float]
+) -> Iterator[Gauge]:
+    counted = {(one.kind, one.state): one.entities for one in silence.counts(conn, now, after)}
+    for kind, state, *_ in silence.shifts(after):
+        yield Gauge(gauges.SILENT_ENTITIES, {"kind": kind, "state": state}, counted.get((kind, state), 0))
+    yield Gauge(gauges.WATCHED, {}, now.timestamp())

@@ -15,9 +15,10 @@ from bench import limit
 from bench.mixed import EVENTS_OF_A_PATIENT, mixed, wide
 from bench.stage import OURS, TUTORIAL, Stage, StageError, truncate
 from bench.traffic import Event, even, skewed
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
-from store.inbox.admit import Arrival, admit_now
+from store.inbox.admit import admit_now
+from store.inbox.model import Arrival
 from workers.apply.derive import CALLBACK_TYPE
 from workers.celery.hints import HINT_IDS
 
@@ -115,13 +116,13 @@ def measure(stage: Stage, sizes: Sizes, rounds: int, say: Callable[[str], None])
 def admit(stage: Stage, events: Sequence[Event]) -> list[int]:
     """Bring events into the inbox as the receiver does; their inbox ids in order of arrival."""
     settings = stage.settings()
-    lookup, sealer = Lookup(settings.lookup_key or b""), Sealer(settings.seal_keys)
+    keyed_hash, sealer = KeyedHash(settings.lookup_key or b""), Sealer(settings.seal_keys)
     seqs: list[int] = []
     for start in range(0, len(events), HINT_IDS):
         now = datetime.now(UTC)
         batch = []
         for event in events[start : start + HINT_IDS]:
-            event_id = lookup.event_id("truepill", "push", "", event.body)
+            event_id = keyed_hash.event_id("truepill", "push", "", event.body)
             batch.append(Arrival(event_id, "truepill", "push", now, sealer.seal(event.body, event_id)))
         new = admit_now(stage.connection(), batch)
         seqs += [new[arrival.id] for arrival in batch]
@@ -186,7 +187,7 @@ def _wait(deadline: float) -> None:
 def check(conn: Connection, events: int) -> None:
     """Every event must have become a fact of an entity: a rate of events thrown away would be no rate."""
     row = conn.execute(
-        "SELECT count(DISTINCT seq), (SELECT count(*) FROM quarantine) FROM outcomes "
+        "SELECT count(DISTINCT seq), (SELECT count(*) FROM quarantine) FROM event_facts "
         "WHERE callback_type <> %s",
         (CALLBACK_TYPE,),
     ).fetchone()

@@ -37,7 +37,7 @@ def keep(conn: Connection) -> None:
         copy, table = sql.Identifier(_PREFIX + name), sql.Identifier(name)
         conn.execute(sql.SQL("CREATE UNLOGGED TABLE {} AS TABLE {}").format(copy, table))
         conn.execute(sql.SQL("ANALYZE {}").format(copy))
-    conn.execute("CREATE UNLOGGED TABLE limit_queue AS SELECT DISTINCT seq FROM outcomes")
+    conn.execute("CREATE UNLOGGED TABLE limit_queue AS SELECT DISTINCT seq FROM event_facts")
     conn.execute("ANALYZE limit_queue")
 
 

@@ -17,16 +17,17 @@ from starlette.routing import Route
 
 from bench.signing import Signature
 from settings import Settings
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
-from store.inbox.admit import Arrival, admit
+from store.inbox.admit import admit
+from store.inbox.model import Arrival
 
 __all__ = ["build"]
 
 
 def build(settings: Settings) -> Starlette:
     signature = Signature(settings)
-    lookup = Lookup(settings.lookup_key or b"")
+    keyed_hash = KeyedHash(settings.lookup_key or b"")
     sealer = Sealer(settings.seal_keys)
     pool = AsyncConnectionPool(
         settings.database_url or "", min_size=4, max_size=16, open=False, kwargs={"autocommit": True}
@@ -36,7 +37,7 @@ def build(settings: Settings) -> Starlette:
         body = await request.body()
         if not signature.holds(request, body):
             return JSONResponse({"error": "not verified"}, status_code=401)
-        event = lookup.event_id("truepill", "push", "", body)
+        event = keyed_hash.event_id("truepill", "push", "", body)
         arrival = Arrival(event, "truepill", "push", datetime.now(UTC), sealer.seal(body, event))
         async with pool.connection() as conn:
             new = await admit(conn, [arrival])

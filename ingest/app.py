@@ -20,17 +20,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from errors import describe
 from ingest.body import BodyReader
 from ingest.commit import Committer, Publish
-from ingest.connection import Admit, Connect, Lane
+from ingest.connection import Admit, Connect, TimedConnection
 from ingest.gauges import Gauges
 from ingest.health import Health
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
-from ingest.spool_drainer import Keeper
+from ingest.spool_drainer import SpoolDrainer
 from ingest.verification import Verifier
 from ingest.webhook import Clock, Webhook
 from settings import Settings
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.db.connections import connect_async
 from store.inbox.admit import admit as admit_copies
@@ -64,12 +64,12 @@ def build(
     settings.require("database", "sealing", "receiver")
     limits = limits or Limits()
     connect = connect or functools.partial(connect_async, settings.database_url or "")
-    gauges = Gauges(Lane(connect, admit), limits.commit_seconds)
+    gauges = Gauges(TimedConnection(connect, admit), limits.commit_seconds)
     metrics = Metrics(gauges)
     spool = Spool(settings.spool)
-    lanes = [Lane(connect, admit) for _ in range(limits.lanes)]
-    committer = Committer(lanes, spool, publish, metrics, limits)
-    keeper = Keeper(Lane(connect, admit), committer, spool, metrics, limits)
+    connections = [TimedConnection(connect, admit) for _ in range(limits.connections)]
+    committer = Committer(connections, spool, publish, metrics, limits)
+    keeper = SpoolDrainer(TimedConnection(connect, admit), committer, spool, metrics, limits)
     health = Health(committer, spool, metrics, gauges, limits, settings.metrics_token)
     reader = BodyReader(limits)
     routes: list[BaseRoute] = [
@@ -80,7 +80,7 @@ def build(
                 verifier=Verifier(partner, settings.trusted_proxies),
                 reader=reader,
                 committer=committer,
-                lookup=Lookup(settings.lookup_key or b""),
+                keyed_hash=KeyedHash(settings.lookup_key or b""),
                 sealer=Sealer(settings.seal_keys),
                 clock=clock,
                 metrics=metrics,

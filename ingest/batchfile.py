@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from struct import Struct
 
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
 __all__ = ["Damaged", "decode", "encode", "microseconds"]
 

@@ -1,8 +1,8 @@
 """The group committer: requests that wait together share one statement and one COMMIT (D8).
 
-There is no timer. When a lane is idle the first request starts a flush in the same turn of the event
-loop; while the lanes are busy, requests gather. A batch that gets no COMMIT in time goes to the spool, and
-while PostgreSQL is away batches go there at once (D2); the keeper says when it is back.
+There is no timer. When a connection is idle the first request starts a flush in the same turn of the event
+loop; while the connections are busy, requests gather. A batch that gets no COMMIT in time goes to the spool,
+and while PostgreSQL is away batches go there at once (D2); the keeper says when it is back.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ import logging
 from collections.abc import Callable, Sequence
 
 from errors import describe
-from ingest.connection import Lane
+from ingest.connection import TimedConnection
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
 __all__ = ["Committer", "NoDurablePlace", "Publish"]
 
@@ -38,10 +38,15 @@ class Committer:
     """Makes arrivals durable. Everything but the spool's writing runs on one event loop."""
 
     def __init__(
-        self, lanes: Sequence[Lane], spool: Spool, publish: Publish, metrics: Metrics, limits: Limits
+        self,
+        connections: Sequence[TimedConnection],
+        spool: Spool,
+        publish: Publish,
+        metrics: Metrics,
+        limits: Limits,
     ) -> None:
-        self._idle = list(lanes)
-        self._lanes = tuple(lanes)
+        self._idle = list(connections)
+        self._lanes = tuple(connections)
         self._spool = spool
         self._publish = publish
         self._metrics = metrics
@@ -68,9 +73,9 @@ class Committer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[bool] = loop.create_future()
         self._waiting.append((arrival, future))
-        # A flush that is about to start takes this one along. Another lane joins only when a whole batch
-        # waits behind the first: on two cores and 64 connections fuller batches cost about a tenth less CPU
-        # a request than two lanes of half ones; at 256 connections no difference showed.
+        # A flush that is about to start takes this one along. Another connection joins only when a whole
+        # batch waits behind the first: on two cores and 64 connections fuller batches cost about a tenth
+        # less CPU a request than two connections of half ones; at 256 connections no difference showed.
         first = len(self._idle) == len(self._lanes)
         if self._idle and not self._starting and (first or len(self._waiting) >= self._rows):
             self._starting = True
@@ -96,17 +101,17 @@ class Committer:
         """Bring everything taken to a durable place, then close the connections."""
         while self._flushes:
             await asyncio.wait(self._flushes)
-        for lane in self._lanes:
-            await lane.close()
+        for connection in self._lanes:
+            await connection.close()
 
-    async def _flush(self, lane: Lane) -> None:
+    async def _flush(self, connection: TimedConnection) -> None:
         try:
             while self._waiting:
                 self._starting = False
-                await self._settle(lane, self._take())
+                await self._settle(connection, self._take())
         finally:
             self._starting = False
-            self._idle.append(lane)
+            self._idle.append(connection)
 
     def _take(self) -> list[Waiting]:
         """The next batch: as many as wait, within the limits of rows and bytes, and at least one."""
@@ -119,12 +124,12 @@ class Committer:
         taken, self._waiting = self._waiting[:rows], self._waiting[rows:]
         return taken
 
-    async def _settle(self, lane: Lane, taken: list[Waiting]) -> None:
+    async def _settle(self, connection: TimedConnection, taken: list[Waiting]) -> None:
         try:
             batch: dict[bytes, Arrival] = {}
             for arrival, _ in taken:
                 batch.setdefault(arrival.id, arrival)
-            if not (self.available and await self._admit(lane, taken, batch)):
+            if not (self.available and await self._admit(connection, taken, batch)):
                 await self._write(taken, batch)
         except Exception as error:
             # An error of ours: the requests behind this batch must not wait for a flush that has ended.
@@ -135,11 +140,13 @@ class Committer:
                 if not future.done():
                     future.set_exception(NoDurablePlace())
 
-    async def _admit(self, lane: Lane, taken: list[Waiting], batch: dict[bytes, Arrival]) -> bool:
+    async def _admit(
+        self, connection: TimedConnection, taken: list[Waiting], batch: dict[bytes, Arrival]
+    ) -> bool:
         clock = asyncio.get_running_loop().time
         started = clock()
         try:
-            new = await lane.admit(list(batch.values()), self._limits.commit_seconds)
+            new = await connection.admit(list(batch.values()), self._limits.commit_seconds)
         except Exception as error:
             self._went_away(error)
             return False

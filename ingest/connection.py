@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 
 import psycopg
 
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
-__all__ = ["Admit", "Connect", "Lane"]
+__all__ = ["Admit", "Connect", "TimedConnection"]
 
 T = TypeVar("T")
 Connection = psycopg.AsyncConnection[Any]
@@ -21,7 +21,7 @@ Connect = Callable[[], Awaitable[Connection]]
 Admit = Callable[[Connection, Sequence[Arrival]], Awaitable[dict[bytes, int]]]
 
 
-class Lane:
+class TimedConnection:
     """Carries one statement at a time. A connection whose statement failed is never used again."""
 
     def __init__(self, connect: Connect, admit: Admit) -> None:

@@ -10,7 +10,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from errors import describe
-from ingest.connection import Lane
+from ingest.connection import TimedConnection
 from store.reports import gauges
 from store.reports.gauges import Gauge
 
@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 class Gauges(Collector):
     """What was read last; nothing while PostgreSQL does not give it, since an old figure would look well."""
 
-    def __init__(self, lane: Lane, seconds: float) -> None:
-        self._lane = lane
+    def __init__(self, connection: TimedConnection, seconds: float) -> None:
+        self._connection = connection
         self._seconds = seconds
         self._turn = asyncio.Lock()
         self._read: list[Gauge] = []
@@ -33,7 +33,7 @@ class Gauges(Collector):
         """Read them, within a time: some rows by one statement."""
         async with self._turn:
             try:
-                self._read = await self._lane.ask(gauges.read, self._seconds)
+                self._read = await self._connection.ask(gauges.read, self._seconds)
                 self._failed = False
             except Exception as error:
                 if not self._failed:
@@ -41,7 +41,7 @@ class Gauges(Collector):
                 self._read, self._failed = [], True
 
     async def close(self) -> None:
-        await self._lane.close()
+        await self._connection.close()
 
     def collect(self) -> Iterator[Metric]:
         """One family a name that this version knows: another version's may stand beside them."""

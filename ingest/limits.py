@@ -23,7 +23,7 @@ class Limits:
     commit_seconds: float = 2.0
     batch_rows: int = 256
     batch_bytes: int = 4 << 20
-    lanes: int = 2
+    connections: int = 2
     #: How often PostgreSQL is tried while it is away, how often it is asked while nothing comes in,
     #: and how often the folders of dead processes are looked for.
     probe_seconds: float = 0.5

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from errors import describe
 from ingest.batchfile import Damaged, decode, encode, microseconds
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
 __all__ = ["BATCH", "DAMAGED", "Damaged", "Spool"]
 

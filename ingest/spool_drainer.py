@@ -13,12 +13,12 @@ from pathlib import Path
 
 from errors import describe
 from ingest.commit import Committer
-from ingest.connection import Lane
+from ingest.connection import TimedConnection
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Damaged, Spool
 
-__all__ = ["Keeper"]
+__all__ = ["SpoolDrainer"]
 
 log = logging.getLogger(__name__)
 
@@ -26,13 +26,18 @@ log = logging.getLogger(__name__)
 MOST_REFUSED = 5
 
 
-class Keeper:
+class SpoolDrainer:
     """Runs from `start` to `close`."""
 
     def __init__(
-        self, lane: Lane, committer: Committer, spool: Spool, metrics: Metrics, limits: Limits
+        self,
+        connection: TimedConnection,
+        committer: Committer,
+        spool: Spool,
+        metrics: Metrics,
+        limits: Limits,
     ) -> None:
-        self._lane = lane
+        self._connection = connection
         self._committer = committer
         self._spool = spool
         self._metrics = metrics
@@ -51,7 +56,7 @@ class Keeper:
         self._committer.wake.set()
         if self._task is not None:
             await self._task
-        await self._lane.close()
+        await self._connection.close()
         await asyncio.to_thread(self._spool.close)
 
     async def _run(self) -> None:
@@ -87,7 +92,7 @@ class Keeper:
 
     async def _answers(self) -> bool:
         try:
-            await self._lane.ping(self._limits.commit_seconds)
+            await self._connection.ping(self._limits.commit_seconds)
         except Exception:
             # Why was logged when it went away; it is asked again soon.
             return False
@@ -121,7 +126,7 @@ class Keeper:
         except FileNotFoundError:
             return True  # another process that took the folder over was first
         try:
-            new = await self._lane.admit(batch, self._limits.commit_seconds)
+            new = await self._connection.admit(batch, self._limits.commit_seconds)
         except Exception as error:
             if path not in self._refused:
                 log.error("spool file %s/%s is not taken: %s", path.parent.name, path.name, describe(error))

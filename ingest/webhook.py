@@ -17,9 +17,9 @@ from ingest.commit import Committer, NoDurablePlace
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.verification import Verdict, Verifier, fields
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
 __all__ = ["Clock", "Webhook"]
 
@@ -46,7 +46,7 @@ class Webhook:
         verifier: Verifier,
         reader: BodyReader,
         committer: Committer,
-        lookup: Lookup,
+        keyed_hash: KeyedHash,
         sealer: Sealer,
         clock: Clock,
         metrics: Metrics,
@@ -57,7 +57,7 @@ class Webhook:
         self._verifier = verifier
         self._reader = reader
         self._committer = committer
-        self._event_id = lookup.event_id
+        self._event_id = keyed_hash.event_id
         self._seal = sealer.seal
         self._clock = clock
         self._limits = limits

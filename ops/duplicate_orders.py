@@ -13,15 +13,15 @@ from sqlalchemy import Connection
 
 from ops.render.details import Details
 from partners.truepill.orders import DUPLICATE, duplicate_of
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
-from store.ledger.entities import FactRow
+from store.ledger.model import FactRow
 
 __all__ = ["unresolved"]
 
 
 def unresolved(
-    conn: Connection, lookup: Lookup, entity_id: int, rows: Iterable[FactRow], sealed: Details
+    conn: Connection, keyed_hash: KeyedHash, entity_id: int, rows: Iterable[FactRow], sealed: Details
 ) -> list[dict[str, Any]]:
     """Links to orders of which only the number is known: `kind` is None, since no entity stands there."""
     numbers = {
@@ -32,5 +32,5 @@ def unresolved(
     return [
         {"kind": None, "key": number, "by": "order_number"}
         for number in sorted(numbers)
-        if not links.carried(conn, lookup.link("order_number", number), entity_id, but_with=DUPLICATE)
+        if not links.carried(conn, keyed_hash.link("order_number", number), entity_id, but_with=DUPLICATE)
     ]

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store.db.connections import is_environmental
-from store.ledger.entities import EntityRow
-from workers.apply.batch import Moved, Replayed, replay
-from workers.apply.read import Tools
+from store.ledger.model import EntityRow
+from workers.apply.model import Moved, Replayed, Tools
+from workers.apply.replay import replay
 
 __all__ = ["BATCH", "Entry", "Report", "run"]
 

@@ -11,7 +11,7 @@ import psycopg
 from partners.truepill.answers import is_refusal, names_of
 from partners.truepill.fields import name
 from statemachine import MACHINES
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.ledger.registration import Registered, register
 
 __all__ = ["NotAccepted", "track"]
@@ -23,7 +23,7 @@ class NotAccepted(Exception):
 
 def track(
     conn: psycopg.Connection[Any],
-    lookup: Lookup,
+    keyed_hash: KeyedHash,
     kind: str,
     key: str,
     *,
@@ -49,4 +49,4 @@ def track(
     if answer is not None and is_refusal(answer):
         raise NotAccepted("by its answer the partner did not accept the request")
     links, names = names_of(kind, key, answer or {}, request or {}, metadata, aliases)
-    return register(conn, lookup, kind, key, links=links, aliases=names, now=now)
+    return register(conn, keyed_hash, kind, key, links=links, aliases=names, now=now)

@@ -156,7 +156,7 @@ def _state(event: EventRow) -> dict[str, Any]:
 def _facts(found: list[Any], settings: Settings) -> list[dict[str, Any]]:
     from ops.render.details import Details, code_of
     from ops.render.tables import note, seconds
-    from workers.apply.plan import fact_of
+    from store.ledger.model import fact_of
 
     sealed = Details(settings.seal_keys)
     facts = [

@@ -98,7 +98,7 @@ def _read(
         connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
         loss.snapshot(conn),
     ):
-        now = poll_schedule.clock(conn)
+        now = poll_schedule.server_time(conn)
         first = since or _midnight(until or now) - timedelta(days=DAYS - 1)
         of = span(first, until or now + AHEAD, types)
         by = confirming(conn, settings.pull.overlap)

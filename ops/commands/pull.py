@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from store.pulls.poll_schedule import Left
-    from workers.pull.pull_until_idle import Settled
+    from workers.pull.pull_until_idle import Idle
     from workers.pull.puller import Puller
     from workers.pull.run import Report
 
@@ -58,7 +58,7 @@ def pull(
         raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
     from workers.pull.puller import UnknownStream
 
-    settled: Settled | None = None
+    settled: Idle | None = None
     with _puller(settings) as puller:
         try:
             if entity is not None:
@@ -116,8 +116,8 @@ def _run(puller: Puller, name: str, since: datetime | None) -> Report:
         return puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
 
 
-def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Settled:
-    from workers.pull.pull_until_idle import settle
+def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Idle:
+    from workers.pull.pull_until_idle import pull_until_idle
 
     def planned(left: Left) -> None:
         minutes = left.due / calls_per_minute
@@ -128,7 +128,7 @@ def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Se
             )
 
     with notes.status("asking") as status:
-        return settle(puller, puller.names(), since, tell=_telling(status), planned=planned)
+        return pull_until_idle(puller, puller.names(), since, tell=_telling(status), planned=planned)
 
 
 def _telling(status: Status) -> Callable[[Report], None]:
@@ -158,7 +158,7 @@ def _document(report: Report) -> dict[str, Any]:
     return {name: getattr(report, name) for name in (*counts, "finished", "busy", "wait", "trouble")}
 
 
-def _left(settled: Settled | None) -> dict[str, Any]:
+def _left(settled: Idle | None) -> dict[str, Any]:
     if settled is None:
         return {}
     left = settled.left
@@ -172,7 +172,7 @@ def _left(settled: Settled | None) -> dict[str, Any]:
     }
 
 
-def _print(reports: list[Report], settled: Settled | None) -> None:
+def _print(reports: list[Report], settled: Idle | None) -> None:
     from ops.render.tables import moment, print_table
 
     counted = [(r.stream, r.pages, r.seen, r.stored, r.nameless, r.refused) for r in reports]
@@ -191,7 +191,7 @@ def _print(reports: list[Report], settled: Settled | None) -> None:
         screen.print(text, soft_wrap=True)
 
 
-def _judge(reports: list[Report], settled: Settled | None) -> None:
+def _judge(reports: list[Report], settled: Idle | None) -> None:
     """Raises Refused with a clause for each stream that was not read to its end."""
     clauses = []
     for report in reports:

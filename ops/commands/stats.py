@@ -38,7 +38,7 @@ def _read(settings: Settings) -> dict[str, Any]:
     from store.schema import entities, events, facts
 
     with queries.snapshot(str(settings.database_url)) as conn:
-        now = figures.clock(conn)
+        now = figures.server_time(conn)
         waiting = figures.queue_figures(conn, now)
         held: dict[str, int] = {}
         for reason, _, count in event_reports.quarantine_counts(conn):
@@ -68,7 +68,7 @@ def _read(settings: Settings) -> dict[str, Any]:
             "pulls": {
                 "streams": [row._asdict() for row in pull_figures.stream_figures(conn, "truepill")],
                 "calls": [row._asdict() for row in pull_figures.circuits(conn)],
-                "requests": pull_figures.looks(conn)._asdict(),
+                "requests": pull_figures.poll_figures(conn)._asdict(),
             },
         }
     document["spool"] = spool_depth(settings.spool)._asdict()

@@ -32,10 +32,10 @@ def trace(
     from ops.render.tables import note
     from ops.render.trace import trace as story_of
     from ops.render.trace_page import page
-    from store.crypto.keyed_hash import Lookup
+    from store.crypto.keyed_hash import KeyedHash
 
-    lookup = Lookup(settings.lookup_key or b"")
-    found = story_of(str(settings.database_url), settings.seal_keys, lookup, token)
+    keyed_hash = KeyedHash(settings.lookup_key or b"")
+    found = story_of(str(settings.database_url), settings.seal_keys, keyed_hash, token)
     for text in found.notes:
         note(text)
     if html is not None:

@@ -51,7 +51,7 @@ def track(
     from ops.tracking import NotAccepted
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
-    from store.crypto.keyed_hash import Lookup
+    from store.crypto.keyed_hash import KeyedHash
     from store.db.connections import connect
     from store.reports import queries
 
@@ -64,7 +64,7 @@ def track(
         try:
             done = register_request(
                 conn,
-                Lookup(settings.lookup_key or b""),
+                KeyedHash(settings.lookup_key or b""),
                 kind,
                 key,
                 metadata=metadata,

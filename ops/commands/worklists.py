@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from store.reports.loss_days import Totals
-    from store.reports.worklists import Held, Waiting
+    from store.reports.worklists import QuarantinedReason, WorkItem
 
 __all__ = ["register"]
 
@@ -76,7 +76,7 @@ def worklist(
         found += [_item("deadline", each) for each in late]
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         if kind is None:
-            found += [_held(each) for each in worklists.held(conn, _ours())]
+            found += [_held(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)
             found += _unconfirmed(loss_days.totals(queries.driver(conn), loss_days.DAYS))
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
@@ -95,7 +95,7 @@ def _reading(
     from store.reports import figures, queries
 
     with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
-        yield conn, at or figures.clock(conn), settings
+        yield conn, at or figures.server_time(conn), settings
 
 
 def _cut(found: list[Any], limit: int) -> list[Any]:
@@ -107,7 +107,7 @@ def _cut(found: list[Any], limit: int) -> list[Any]:
     return found[:limit]
 
 
-def _why(waiting: Waiting) -> str:
+def _why(waiting: WorkItem) -> str:
     """Why a deadline is one: the reason on the machine's page, or the partner's own date."""
     from statemachine import MACHINES
 
@@ -120,7 +120,7 @@ def _why(waiting: Waiting) -> str:
     return _NO_CLOCK if clock is None else clock.why
 
 
-def _stuck(waiting: Waiting) -> dict[str, Any]:
+def _stuck(waiting: WorkItem) -> dict[str, Any]:
     return {
         "kind": waiting.kind,
         "key": waiting.key,
@@ -131,7 +131,7 @@ def _stuck(waiting: Waiting) -> dict[str, Any]:
     }
 
 
-def _loss(waiting: Waiting) -> str | None:
+def _loss(waiting: WorkItem) -> str | None:
     """What an entity's silence means, as the machine's page says it."""
     from statemachine import MACHINES
 
@@ -139,7 +139,7 @@ def _loss(waiting: Waiting) -> str | None:
     return None if silence is None else silence.means
 
 
-_REASON: dict[str, Callable[[Waiting], str | None]] = {
+_REASON: dict[str, Callable[[WorkItem], str | None]] = {
     "review": lambda waiting: waiting.review,
     "silence": _loss,
     "deadline": _why,
@@ -147,7 +147,7 @@ _REASON: dict[str, Callable[[Waiting], str | None]] = {
 }
 
 
-def _item(what: str, waiting: Waiting) -> dict[str, Any]:
+def _item(what: str, waiting: WorkItem) -> dict[str, Any]:
     return {
         "what": what,
         "kind": waiting.kind,
@@ -165,7 +165,7 @@ def _ours() -> list[str]:
     return [reason for reason, told in REASONS.items() if told.care == "ours"]
 
 
-def _held(held: Held) -> dict[str, Any]:
+def _held(held: QuarantinedReason) -> dict[str, Any]:
     from ops.render.reasons import explain
 
     told = explain(held.reason)

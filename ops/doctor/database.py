@@ -12,7 +12,7 @@ from ops.doctor.checks import Check
 from ops.render.reasons import explain
 from ops.render.tables import age
 from settings import Settings
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
 from store.db import partitions
 from store.db.connections import connect
@@ -48,7 +48,7 @@ def database(settings: Settings) -> Iterator[Check]:
         return
     yield _partitions(url)
     with queries.snapshot(url) as conn:
-        yield from _queue(conn, figures.clock(conn))
+        yield from _queue(conn, figures.server_time(conn))
         yield _quarantine(conn)
         yield from _keys(conn, settings)
 
@@ -128,10 +128,12 @@ def _keys(conn: Connection, settings: Settings) -> Iterator[Check]:
         todo = "Add the key to RXLEDGER_SEAL_KEYS of every process: without it these bodies cannot be read."
         yield Check("seal keys", "fail", f"newest bodies are sealed under {names}, not in the ring", todo)
         return
-    yield from _proof(conn, Sealer(settings.seal_keys).unseal, Lookup(settings.lookup_key))
+    yield from _proof(conn, Sealer(settings.seal_keys).unseal, KeyedHash(settings.lookup_key))
 
 
-def _proof(conn: Connection, unseal: Callable[[bytes, bytes], bytes], lookup: Lookup) -> Iterator[Check]:
+def _proof(
+    conn: Connection, unseal: Callable[[bytes, bytes], bytes], keyed_hash: KeyedHash
+) -> Iterator[Check]:
     """Unseals one body and names it anew: both keys are right, or the names say which is not."""
     newest = figures.newest_body(conn)
     if newest is None:
@@ -144,7 +146,7 @@ def _proof(conn: Connection, unseal: Callable[[bytes, bytes], bytes], lookup: Lo
         yield Check("seal keys", "fail", "the newest body cannot be unsealed", todo)
         return
     yield Check("seal keys", "ok", "the ring has every key of the newest bodies")
-    if lookup.event_id(newest.partner, newest.via, newest.url_id or "", body) != newest.id:
+    if keyed_hash.event_id(newest.partner, newest.via, newest.url_id or "", body) != newest.id:
         todo = "Set RXLEDGER_LOOKUP_KEY to what it was on every process: copies are not recognised now."
         yield Check("look-up key", "fail", "another one made the newest event's id", todo)
     else:

@@ -34,7 +34,7 @@ def unconfirmed_pushes(settings: Settings) -> Iterator[Check]:
         return
     try:
         with connect(settings.database_url, "ops") as conn:
-            now = poll_schedule.clock(conn)
+            now = poll_schedule.server_time(conn)
             counted_at = loss_days.last_counted(conn)
             found = loss_days.totals(conn, DAYS)
     except psycopg.Error:  # the checks of the database say what is wrong with it

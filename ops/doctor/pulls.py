@@ -46,7 +46,7 @@ def pulls(settings: Settings) -> Iterator[Check]:
         return
     try:
         with queries.snapshot(settings.database_url) as conn:
-            now = figures.clock(conn)
+            now = figures.server_time(conn)
             streams = pull_figures.stream_figures(conn, PARTNER)
             called = [row for row in pull_figures.circuits(conn) if row.partner == PARTNER]
             beyond = pull_figures.offered(conn, PARTNER)

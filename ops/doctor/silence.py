@@ -30,7 +30,7 @@ def silences(settings: Settings) -> Iterator[Check]:
         return
     try:
         with connect(settings.database_url, "ops") as conn:
-            now = poll_schedule.clock(conn)
+            now = poll_schedule.server_time(conn)
             partners = pushes.silences(conn, now, timedelta(seconds=settings.silence.push))
             counted = silence.counts(conn, now, settings.silence.after)
     except (psycopg.OperationalError, psycopg.errors.UndefinedTable):

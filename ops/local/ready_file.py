@@ -20,7 +20,7 @@ from ops.local.readiness import Readiness
 from ops.render.output import Refused, write_json
 from settings import Settings
 
-__all__ = ["Announcer", "Run"]
+__all__ = ["ReadyFile", "Run"]
 
 READY_SECONDS = 120.0
 
@@ -34,7 +34,7 @@ class Run:
     variables: Mapping[str, str]
 
 
-class Announcer:
+class ReadyFile:
     """Give `look` the pids now and then. `target` is the ready file; `say` prints a line."""
 
     def __init__(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ops.local.processes import EmbeddedError, ending
-from ops.local.restart_policy import Restarts
+from ops.local.restart_policy import RestartPolicy
 
-__all__ = ["Keeper", "Server"]
+__all__ = ["Server", "ServerRestarter"]
 
 
 class Server(Protocol):
@@ -20,13 +20,13 @@ class Server(Protocol):
     def start(self) -> None: ...
 
 
-class Keeper:
+class ServerRestarter:
     """Looks after servers that have been started; `say` is told what happens to them."""
 
     def __init__(self, servers: Mapping[str, Server], say: Callable[[str], None]) -> None:
         self._servers = servers
         self._say = say
-        self._restarts = Restarts()
+        self._restarts = RestartPolicy()
 
     def mend(self) -> bool:
         """Notice what has died, start again what has waited long enough. True when one came back.

@@ -6,14 +6,14 @@ import time
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Restarts"]
+__all__ = ["RestartPolicy"]
 
 FIRST_PAUSE = 0.5  # seconds; each further death within the window doubles it
 MOST = 5
 WITHIN_SECONDS = 60.0
 
 
-class Restarts:
+class RestartPolicy:
     """Counts deaths by name; `clock` gives seconds that never go back."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

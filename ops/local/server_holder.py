@@ -23,7 +23,7 @@ from pathlib import Path
 from ops.local.embedded import Addresses
 from ops.local.postgres import Postgres
 from ops.local.processes import EmbeddedError
-from ops.local.restart import Keeper
+from ops.local.restart import ServerRestarter
 from ops.local.valkey import Valkey
 
 __all__ = ["main"]
@@ -93,7 +93,7 @@ def _say(text: str) -> None:
 
 def _serve(running: Servers, guarded: set[int]) -> None:
     """Until standard input closes; its lines say whom to guard. Raises EmbeddedError, as Keeper does."""
-    keeper = Keeper(running, _say)
+    keeper = ServerRestarter(running, _say)
     said = b""
     while True:
         ready, _, _ = select.select([0], [], [], TICK_SECONDS)

@@ -22,7 +22,7 @@ from rich.text import Text
 
 from ops.local.embedded import Holder
 from ops.local.processes import ending, has_ended, piped
-from ops.local.restart_policy import Restarts
+from ops.local.restart_policy import RestartPolicy
 
 __all__ = ["Supervisor"]
 
@@ -52,7 +52,7 @@ class Supervisor:
         self._width = width
         self._colours = cycle(COLOURS)
         self._parts: dict[str, Part] = {}
-        self._restarts = Restarts()
+        self._restarts = RestartPolicy()
         self._readers: list[threading.Thread] = []
         self._asked = threading.Event()
         self._hurry = threading.Event()

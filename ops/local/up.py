@@ -17,7 +17,7 @@ from ops.local.children import environment, module
 from ops.local.data_folder import ADDRESSES, ENV_FILE, generate, partner_values, set_values
 from ops.local.embedded import Holder, hold
 from ops.local.ports import claim
-from ops.local.ready_file import Announcer, Run
+from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
 from ops.render.output import Refused, notes, screen
 from settings import Settings, child_environment, read_env_file
@@ -162,7 +162,7 @@ def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None
         try:
             for name, command in plan.commands().items():
                 supervisor.start(name, command, environment({**plan.variables, "PYTHONWARNINGS": AS_ROOT}))
-            announcer = Announcer(plan, console, partial(supervisor.say, "up"), target, as_json)
+            announcer = ReadyFile(plan, console, partial(supervisor.say, "up"), target, as_json)
 
             def tick() -> None:
                 if supervisor.complete:

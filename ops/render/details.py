@@ -10,7 +10,7 @@ import orjson
 from settings import SealKey
 from statemachine import Fact, Line
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
-from store.ledger.entities import FactRow
+from store.ledger.model import FactRow
 
 __all__ = ["Details", "code_of", "is_hashed", "line_codes", "line_details"]
 

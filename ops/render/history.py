@@ -15,11 +15,10 @@ from ops.render.output import Refused
 from ops.render.tables import seconds
 from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
-from store.ledger.entities import EntityRow, FactRow
+from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
 from store.reports import queries, unconfirmed
-from workers.apply.plan import fact_of, summary_of
 from workers.reports.loss_days import confirming
 
 __all__ = ["History", "crowd_notes", "history"]
@@ -52,8 +51,8 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             driver = queries.driver(conn)
             by = confirming(driver, settings.pull.overlap)
             alone = unconfirmed.of_entity(driver, entity.id, by)
-        lookup = Lookup(settings.lookup_key or b"")
-        pointers = unresolved(conn, lookup, entity.id, rows, sealed) if settings.lookup_key else []
+        keyed_hash = KeyedHash(settings.lookup_key or b"")
+        pointers = unresolved(conn, keyed_hash, entity.id, rows, sealed) if settings.lookup_key else []
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
     facts = []

@@ -15,12 +15,11 @@ from partners.reading import DOMAINS
 from partners.truepill import fields
 from settings import SealKey
 from statemachine import MACHINES, Summary
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
-from store.ledger.entities import EntityRow, FactRow
 from store.ledger.links import Meeting
+from store.ledger.model import EntityRow, FactRow, fact_of
 from store.reports import queries
-from workers.apply.plan import fact_of
 
 __all__ = ["CAP", "Trace", "trace"]
 
@@ -34,13 +33,13 @@ class Trace(NamedTuple):
     notes: list[str]
 
 
-def trace(url: str, keys: Sequence[SealKey], lookup: Lookup, token: str, cap: int = CAP) -> Trace:
+def trace(url: str, keys: Sequence[SealKey], keyed_hash: KeyedHash, token: str, cap: int = CAP) -> Trace:
     """Find what a token, request id, rx number or metadata value touches, as of one moment.
 
     Raises Refused, without the token, when nothing is known of it.
     """
     with queries.snapshot(url) as conn:
-        reach = _reach(conn, lookup, token, cap)
+        reach = _reach(conn, keyed_hash, token, cap)
         if not reach.found:
             raise Refused("nothing carries this name")
         ids = [one.id for one in reach.found]
@@ -65,7 +64,7 @@ def trace(url: str, keys: Sequence[SealKey], lookup: Lookup, token: str, cap: in
     return Trace(document, notes)
 
 
-def _reach(conn: Connection, lookup: Lookup, token: str, cap: int) -> Meeting:
+def _reach(conn: Connection, keyed_hash: KeyedHash, token: str, cap: int) -> Meeting:
     """The entities that the token leads to, and from there all that are linked, breadth first.
 
     Metadata is looked up like every other domain, and not followed. When the cap is met, what was reached by
@@ -73,7 +72,7 @@ def _reach(conn: Connection, lookup: Lookup, token: str, cap: int) -> Meeting:
     """
     name = token.strip()  # as the values of bodies are
     found = {one.id: one for one in (links.named(conn, MACHINES, name) if fields.name(name) else ())}
-    start = links.sharing(conn, [lookup.link(domain, name) for domain in DOMAINS], cap)
+    start = links.sharing(conn, [keyed_hash.link(domain, name) for domain in DOMAINS], cap)
     for one in start.found:
         found.setdefault(one.id, one)
     seen = dict(list(found.items())[:cap])

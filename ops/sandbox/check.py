@@ -53,18 +53,18 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
     from ops.render.tables import progress
     from ops.sandbox.compare import compare
     from ops.sandbox.truth import Truth, read_truth
-    from store.crypto.keyed_hash import Lookup
+    from store.crypto.keyed_hash import KeyedHash
 
     if settings.lookup_key is None:
         raise Refused("RXLEDGER_LOOKUP_KEY is not set")
-    lookup, url, truth = Lookup(settings.lookup_key), str(settings.database_url), Truth()
+    keyed_hash, url, truth = KeyedHash(settings.lookup_key), str(settings.database_url), Truth()
     key = _key(settings)
     with progress("reading the truth", None) as advance:
-        figures = read_truth(sandbox, key, lookup, advance, truth)
+        figures = read_truth(sandbox, key, keyed_hash, advance, truth)
     _until_applied(settings, url, wait)
     known, standings, entities, lost = _read(url, truth)
     truth.closed = True
-    read_truth(sandbox, key, lookup, lambda _: None, truth)
+    read_truth(sandbox, key, keyed_hash, lambda _: None, truth)
     report = compare(truth, known, standings, figures["live_contract"], lost)
     document = {
         "events": {

@@ -14,7 +14,7 @@ from ops.render.output import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
 from sandbox.truth import Said, state_after
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 
 __all__ = ["Entity", "Evidence", "Name", "Truth", "read_truth"]
 
@@ -84,7 +84,7 @@ class Truth:
     def never_delivered(self) -> int:
         return self.events - self.strange - self.delivered - self.perhaps - self.waiting
 
-    def add(self, event: Mapping[str, Any], lookup: Lookup, customer: str) -> None:
+    def add(self, event: Mapping[str, Any], keyed_hash: KeyedHash, customer: str) -> None:
         """Take in one event, in the order in which they were generated."""
         self.last = event["id"]
         delivered, waiting = event["delivered"], event["waiting"]
@@ -92,8 +92,8 @@ class Truth:
             delivered, waiting = 0, 1
         else:
             self._count(event)
-            self._copies(event, lookup)
-            self._losses(event, lookup, customer)
+            self._copies(event, keyed_hash)
+            self._losses(event, keyed_hash, customer)
         for row in event["says"]:
             said = Said(**row)
             entity = self.entities.setdefault((said.kind, said.key), Entity())
@@ -117,15 +117,15 @@ class Truth:
         elif event["perhaps"]:
             self.perhaps += 1
 
-    def _copies(self, event: Mapping[str, Any], lookup: Lookup) -> None:
+    def _copies(self, event: Mapping[str, Any], keyed_hash: KeyedHash) -> None:
         for attempt in event["attempts"]:
             if attempt["status_code"] and 200 <= attempt["status_code"] < 300:
                 # As it was sent: what was written by orjson is written by it alike once more.
                 body = orjson.dumps(attempt.get("body", event["body"]))
-                event_id = lookup.event_id(PARTNER, "push", "", body)
+                event_id = keyed_hash.event_id(PARTNER, "push", "", body)
                 self.copies[event_id] = event["surprise"] == "type"
 
-    def _losses(self, event: Mapping[str, Any], lookup: Lookup, customer: str) -> None:
+    def _losses(self, event: Mapping[str, Any], keyed_hash: KeyedHash, customer: str) -> None:
         if event["delivered"] or event["surprise"] == "type":
             return
         if event["customer"] != customer or not event["offered"]:
@@ -134,7 +134,7 @@ class Truth:
             self.to_come[event["type"]] += 1
             return
         bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
-        copies = {lookup.event_id(PARTNER, "push", "", body) for body in bodies}
+        copies = {keyed_hash.event_id(PARTNER, "push", "", body) for body in bodies}
         self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies))))
 
     def dropped(self, received: Container[bytes]) -> Counter[str]:
@@ -151,19 +151,21 @@ class Truth:
 Progress = Callable[[int], None]
 
 
-def read_truth(url: str, key: str | None, lookup: Lookup, progress: Progress, truth: Truth) -> dict[str, Any]:
+def read_truth(
+    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
+) -> dict[str, Any]:
     """Take in all that is not in `truth` yet. `key` is our API key: what it may pull is still to be had.
 
     Returns the sandbox's figures. Raises Refused.
     """
     try:
-        return asyncio.run(_read(url, key, lookup, progress, truth))
+        return asyncio.run(_read(url, key, keyed_hash, progress, truth))
     except (ApiRefused, Unanswered, ValueError) as error:
         raise Refused(f"the sandbox at {url}: {error}") from None
 
 
 async def _read(
-    url: str, key: str | None, lookup: Lookup, progress: Progress, truth: Truth
+    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
 ) -> dict[str, Any]:
     client = Client(url, {"Authorization": f"ApiKey {key}"} if key else {})
     try:
@@ -172,7 +174,7 @@ async def _read(
         after: int | None = truth.last
         while after is not None:
             page = await client.call("GET", f"/_sandbox/truth?after={after}")
-            _take(page["events"], truth, lookup, customer)
+            _take(page["events"], truth, keyed_hash, customer)
             progress(len(page["events"]))
             after = page["next"]
     finally:
@@ -180,6 +182,6 @@ async def _read(
     return figures
 
 
-def _take(events: Iterable[Mapping[str, Any]], truth: Truth, lookup: Lookup, customer: str) -> None:
+def _take(events: Iterable[Mapping[str, Any]], truth: Truth, keyed_hash: KeyedHash, customer: str) -> None:
     for event in events:
-        truth.add(event, lookup, customer)
+        truth.add(event, keyed_hash, customer)

@@ -22,7 +22,7 @@ import stamina
 
 from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
 
-__all__ = ["Gate", "Line", "OpenGate", "Wire"]
+__all__ = ["Gate", "HttpClient", "OpenGate", "Wire"]
 
 #: A page holds a hundred events of some kilobytes each.
 LARGEST = 16 << 20
@@ -53,7 +53,7 @@ class OpenGate:
 
 
 @dataclass(frozen=True)
-class Line:
+class HttpClient:
     """How the partner is reached. `base_url` has no /v1; `timeout` is seconds, for each step of a call, and
     a whole answer may take six times as long, up to a minute; `connections` is how many are open at once.
     """
@@ -71,7 +71,7 @@ class Wire:
     """One pool of connections to the partner."""
 
     def __init__(
-        self, line: Line, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
+        self, line: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         # They log URLs, which name patients, and headers; stamina each retry, which is counted as a call.
         for name, level in _SPARING:

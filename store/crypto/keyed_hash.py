@@ -12,13 +12,13 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from struct import Struct
 
-__all__ = ["Lookup"]
+__all__ = ["KeyedHash"]
 
 _SIZE = 16
 _LENGTHS = Struct(">HHHI")
 
 
-class Lookup:
+class KeyedHash:
     """Hashes under one look-up key. Another key makes every earlier event a stranger: it is never rotated."""
 
     def __init__(self, key: bytes) -> None:

@@ -17,10 +17,8 @@ from typing import Any
 import psycopg
 
 __all__ = [
-    "EPOCH_SECONDS",
-    "NULL",
+    "bigint",
     "blob",
-    "copy",
     "json",
     "moment",
     "second",
@@ -28,6 +26,7 @@ __all__ = [
     "uuids",
     "word",
     "words",
+    "write_rows",
 ]
 
 #: How many rows are sent together.
@@ -49,7 +48,7 @@ _MICROSECOND = timedelta(microseconds=1)
 _UUID, _TEXT = 2950, 25
 
 
-def copy(conn: psycopg.Connection[Any], table: str, columns: str, rows: Iterable[bytes]) -> None:
+def write_rows(conn: psycopg.Connection[Any], table: str, columns: str, rows: Iterable[bytes]) -> None:
     """Write packed rows. Raises psycopg.Error; `table` and `columns` are constants of ours.
 
     The server works on some rows while the next are packed: give an iterator that packs as it goes.
@@ -63,14 +62,19 @@ def copy(conn: psycopg.Connection[Any], table: str, columns: str, rows: Iterable
         copying.write(_END)
 
 
+def bigint(value: int | None) -> bytes:
+    return NULL if value is None else _eight(8, value)
+
+
 def second(value: int | None) -> bytes:
     """A timestamptz of whole seconds of Unix time."""
     return NULL if value is None else _eight(8, (value - EPOCH_SECONDS) * 1_000_000)
 
 
-def moment(value: datetime) -> bytes:
-    """A timestamptz of an aware datetime."""
-    return _eight(8, (value - _EPOCH) // _MICROSECOND)
+@lru_cache(maxsize=64)
+def moment(value: datetime | None) -> bytes:
+    """A timestamptz of an aware datetime. What came together was received at one moment."""
+    return NULL if value is None else _eight(8, (value - _EPOCH) // _MICROSECOND)
 
 
 def text(value: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""The monthly partitions of `bodies`, made ahead of time by the database's clock (D11)."""
+"""The monthly partitions of `bodies`, made ahead of time by the database's clock."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from typing import Any
 
 import psycopg
 from psycopg import sql
+
+from store.db.locks import PARTITIONS
 
 __all__ = ["DEFAULT", "ahead", "ensure", "existing", "stray_rows"]
 
@@ -42,7 +44,7 @@ def _make(conn: psycopg.Connection[Any], offset: int) -> list[str]:
     """One month's partition, in a transaction of its own; its name when it was missing."""
     with conn.transaction():
         # Two makers at once would both find a month missing.
-        conn.execute("SELECT pg_advisory_xact_lock(hashtext('rxledger.partitions'))")
+        conn.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (PARTITIONS,))
         first = _month(_today(conn), offset)
         name = f"bodies_{first:%Y_%m}"
         if name in existing(conn):

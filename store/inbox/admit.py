@@ -1,4 +1,4 @@
-"""The one door: every copy, however it came, enters here (D3).
+"""The one door: every copy, however it came, enters here.
 
 One statement admits a batch: the registry row, the sealed body and the queue row of each copy that was
 never seen, nothing for the others. Rows go in by ascending id: two receivers with unsorted batches that
@@ -8,45 +8,26 @@ share copies would deadlock on the registry's unique index.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
 from store.db import arrays
 from store.inbox.deliveries import DeliveryRow
+from store.inbox.model import LEASE_SECONDS, Arrival
 
-__all__ = ["LEASE_SECONDS", "Arrival", "admit", "admit_now", "admit_pulled"]
+__all__ = ["admit", "admit_now", "admit_pulled"]
 
-#: How long a first hint has before the sweeper sends another, in seconds.
-LEASE_SECONDS = 15
-
-
-class Arrival(NamedTuple):
-    """One verified copy, sealed. `id` is its `Lookup.event_id`; `received_at` is aware, in UTC.
-
-    `timeless` marks a source that prints no times: there, an equal body is a copy for ten minutes only (D12).
-    `url_id` is the request's id in the URL that it was pulled from, as it went into `id`.
-    """
-
-    id: bytes
-    partner: str
-    via: str
-    received_at: datetime
-    sealed: bytes
-    timeless: bool = False
-    url_id: str | None = None
-
-
-_ARRAYS = "%s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %b::bytea[], %s::text[]"
-_ADMIT = """
+# What is admitted for the first time stands in no other table yet; to look there would cost a quarter more.
+_ADMIT_TIMED = f"""
 WITH arrived AS (
-    SELECT * FROM unnest({arrays}) AS a (id, partner, via, received_at, sealed, url_id{columns})
+    SELECT * FROM unnest(%(ids)s::uuid[], %(partners)s::text[], %(ways)s::text[], %(times)s::timestamptz[],
+                         %(sealed)b::bytea[], %(url_ids)s::text[])
+        AS a (id, partner, via, received_at, sealed, url_id)
 ), admitted AS (
-    INSERT INTO events (id, partner, via, received_at)
-    SELECT id, partner, via, received_at FROM arrived
-    ON CONFLICT (id) {known}
+    INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
+    ON CONFLICT (id) DO NOTHING
     RETURNING seq, id
 ), kept AS (
     INSERT INTO bodies (seq, received_at, id, partner, via, sealed, url_id)
@@ -54,67 +35,85 @@ WITH arrived AS (
     FROM admitted n JOIN arrived a USING (id)
 ), queued AS (
     INSERT INTO queue (seq, received_at, due_at)
-    SELECT n.seq, a.received_at, now() + interval '{lease} seconds'
+    SELECT n.seq, a.received_at, now() + interval '{LEASE_SECONDS} seconds'
     FROM admitted n JOIN arrived a USING (id)
-    {queued}
-){noted}
+)
 SELECT uuid_send(id), seq FROM admitted
 """
-
-
-def _statement(
-    typed: str = "", columns: str = "", known: str = "DO NOTHING", queued: str = "", noted: str = ""
-) -> str:
-    return _ADMIT.format(
-        arrays=_ARRAYS + typed, columns=columns, known=known, queued=queued, noted=noted, lease=LEASE_SECONDS
-    )
-
-
-# What is admitted for the first time stands in no other table yet; to look there would cost a quarter more.
-_ADMIT_TIMED = _statement()
 # A timeless body that comes again after ten minutes is news: its registry row is renewed, it is queued again.
-_ADMIT_ALL = _statement(
-    ", %s::bool[]",
-    ", timeless",
-    """DO UPDATE SET received_at = excluded.received_at
+_ADMIT_TIMELESS = f"""
+WITH arrived AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(partners)s::text[], %(ways)s::text[], %(times)s::timestamptz[],
+                         %(sealed)b::bytea[], %(url_ids)s::text[], %(timeless)s::bool[])
+        AS a (id, partner, via, received_at, sealed, url_id, timeless)
+), admitted AS (
+    INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
+    ON CONFLICT (id) DO UPDATE SET received_at = excluded.received_at
         WHERE excluded.received_at > events.received_at + interval '10 minutes'
-          AND (SELECT timeless FROM arrived a WHERE a.id = excluded.id)""",
-    "ON CONFLICT (seq) DO NOTHING",
+          AND (SELECT timeless FROM arrived a WHERE a.id = excluded.id)
+    RETURNING seq, id
+), kept AS (
+    INSERT INTO bodies (seq, received_at, id, partner, via, sealed, url_id)
+    SELECT n.seq, a.received_at, a.id, a.partner, a.via, a.sealed, a.url_id
+    FROM admitted n JOIN arrived a USING (id)
+), queued AS (
+    INSERT INTO queue (seq, received_at, due_at)
+    SELECT n.seq, a.received_at, now() + interval '{LEASE_SECONDS} seconds'
+    FROM admitted n JOIN arrived a USING (id)
+    ON CONFLICT (seq) DO NOTHING
 )
-_ADMIT_PULLED = _statement(
-    ", %s::bool[], %s::text[], %s::smallint[]",
-    ", said, status, status_code",
-    noted=""", noted AS (
+SELECT uuid_send(id), seq FROM admitted
+"""
+_ADMIT_PULLED = f"""
+WITH arrived AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(partners)s::text[], %(ways)s::text[], %(times)s::timestamptz[],
+                         %(sealed)b::bytea[], %(url_ids)s::text[], %(said)s::bool[], %(statuses)s::text[],
+                         %(status_codes)s::smallint[])
+        AS a (id, partner, via, received_at, sealed, url_id, said, status, status_code)
+), admitted AS (
+    INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
+    ON CONFLICT (id) DO NOTHING
+    RETURNING seq, id
+), kept AS (
+    INSERT INTO bodies (seq, received_at, id, partner, via, sealed, url_id)
+    SELECT n.seq, a.received_at, a.id, a.partner, a.via, a.sealed, a.url_id
+    FROM admitted n JOIN arrived a USING (id)
+), queued AS (
+    INSERT INTO queue (seq, received_at, due_at)
+    SELECT n.seq, a.received_at, now() + interval '{LEASE_SECONDS} seconds'
+    FROM admitted n JOIN arrived a USING (id)
+), noted AS (
     INSERT INTO deliveries (seq, status, status_code, noted_at)
     SELECT n.seq, a.status, a.status_code, clock_timestamp() FROM admitted n JOIN arrived a USING (id)
     WHERE a.said
-)""",
 )
+SELECT uuid_send(id), seq FROM admitted
+"""
 
 
 _by_id = itemgetter(0)
 
 
-def _parameters(rows: Sequence[Arrival]) -> tuple[Any, ...]:
-    return (
-        arrays.texts([row.id.hex() for row in rows]),
-        arrays.texts([row.partner for row in rows]),
-        arrays.texts([row.via for row in rows]),
-        arrays.texts(_times(rows)),
-        [row.sealed for row in rows],
-        arrays.texts([row.url_id for row in rows]),
-    )
+def _parameters(rows: Sequence[Arrival]) -> dict[str, Any]:
+    return {
+        "ids": arrays.texts([row.id.hex() for row in rows]),
+        "partners": arrays.texts([row.partner for row in rows]),
+        "ways": arrays.texts([row.via for row in rows]),
+        "times": arrays.texts(_times(rows)),
+        "sealed": [row.sealed for row in rows],
+        "url_ids": arrays.texts([row.url_id for row in rows]),
+    }
 
 
 def _flags(values: Iterable[bool]) -> str:
     return arrays.texts(["t" if value else "f" for value in values])
 
 
-def _admission(batch: Sequence[Arrival]) -> tuple[str, tuple[Any, ...]]:
+def _admission(batch: Sequence[Arrival]) -> tuple[str, dict[str, Any]]:
     rows = sorted(batch, key=_by_id)
     timeless = [row.timeless for row in rows]
     if any(timeless):
-        return _ADMIT_ALL, (*_parameters(rows), _flags(timeless))
+        return _ADMIT_TIMELESS, {**_parameters(rows), "timeless": _flags(timeless)}
     return _ADMIT_TIMED, _parameters(rows)
 
 
@@ -153,10 +152,10 @@ def admit_pulled(
     """
     rows = sorted(batch, key=_by_id)
     said = [deliveries.get(row.id) for row in rows]
-    parameters = (
-        *_parameters(rows),
-        _flags(one is not None for one in said),
-        arrays.texts([None if one is None else one.status for one in said]),
-        arrays.numbers([None if one is None else one.status_code for one in said]),
-    )
+    parameters = {
+        **_parameters(rows),
+        "said": _flags(one is not None for one in said),
+        "statuses": arrays.texts([None if one is None else one.status for one in said]),
+        "status_codes": arrays.numbers([None if one is None else one.status_code for one in said]),
+    }
     return dict(conn.execute(_ADMIT_PULLED, parameters, binary=True).fetchall())

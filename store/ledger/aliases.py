@@ -18,12 +18,21 @@ import psycopg
 
 from store.db import arrays
 
-__all__ = ["Claim", "NewsRow", "add", "ask", "claims", "forget_news", "note_news", "stale_news"]
+__all__ = [
+    "AliasNewsRow",
+    "AliasRow",
+    "add",
+    "ask",
+    "forget_news",
+    "keys_by_alias",
+    "note_news",
+    "stale_news",
+]
 
 Connection = psycopg.Connection[Any]
 
 
-class Claim(NamedTuple):
+class AliasRow(NamedTuple):
     """An entity goes by another name."""
 
     kind: str
@@ -31,7 +40,7 @@ class Claim(NamedTuple):
     key: str
 
 
-class NewsRow(NamedTuple):
+class AliasNewsRow(NamedTuple):
     """An event speaks of what goes by a name; `key` is the entity that it was taken for, if any."""
 
     seq: int
@@ -85,7 +94,7 @@ RETURNING seq
 """
 
 
-def add(conn: Connection, rows: Collection[Claim]) -> list[int]:
+def add(conn: Connection, rows: Collection[AliasRow]) -> list[int]:
     """Claim these names; the inbox ids of what waited for one and is queued again, due at once.
 
     What was taken for another's is marked `stale`. Names that are claimed already cost one statement.
@@ -117,7 +126,7 @@ def ask(conn: Connection, names: Iterable[tuple[str, str]], others: Iterable[tup
     )
 
 
-def claims(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
+def keys_by_alias(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
     """The keys that claim these names, given as (kind, alias); nothing for a name that nobody claims."""
     kinds, aliases = zip(*names, strict=True)
     rows = conn.execute(
@@ -131,7 +140,7 @@ def claims(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str
     return found
 
 
-def note_news(conn: Connection, rows: Sequence[NewsRow]) -> None:
+def note_news(conn: Connection, rows: Sequence[AliasNewsRow]) -> None:
     """Keep under which names events came, and for whose they were taken now."""
     conn.execute(
         "INSERT INTO alias_news (seq, kind, alias, key) "

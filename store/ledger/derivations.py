@@ -1,12 +1,12 @@
 """Which entities mean something for which: causes and effects meet by the names that both carry.
 
-They get their names and their states in transactions of their own. Two of these, one that changes a cause and
-one that brings an effect its names, cannot see each other before they commit. So an effect's transaction
+They get their names and their states in transactions of their own. Two of these, one that changes a cause
+and one that brings an effect its names, cannot see each other before they commit. So an effect's transaction
 searches for causes under a shared lock (`causes_of`), and a look at a cause first waits for those that hold
-it (`pass_barrier`): by then either the effect's names are visible to the look, or the search comes later and
-sees the cause.
+it (`pass_barrier`): by then either the effect's names are visible to the recheck, or the search comes later
+and sees the cause.
 
-Order of locks: a look's own, the barrier, entities, the shared lock, then rows of `events` and `queue`.
+Order of locks: a recheck's own, the barrier, entities, the shared lock, then rows of `events` and `queue`.
 docs/decisions/0013 says more.
 """
 
@@ -17,10 +17,10 @@ from typing import Any
 
 import psycopg
 
-from statemachine import DERIVATIONS, Summary
-from store.db import arrays
-from store.ledger.entities import EntityRow
-from store.ledger.rechecks import Look
+from statemachine import DERIVATIONS
+from store.db import arrays, locks
+from store.ledger.model import EntityRow, summary_of
+from store.ledger.rechecks import Recheck
 
 __all__ = ["CAUSES", "EFFECTS", "causes_of", "pass_barrier", "rows_of", "sharing"]
 
@@ -29,25 +29,24 @@ Connection = psycopg.Connection[Any]
 CAUSES = frozenset(one.cause for one in DERIVATIONS)
 EFFECTS = frozenset(one.effect for one in DERIVATIONS)
 
-#: "rxdriv" as a number: the advisory lock between effects that get names and looks.
-LOCK = 0x727864726976
 #: A name that more entities carry says nothing about any two of them, as with links.
 CROWD = 500
 
 
-def causes_of(conn: Connection, effects: Mapping[str, Collection[int]]) -> set[Look]:
-    """Looks at the causes that mean something now for these entities (ids by kind).
+def causes_of(conn: Connection, effects: Mapping[str, Collection[int]]) -> set[Recheck]:
+    """Rechecks at the causes that mean something now for these entities (ids by kind).
 
-    Holds off looks at causes until this transaction ends. Call it after the last lock on an entity was taken.
+    Holds off rechecks at causes until this transaction ends. Call it after the last lock on an entity was
+    taken.
     """
-    found: set[Look] = set()
+    found: set[Recheck] = set()
     # In a statement of its own: the next one then sees what was committed while this one waited.
-    conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (LOCK,))
+    conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.DERIVATIONS,))
     for one in DERIVATIONS:
         if ids := effects.get(one.effect):
             for _, cause in sharing(conn, ids, one.cause, one.by):
-                if one.implies(Summary(*cause[3:10])):
-                    found.add(Look(one.name, cause.kind, cause.key))
+                if one.implies(summary_of(cause)):
+                    found.add(Recheck(one.name, cause.kind, cause.key))
     return found
 
 
@@ -57,7 +56,9 @@ def pass_barrier(conn: Connection) -> None:
     Taken for good and given back in one statement, so that nobody waits for the rest of this transaction.
     Raises psycopg.errors.LockNotAvailable.
     """
-    conn.execute("SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (LOCK, LOCK))
+    conn.execute(
+        "SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (locks.DERIVATIONS, locks.DERIVATIONS)
+    )
 
 
 _SUMMARY = """

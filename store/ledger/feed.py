@@ -6,17 +6,33 @@ what is visible by then into `changes`, one reader at a time. docs/decisions/001
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
 
-__all__ = ["Change", "newest", "place", "read"]
+from store.db.columns import BIGINT, SECOND, TEXT, WORD, Columns
+from store.db.locks import FEED
+from store.ledger.model import ChangeRow
+
+__all__ = ["CHANGES", "Change", "add_changes", "newest", "place", "read"]
 
 Connection = psycopg.Connection[Any]
 
-#: "rxfeed" as a number: the advisory lock under which changes are placed.
-LOCK = 0x727866656564
+#: As the fields of a ChangeRow.
+CHANGES = Columns(
+    "changes_unplaced",
+    {
+        "entity_id": BIGINT,
+        "from_state": WORD,
+        "to_state": WORD,
+        "outcome": WORD,
+        "review": TEXT,
+        "since": SECOND,
+    },
+    prefix="change_",
+)
 
 #: So many at a time, each in a transaction of its own: a feed that nobody read for months is placed too.
 BATCH = 20_000
@@ -34,6 +50,11 @@ class Change(NamedTuple):
     review: str | None
     since: datetime | None
     changed_at: datetime
+
+
+def add_changes(conn: Connection, rows: Sequence[ChangeRow]) -> None:
+    """News for the feed; each gets its place there once it is visible (`place`)."""
+    CHANGES.copy(conn, rows)
 
 
 # The identity of `changes` is drawn after the sort, so cursors follow seq.
@@ -59,7 +80,7 @@ def place(conn: Connection) -> int:
             # A reader keeps a cursor for good, so a crash of the server must not take one back.
             conn.execute("SET LOCAL synchronous_commit = on")
             # In a statement of its own: the next one then sees all that the last holder placed.
-            conn.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
+            conn.execute("SELECT pg_advisory_xact_lock(%s)", (FEED,))
             moved = conn.execute(_PLACE, (BATCH,)).rowcount
         placed += moved
         if moved < BATCH:

@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from statemachine import DERIVATIONS, MACHINES, Summary, deadline
-from store.crypto.keyed_hash import Lookup
+from statemachine import DERIVATIONS, MACHINES, deadline
+from store.crypto.keyed_hash import KeyedHash
 from store.db import arrays
 from store.ledger import aliases as alias_store
-from store.ledger import derivations, entities, facts, rechecks
-from store.ledger.aliases import Claim
+from store.ledger import derivations, entities, feed, postings, rechecks
+from store.ledger.aliases import AliasRow
+from store.ledger.model import ChangeRow, EntityRow, PostingRow, summary_of
 
 __all__ = ["Registered", "register", "unknown"]
 
@@ -34,15 +35,9 @@ class Registered(NamedTuple):
     deadline: int | None
 
 
-# The earliest registration starts the clock, whichever of two was committed first.
-_REGISTER = """
-UPDATE entities SET registered_at = to_timestamp(%s), deadline = to_timestamp(%s) WHERE id = %s
-"""
-
-
 def register(
     conn: Connection,
-    lookup: Lookup,
+    keyed_hash: KeyedHash,
     kind: str,
     key: str,
     *,
@@ -58,21 +53,21 @@ def register(
     """
     machine = MACHINES[kind]
     with conn.transaction():
-        if names := [Claim(kind, alias, key) for alias in set(aliases) - {key}]:
-            alias_store.add(conn, names)  # what waited for it is due at once: the sweeper sends the hint
-        (row,) = entities.claim_entities(conn, [(kind, key, machine.initial)])
+        if others := [AliasRow(kind, alias, key) for alias in set(aliases) - {key}]:
+            alias_store.add(conn, others)  # what waited for it is due at once: the sweeper sends the hint
+        (row,) = entities.lock_entities(conn, [(kind, key, machine.initial)])
         known = row.last_at is not None or row.registered_at is not None
         at = int(now.timestamp())
         start = at if row.registered_at is None else min(at, row.registered_at)
-        summary = Summary(row.state, row.since, row.moved_by, row.outcome, row.review, row.last_at, row.due)
-        due = deadline(machine, summary, start)
+        due = deadline(machine, summary_of(row), start)
         if (start, due) != (row.registered_at, row.deadline):
-            conn.execute(_REGISTER, (start, due, row.id))
-        if postings := sorted({(lookup.link(*link), row.id, link[0]) for link in links}):
-            facts.add_postings(conn, [facts.PostingRow._make(posting) for posting in postings])
-            _look(conn, lookup, row)
+            # The earliest registration starts the clock, whichever of two was committed first.
+            entities.register_entity(conn, row.id, start, due)
+        if names := sorted({PostingRow(keyed_hash.link(*link), row.id, link[0]) for link in links}):
+            postings.add_postings(conn, names)
+            _queue_rechecks(conn, keyed_hash, row)
         if not known:
-            facts.add_changes(conn, [facts.ChangeRow(row.id, None, row.state, None, None, None)])
+            feed.add_changes(conn, [ChangeRow(row.id, None, row.state, None, None, None)])
     return Registered(kind, key, row.state, row.registered_at is None, known, due)
 
 
@@ -86,12 +81,12 @@ def unknown(conn: Connection, kind: str, keys: Collection[str]) -> set[str]:
     return {key for (key,) in rows}
 
 
-def _look(conn: Connection, lookup: Lookup, row: entities.EntityRow) -> None:
-    """Queue looks at what others may mean for it, and it for others, by the names that it got."""
+def _queue_rechecks(conn: Connection, keyed_hash: KeyedHash, row: EntityRow) -> None:
+    """Queue rechecks of what others may mean for it, and it for others, by the names that it got."""
     found = derivations.causes_of(conn, {row.kind: [row.id]}) if row.kind in derivations.EFFECTS else set()
-    stands = Summary(*row[3:10])
+    stands = summary_of(row)
     for one in DERIVATIONS:
         if one.cause == row.kind and one.implies(stands):
-            found.add(rechecks.Look(one.name, row.kind, row.key))
+            found.add(rechecks.Recheck(one.name, row.kind, row.key))
     if found:
-        rechecks.queue_known(conn, [rechecks.id_of(lookup, look) for look in found])
+        rechecks.queue_again(conn, [rechecks.id_of(keyed_hash, one) for one in found])

@@ -20,10 +20,13 @@ __all__ = [
     "LeaseLost",
     "Progress",
     "Stream",
-    "begin_looks",
+    "advance_page",
+    "advance_pages",
+    "advanced",
     "begin_pass",
-    "finish_looks",
+    "begin_records",
     "finish_pass",
+    "finish_records",
     "finish_round",
     "lease",
     "note_refusal",
@@ -31,9 +34,6 @@ __all__ = [
     "release",
     "restart",
     "resume_at",
-    "turn_page",
-    "turn_pages",
-    "turned",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -92,7 +92,7 @@ def lease(conn: Connection, partner: str, name: str, holder: str) -> Stream | No
     return None if row is None else Stream._make(row)
 
 
-def _held(conn: Connection, stream: Stream, assignments: str, *values: object) -> Stream:
+def _write_under_lease(conn: Connection, stream: Stream, assignments: str, *values: object) -> Stream:
     """Write to the row under our epoch, which also prolongs the lease. Raises LeaseLost."""
     row = conn.execute(
         f"UPDATE streams SET {assignments}, leased_until = clock_timestamp() + "
@@ -107,7 +107,7 @@ def _held(conn: Connection, stream: Stream, assignments: str, *values: object) -
 
 def begin_pass(conn: Connection, stream: Stream, since: datetime) -> Stream:
     """Read from `since` to the last page; what was left of an earlier pass is given up. Raises LeaseLost."""
-    return _held(
+    return _write_under_lease(
         conn,
         stream,
         "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
@@ -118,7 +118,7 @@ def begin_pass(conn: Connection, stream: Stream, since: datetime) -> Stream:
 
 def restart(conn: Connection, stream: Stream) -> Stream:
     """Go on without the page token, by time (`resume_at`). Raises LeaseLost."""
-    return _held(conn, stream, "next_page = NULL, pass_idle = 0")
+    return _write_under_lease(conn, stream, "next_page = NULL, pass_idle = 0")
 
 
 def resume_at(stream: Stream) -> datetime | None:
@@ -132,7 +132,7 @@ def resume_at(stream: Stream) -> datetime | None:
     return max(stream.pass_from, stream.pass_newest)
 
 
-def turned(stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
+def advanced(stream: Stream, next_page: bytes | None, progress: Progress) -> Stream:
     """Where a stream will stand once a page is noted, but for `pass_idle`. Pure."""
     newest = stream.pass_newest
     if progress.newest is not None:
@@ -142,20 +142,20 @@ def turned(stream: Stream, next_page: bytes | None, progress: Progress) -> Strea
     return stream._replace(next_page=next_page, pass_newest=newest, pass_sorted=is_sorted)
 
 
-def turn_page(
+def advance_page(
     conn: Connection, stream: Stream, next_page: bytes | None, progress: Progress, stored: int
 ) -> Stream:
     """As `turn_pages`, for one page."""
-    return turn_pages(conn, turned(stream, next_page, progress), [progress], stored)
+    return advance_pages(conn, advanced(stream, next_page, progress), [progress], stored)
 
 
-def turn_pages(conn: Connection, stream: Stream, pages: Sequence[Progress], stored: int) -> Stream:
+def advance_pages(conn: Connection, stream: Stream, pages: Sequence[Progress], stored: int) -> Stream:
     """Note pages in the transaction that stores their events, of which `stored` are new. Raises LeaseLost.
 
     `stream` is as it was `turned` by each of them: its `next_page` is the one behind the last.
     """
     newest = max((page.newest for page in pages if page.newest is not None), default=None)
-    return _held(
+    return _write_under_lease(
         conn,
         stream,
         "next_page = %s, pages = pages + %s, seen = seen + %s, nameless = nameless + %s, "
@@ -183,7 +183,7 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime)
     partner's clock may be behind ours. `covered_from` is how far back there is no gap before the watermark.
     Raises LeaseLost.
     """
-    return _held(
+    return _write_under_lease(
         conn,
         stream,
         "watermark = CASE WHEN pass_from <= coalesce(watermark, %s) THEN "
@@ -200,22 +200,26 @@ def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime)
 
 def note_trouble(conn: Connection, stream: Stream, trouble: str) -> Stream:
     """Keep why the stream could not be read on (never anything of an answer). Raises LeaseLost."""
-    return _held(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
+    return _write_under_lease(conn, stream, "trouble = %s, trouble_at = clock_timestamp()", trouble)
 
 
 def note_refusal(conn: Connection, stream: Stream, refusal: str) -> Stream:
     """Count that one thing was asked for and not given (never anything of an answer). Raises LeaseLost."""
-    return _held(conn, stream, "refused = refused + 1, refused_at = clock_timestamp(), refusal = %s", refusal)
+    return _write_under_lease(
+        conn, stream, "refused = refused + 1, refused_at = clock_timestamp(), refusal = %s", refusal
+    )
 
 
 def finish_round(conn: Connection, stream: Stream) -> Stream:
     """All that was due is done: no trouble is left. Raises LeaseLost."""
-    return _held(conn, stream, "completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL")
+    return _write_under_lease(
+        conn, stream, "completed_at = clock_timestamp(), trouble = NULL, trouble_at = NULL"
+    )
 
 
-def begin_looks(conn: Connection, stream: Stream, now: datetime, since: datetime | None) -> Stream:
+def begin_records(conn: Connection, stream: Stream, now: datetime, since: datetime | None) -> Stream:
     """Look at records as things stand `now`; `since` takes the watermark back. Raises LeaseLost."""
-    return _held(
+    return _write_under_lease(
         conn,
         stream,
         "pass_from = %s, pass_began = clock_timestamp(), pass_newest = NULL, pass_sorted = true, "
@@ -225,9 +229,9 @@ def begin_looks(conn: Connection, stream: Stream, now: datetime, since: datetime
     )
 
 
-def finish_looks(conn: Connection, stream: Stream) -> Stream:
+def finish_records(conn: Connection, stream: Stream) -> Stream:
     """All had their turn: the watermark is the moment when the looks began. Raises LeaseLost."""
-    return _held(
+    return _write_under_lease(
         conn,
         stream,
         "watermark = greatest(watermark, pass_from), pass_from = NULL, next_page = NULL, "

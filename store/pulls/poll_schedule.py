@@ -17,7 +17,7 @@ import psycopg
 from statemachine import MACHINES, Fact
 from store.db import arrays
 
-__all__ = ["Due", "Left", "Looked", "clock", "due", "find", "gaps", "left", "note", "put_off"]
+__all__ = ["Due", "Left", "PollResult", "due", "find", "gaps", "left", "note", "put_off", "server_time"]
 
 Connection = psycopg.Connection[Any]
 
@@ -35,7 +35,7 @@ class Due(NamedTuple):
     waits: bool = True
 
 
-class Looked(NamedTuple):
+class PollResult(NamedTuple):
     """What a look came to: how many events were new, or why there was no answer."""
 
     stored: int
@@ -153,7 +153,7 @@ def gaps(conn: Connection, entities: Collection[Due]) -> set[int]:
     return {one for one, facts in told.items() if any(step.gap for step in machines[one].fold(facts)[1])}
 
 
-def clock(conn: Connection) -> datetime:
+def server_time(conn: Connection) -> datetime:
     """The server's time of now."""
     return conn.execute("SELECT clock_timestamp()").fetchall()[0][0]  # type: ignore[no-any-return]
 
@@ -166,7 +166,7 @@ def find(conn: Connection, kind: str, key: str) -> Due | None:
     return None if row is None else Due(*row)
 
 
-def note(conn: Connection, entity: Due, looked: Looked, quiet: float) -> None:
+def note(conn: Connection, entity: Due, looked: PollResult, quiet: float) -> None:
     """Keep what a look came to, in the transaction that stores the last of what it found."""
     conn.execute(
         "INSERT INTO lookups AS l (entity_id, looked_at, next_at, state, last_at, fruitless, trouble) "

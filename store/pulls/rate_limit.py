@@ -15,10 +15,10 @@ __all__ = [
     "BURST_SECONDS",
     "OPENS_AFTER",
     "PROBE_SECONDS",
-    "Turn",
+    "Permit",
     "failed",
     "pause",
-    "take_turn",
+    "take_calls",
     "went_well",
 ]
 
@@ -34,7 +34,7 @@ _FIRST_OPEN, _LONGEST_OPEN = 30, 900
 PROBE_SECONDS = 120
 
 
-class Turn(NamedTuple):
+class Permit(NamedTuple):
     """`wait` is 0 when the call may be made now, else seconds to wait, and why.
 
     `tell`: whether `went_well` has something to write, should the call be answered.
@@ -66,20 +66,20 @@ FROM calls, (SELECT clock_timestamp() AS now) t WHERE partner = %s
 _LEAST_WAIT = 0.01
 
 
-def take_turn(conn: Connection, partner: str, per_minute: int, turns: int = 1) -> Turn:
+def take_calls(conn: Connection, partner: str, per_minute: int, turns: int = 1) -> Permit:
     """Take so many calls out of the budget, or say how long to wait. One statement, committed at once."""
     step = 60 / per_minute * turns
     # A call may always be made when the last one is a step past.
     burst = max(0.0, BURST_SECONDS - step)
     taken = conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone()
     if taken is not None:
-        return Turn(0.0, None, taken[0])
+        return Permit(0.0, None, taken[0])
     row = conn.execute(_WAIT, (partner,)).fetchone()
     budget, pause, circuit = (float(value or 0.0) for value in (row or (0, 0, 0)))
     longest = max(budget, pause, circuit, _LEAST_WAIT)
     if circuit == longest:
-        return Turn(longest, "circuit")
-    return Turn(longest, "pause" if pause == longest else "budget")
+        return Permit(longest, "circuit")
+    return Permit(longest, "pause" if pause == longest else "budget")
 
 
 def went_well(conn: Connection, partner: str) -> None:

@@ -9,14 +9,14 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-import orjson
 import psycopg
 
-from statemachine import MACHINES, Fact, Line
+from statemachine import MACHINES, Fact
 from statemachine.model import is_snapshot
 from store.db import arrays
+from store.ledger.model import lines_of
 
-__all__ = ["Place", "Wanting", "last_facts", "name_of", "wanting"]
+__all__ = ["DueRecord", "Place", "due_records", "last_facts", "name_of"]
 
 #: Kinds whose record is asked for by another name than the entity's key.
 BY_ALIAS = frozenset({"transfer", "direct_transfer"})
@@ -31,7 +31,7 @@ class Place(NamedTuple):
     entity_id: int
 
 
-class Wanting(NamedTuple):
+class DueRecord(NamedTuple):
     """An entity to ask about. `name` is the id that its record is asked for by.
 
     `since` is when it began to want a snapshot: its deadline, or the end of the quiet time, whichever was
@@ -71,7 +71,7 @@ ORDER BY since, id LIMIT %(limit)s
 """
 
 
-def wanting(
+def due_records(
     conn: psycopg.Connection[Any],
     now: datetime,
     *,
@@ -79,7 +79,7 @@ def wanting(
     quiet: timedelta,
     limit: int,
     after: Place | None = None,
-) -> list[Wanting]:
+) -> list[DueRecord]:
     """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
 
     Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
@@ -104,7 +104,7 @@ def wanting(
         },
     )
     return [
-        Wanting(kind, key, name, state, since, Place(since, entity_id))
+        DueRecord(kind, key, name, state, since, Place(since, entity_id))
         for kind, key, name, state, since, entity_id in found
     ]
 
@@ -151,7 +151,6 @@ def last_facts(conn: psycopg.Connection[Any], names: Collection[tuple[str, str]]
     )
     found: dict[Any, Fact] = {}
     for kind, key, at, signal, code, discriminator, lines, due in rows:
-        listed = tuple(Line(*line) for line in orjson.loads(lines)) if lines else ()
-        fact = Fact(at, signal, code, bytes(discriminator), listed, due)
+        fact = Fact(at, signal, code, bytes(discriminator), lines_of(lines), due)
         found[kind, key] = max(found.get((kind, key), fact), fact, key=MACHINES[kind].order)
     return found

@@ -7,9 +7,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, exists, func, select
 
-from store.ledger.entities import EntityRow
+from store.ledger.model import EntityRow
 from store.reports.queries import entity_row
-from store.schema import aliases, entities, events, outcomes, quarantine, queue
+from store.schema import aliases, entities, event_facts, events, quarantine, queue
 
 __all__ = ["entities_named", "known_by_alias", "standings", "waiting"]
 
@@ -31,7 +31,7 @@ def standings(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str
 
     What is not in the inbox is left out.
     """
-    applied = exists().where(outcomes.c.seq == events.c.seq)
+    applied = exists().where(event_facts.c.seq == events.c.seq)
     query = (
         select(events.c.id, quarantine.c.reason, queue.c.seq, applied)
         .outerjoin(quarantine, quarantine.c.seq == events.c.seq)

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select
 
-from store.schema import bodies, entities, events, facts, outcomes, quarantine, queue
+from store.schema import bodies, entities, event_facts, events, facts, quarantine, queue
 
 __all__ = [
     "EventFilter",
@@ -80,7 +80,12 @@ def list_events(conn: Connection, wanted: EventFilter, limit: int) -> list[Event
 
 
 def _events() -> Select[Any]:
-    stated = select(outcomes.c.callback_type).where(outcomes.c.seq == events.c.seq).limit(1).scalar_subquery()
+    stated = (
+        select(event_facts.c.callback_type)
+        .where(event_facts.c.seq == events.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
     status = case((_QUEUED, "queued"), (_HELD, "quarantined"), else_="applied")
     return select(
         events.c.seq,
@@ -118,7 +123,7 @@ def _narrowed(query: Select[Any], wanted: EventFilter) -> Select[Any]:
         query = query.where(events.c.seq == wanted.seq)
     if wanted.callback_type is not None:
         told = exists().where(
-            outcomes.c.seq == events.c.seq, outcomes.c.callback_type == wanted.callback_type
+            event_facts.c.seq == events.c.seq, event_facts.c.callback_type == wanted.callback_type
         )
         query = query.where(or_(told, quarantine.c.callback_type == wanted.callback_type))
     if wanted.entity is not None:
@@ -135,11 +140,11 @@ def _copies(of: Any) -> Select[Any]:
 
 def _entities_of(conn: Connection, seqs: Sequence[int]) -> dict[int, list[tuple[str, str]]]:
     query = (
-        select(outcomes.c.seq, entities.c.kind, entities.c.key)
+        select(event_facts.c.seq, entities.c.kind, entities.c.key)
         .distinct()
-        .join(entities, entities.c.id == outcomes.c.entity_id)
-        .where(outcomes.c.seq.in_(seqs))
-        .order_by(outcomes.c.seq, entities.c.kind, entities.c.key)
+        .join(entities, entities.c.id == event_facts.c.entity_id)
+        .where(event_facts.c.seq.in_(seqs))
+        .order_by(event_facts.c.seq, entities.c.kind, entities.c.key)
     )
     found: dict[int, list[tuple[str, str]]] = {}
     for seq, kind, key in conn.execute(query):

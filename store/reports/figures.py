@@ -16,7 +16,7 @@ from sqlalchemy import (
     text,
 )
 
-from store.schema import bodies, entities, events, outcomes, quarantine, queue
+from store.schema import bodies, entities, event_facts, events, quarantine, queue
 
 __all__ = [
     "EXACT_UP_TO",
@@ -26,10 +26,10 @@ __all__ = [
     "arrivals",
     "by_source",
     "by_state",
-    "clock",
     "newest_body",
     "newest_keys",
     "queue_figures",
+    "server_time",
     "server_version",
     "size",
 ]
@@ -66,7 +66,7 @@ class QueueFigures(NamedTuple):
     retrying: int
 
 
-def clock(conn: Connection) -> datetime:
+def server_time(conn: Connection) -> datetime:
     """The server's time, at the start of the transaction."""
     moment: datetime = conn.execute(select(func.now())).scalar_one()
     return moment
@@ -115,7 +115,12 @@ def _sampled(conn: Connection, table: Table) -> tuple[FromClause, float]:
 def by_source(conn: Connection) -> Grouped:
     """Events by partner, via and callback type; the type is null while an event was not read."""
     source, weight = _sampled(conn, events)
-    stated = select(outcomes.c.callback_type).where(outcomes.c.seq == source.c.seq).limit(1).scalar_subquery()
+    stated = (
+        select(event_facts.c.callback_type)
+        .where(event_facts.c.seq == source.c.seq)
+        .limit(1)
+        .scalar_subquery()
+    )
     held = select(quarantine.c.callback_type).where(quarantine.c.seq == source.c.seq).scalar_subquery()
     each = select(source.c.partner, source.c.via, func.coalesce(stated, held).label("type")).subquery()
     columns = (each.c.partner, each.c.via, each.c.type)

@@ -9,6 +9,7 @@ import orjson
 import psycopg
 
 from store.db import arrays
+from store.db.locks import GAUGES
 
 __all__ = [
     "HELP",
@@ -55,14 +56,10 @@ class Gauge(NamedTuple):
     value: float
 
 
-#: "gauge" as a number: the advisory lock of whoever replaces figures.
-_LOCK = 0x6761756765
-
-
 def keep(conn: psycopg.Connection[Any], names: Collection[str], gauges: Collection[Gauge]) -> None:
     """Replace all that is kept under these names, in the caller's transaction."""
     # What another puts there meanwhile the DELETE would not see, and the INSERT would meet.
-    conn.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (GAUGES,))
     conn.execute("DELETE FROM gauges WHERE name = ANY(%s::text[])", (arrays.texts(names),))
     conn.execute(
         "INSERT INTO gauges (name, labels, value) "

@@ -177,7 +177,7 @@ FROM facts f {_WORD} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5
 UNION ALL
 SELECT {FAMILY}, {DAY}, true, word.status, word.status_code, count(*)
 FROM (
-    SELECT DISTINCT o.entity_id, o.fact_id FROM deliveries d JOIN outcomes o ON o.seq = d.seq
+    SELECT DISTINCT o.entity_id, o.fact_id FROM deliveries d JOIN event_facts o ON o.seq = d.seq
     WHERE d.status IS DISTINCT FROM 'success'
 ) doubted JOIN facts f USING (entity_id, fact_id) {_WORD}
 WHERE {WITHIN} AND f.via @> '{{push,pull}}' AND word.status IS DISTINCT FROM 'success' GROUP BY 1, 2, 4, 5

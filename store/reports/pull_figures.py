@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from store.schema import calls, lookups, streams, surfaces
 
-__all__ = ["Circuit", "Looks", "StreamFigures", "circuits", "looks", "offered", "stream_figures"]
+__all__ = ["Circuit", "PollFigures", "StreamFigures", "circuits", "offered", "poll_figures", "stream_figures"]
 
 
 class StreamFigures(NamedTuple):
@@ -47,7 +47,7 @@ class Circuit(NamedTuple):
     answered_at: datetime | None
 
 
-class Looks(NamedTuple):
+class PollFigures(NamedTuple):
     """How many requests the partner was asked about, and of how many it gave nothing."""
 
     requests: int
@@ -101,6 +101,6 @@ def offered(conn: Connection, partner: str) -> dict[str, bool]:
     return {row[0]: row[1] for row in conn.execute(query.order_by(surfaces.c.surface))}
 
 
-def looks(conn: Connection) -> Looks:
+def poll_figures(conn: Connection) -> PollFigures:
     row = conn.execute(select(func.count(), func.count(lookups.c.trouble)).select_from(lookups)).one()
-    return Looks(row[0], row[1])
+    return PollFigures(row[0], row[1])

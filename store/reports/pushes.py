@@ -1,6 +1,6 @@
 """How often a partner pushes, and whether it is silent: what is usual is learnt from its own pushes.
 
-A worker looks at what came in since it last looked and keeps, for each day, the longest time between two
+A worker rechecks at what came in since it last looked and keeps, for each day, the longest time between two
 pushes. The usual gap is the upper quartile of these over two weeks: a partner's nights count, and of its
 outages as many as fall on a quarter of the days do not. Nothing here reads more than `SAMPLE` events.
 """
@@ -24,7 +24,7 @@ DAYS = 14
 LEARNT_DAYS, UNLEARNT = 3, timedelta(days=1)
 #: A push may take so long: what happened since is not missed yet.
 DELAY = timedelta(minutes=10)
-#: Looks are our own.
+#: Rechecks are our own.
 _OURS = "rxledger"
 
 _NEWEST = f"""
@@ -98,7 +98,7 @@ ORDER BY p.partner
 _MISSED = """
 SELECT count(DISTINCT (f.entity_id, f.fact_id))
 FROM (SELECT seq, partner, via FROM events WHERE seq > %(seq)s ORDER BY seq DESC LIMIT %(sample)s) e
-JOIN outcomes o ON o.seq = e.seq
+JOIN event_facts o ON o.seq = e.seq
 JOIN facts f ON f.entity_id = o.entity_id AND f.fact_id = o.fact_id
 WHERE e.partner = %(partner)s AND e.via = 'pull' AND NOT 'push' = ANY(f.via)
   AND f.occurred_at > %(since)s AND f.occurred_at <= %(until)s

@@ -11,8 +11,8 @@ import psycopg
 from sqlalchemy import Connection, Text, and_, cast, select, text
 
 from store.db.engine import engine
-from store.ledger.entities import EntityRow, FactRow
-from store.schema import entities, facts, outcomes
+from store.ledger.model import EntityRow, FactRow
+from store.schema import entities, event_facts, facts
 
 __all__ = [
     "driver",
@@ -76,12 +76,12 @@ def facts_of_all(conn: Connection, entity_ids: Collection[int]) -> dict[int, lis
 
 def facts_stated_by(conn: Connection, seq: int) -> list[tuple[str, str, FactRow]]:
     """The facts that an event states, each with the kind and key of its entity."""
-    same = and_(facts.c.entity_id == outcomes.c.entity_id, facts.c.fact_id == outcomes.c.fact_id)
+    same = and_(facts.c.entity_id == event_facts.c.entity_id, facts.c.fact_id == event_facts.c.fact_id)
     query = (
         select(*_FACT, entities.c.kind, entities.c.key)
-        .join(outcomes, same)
+        .join(event_facts, same)
         .join(entities, entities.c.id == facts.c.entity_id)
-        .where(outcomes.c.seq == seq)
+        .where(event_facts.c.seq == seq)
         .order_by(facts.c.occurred_at, entities.c.kind, entities.c.key, facts.c.signal)
     )
     return [(row.kind, row.key, _fact(row)) for row in conn.execute(query)]

@@ -22,10 +22,10 @@ __all__ = [
     "Position",
     "Reach",
     "Unconfirmed",
+    "applied_until",
     "flagged",
     "of_entity",
     "positions",
-    "settled_until",
     "unconfirmed",
 ]
 
@@ -100,7 +100,7 @@ def positions(conn: Connection, partner: str) -> list[Position]:
     return [Position._make(row) for row in rows]
 
 
-def settled_until(conn: Connection) -> datetime:
+def applied_until(conn: Connection) -> datetime:
     """What was pulled before then is applied, whatever is pulled from now on."""
     row = conn.execute(
         "SELECT least(min(q.received_at), clock_timestamp()) - %s * interval '1 s' "

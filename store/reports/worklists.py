@@ -12,12 +12,20 @@ from statemachine import MACHINES
 from store.reports.silence import ahead, shifts
 from store.schema import entities, facts, quarantine
 
-__all__ = ["Held", "Waiting", "due_today", "held", "past_deadline", "silent", "under_review"]
+__all__ = [
+    "QuarantinedReason",
+    "WorkItem",
+    "due_today",
+    "past_deadline",
+    "quarantined_for",
+    "silent",
+    "under_review",
+]
 
 After = Mapping[tuple[str, str], float]
 
 
-class Waiting(NamedTuple):
+class WorkItem(NamedTuple):
     """One entity. `at` is what it is listed by: its deadline, its date, or its last news under review.
 
     `on_date` says that it waits for a date that the partner gave, and not for a clock: that of its state, or
@@ -34,7 +42,7 @@ class Waiting(NamedTuple):
     prompt: str | None
 
 
-class Held(NamedTuple):
+class QuarantinedReason(NamedTuple):
     """One reason of the quarantine: how many events, and since when the oldest is there."""
 
     reason: str
@@ -57,7 +65,7 @@ _PROMPT = (
 
 def past_deadline(
     conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
-) -> list[Waiting]:
+) -> list[WorkItem]:
     """Entities whose deadline has passed, the oldest deadline first.
 
     With `less` those on a clock alone, without those that `silent` lists for it.
@@ -70,7 +78,7 @@ def past_deadline(
 
 def due_today(
     conn: Connection, now: datetime, kind: str | None, limit: int, *, less: After | None = None
-) -> list[Waiting]:
+) -> list[WorkItem]:
     """Entities whose date is today, in UTC, or earlier; the oldest date first. `less`: as above."""
     midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
     # A date is a deadline too, and that one has an index.
@@ -81,7 +89,7 @@ def due_today(
     return _read(conn, query)
 
 
-def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after: After) -> list[Waiting]:
+def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after: After) -> list[WorkItem]:
     """Entities whose silence means that something is lost (`store.reports.silence`), by when it began."""
     soon = literal(now) + literal(ahead(after))
     query = _by(_silent_since(after), kind, limit).where(entities.c.deadline <= soon, _is_silent(now, after))
@@ -101,7 +109,7 @@ def _is_silent(now: datetime, after: After) -> ColumnElement[bool]:
     return func.coalesce(_silent_since(after) <= now, False)
 
 
-def under_review(conn: Connection, kind: str | None, limit: int) -> list[Waiting]:
+def under_review(conn: Connection, kind: str | None, limit: int) -> list[WorkItem]:
     """Entities with a conflict that nobody has decided on, the oldest news first."""
     last_news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
     return _read(conn, _by(last_news, kind, limit).where(entities.c.review.is_not(None)))
@@ -124,11 +132,11 @@ def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
     return query.order_by(at, entities.c.kind, entities.c.key).limit(limit)
 
 
-def _read(conn: Connection, query: Select[Any]) -> list[Waiting]:
-    return [Waiting._make(row) for row in conn.execute(query)]
+def _read(conn: Connection, query: Select[Any]) -> list[WorkItem]:
+    return [WorkItem._make(row) for row in conn.execute(query)]
 
 
-def held(conn: Connection, reasons: Collection[str]) -> list[Held]:
+def quarantined_for(conn: Connection, reasons: Collection[str]) -> list[QuarantinedReason]:
     """The events in quarantine for these reasons, one row a reason, the oldest first."""
     since = func.min(quarantine.c.since).label("since")
     query = (
@@ -137,4 +145,4 @@ def held(conn: Connection, reasons: Collection[str]) -> list[Held]:
         .group_by(quarantine.c.reason)
         .order_by(since, quarantine.c.reason)
     )
-    return [Held._make(row) for row in conn.execute(query)]
+    return [QuarantinedReason._make(row) for row in conn.execute(query)]

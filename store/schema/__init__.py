@@ -17,8 +17,8 @@ from store.schema.ledger import (
     changes_unplaced,
     drift,
     entities,
+    event_facts,
     facts,
-    outcomes,
     postings,
 )
 from store.schema.pulls import (
@@ -46,6 +46,7 @@ __all__ = [
     "deliveries",
     "drift",
     "entities",
+    "event_facts",
     "events",
     "facts",
     "gauges",
@@ -53,7 +54,6 @@ __all__ = [
     "losses",
     "losses_counted",
     "metadata",
-    "outcomes",
     "postings",
     "push_gaps",
     "pushes",

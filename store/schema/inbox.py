@@ -59,7 +59,7 @@ queue = Table(
     # An event of our own (`store.ledger.rechecks`), which is taken otherwise than a copy.
     Column("look", Boolean, nullable=False, server_default=text("false")),
     Index(None, "due_at"),
-    # Of many that are queued few are looks.
+    # Of many that are queued few are rechecks.
     Index("queue_looks_idx", "seq", postgresql_where=text("look")),
 )
 

@@ -32,8 +32,8 @@ __all__ = [
     "changes_unplaced",
     "drift",
     "entities",
+    "event_facts",
     "facts",
-    "outcomes",
     "postings",
 ]
 
@@ -93,8 +93,8 @@ facts = Table(
 )
 
 #: What each event came to: the facts it states. Lists of events and replays read it.
-outcomes = Table(
-    "outcomes",
+event_facts = Table(
+    "event_facts",
     metadata,
     Column("seq", BigInteger, nullable=False),
     Column("entity_id", BigInteger, nullable=False),

@@ -31,7 +31,7 @@ from tests.support.factories import (
 from tests.support.ledger import every_text
 
 CANARY = "Jane Canary"
-TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "outcomes", "audit", "lookups")
+TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "event_facts", "audit", "lookups")
 
 
 def bodies() -> list[bytes]:

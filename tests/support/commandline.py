@@ -14,10 +14,10 @@ import pytest
 
 from ops.cli import main
 from settings import SealKey
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from tests.support.ledger import Ledger
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 
 __all__ = ["KEY", "LOOKUP", "Cli", "Ran"]
 
@@ -57,7 +57,7 @@ class Cli:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        tools = Tools(Sealer([KEY]), Lookup(LOOKUP.encode()), lambda: datetime.now(UTC))
+        tools = Tools(Sealer([KEY]), KeyedHash(LOOKUP.encode()), lambda: datetime.now(UTC))
         self.ledger = Ledger(conn, tools)
         self.data = data
         self._monkeypatch = monkeypatch

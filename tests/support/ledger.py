@@ -10,11 +10,12 @@ import orjson
 import psycopg
 
 from statemachine import MACHINES, Step, Summary
-from store.inbox.admit import Arrival, admit_now
-from store.ledger.entities import facts_of
-from workers.apply.batch import Applied, apply_looks, apply_queued
-from workers.apply.plan import fact_of
-from workers.apply.read import Tools
+from store.inbox.admit import admit_now
+from store.inbox.model import Arrival
+from store.ledger.facts import facts_of
+from store.ledger.model import fact_of
+from workers.apply.batch import apply_queued, apply_rechecks
+from workers.apply.model import Applied, Tools
 
 Body = dict[str, Any] | bytes
 
@@ -44,7 +45,7 @@ class Ledger:
         timeless: bool = False,
     ) -> Arrival:
         raw = body if isinstance(body, bytes) else orjson.dumps(body)
-        name = self.tools.lookup.event_id(partner, via, "", raw)
+        name = self.tools.keyed_hash.event_id(partner, via, "", raw)
         sealed = self.tools.sealer.seal(raw, name)
         return Arrival(name, partner, via, received_at or self.tools.clock(), sealed, timeless)
 
@@ -61,7 +62,7 @@ class Ledger:
         """Apply what is queued, and what follows from it."""
         while seqs := self.queued():
             apply_queued(self.conn, seqs, self.tools)
-            apply_looks(self.conn, seqs, self.tools)
+            apply_rechecks(self.conn, seqs, self.tools)
 
     def story(self, key: str, kind: str = "fill_request") -> Story:
         row = self.conn.execute(

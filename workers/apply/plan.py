@@ -9,74 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from hashlib import blake2b
-from typing import NamedTuple
 
-import orjson
-
-from partners.reading import Link
-from statemachine import Fact, Line, Machine, Summary
+from statemachine import Fact, Machine, Summary
 from statemachine.clocks import deadline
 from statemachine.model import is_snapshot
-from store.ledger.entities import EntityRow, FactRow
+from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
+from workers.apply.model import Change, Statement
 
-__all__ = ["Change", "Statement", "fact_id", "fact_of", "left", "needs_facts", "plan", "summary_of"]
+__all__ = ["left", "needs_facts", "plan"]
 
 #: Where copies of one fact differ, the first of these gives its content, then the smallest id (D4).
 PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
 _WORST, _NOBODY = "derived", b"\xff" * 16
 
 
-class Statement(NamedTuple):
-    """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
-
-    `links` are the names in its body, among them the entity's own key where the body gives it.
-    """
-
-    seq: int
-    event_id: bytes
-    via: str
-    received_at: datetime
-    callback_type: str
-    fact: Fact
-    fact_id: bytes
-    lines: str | None
-    detail: bytes | None
-    links: frozenset[Link] = frozenset()
-    aliases: tuple[str, ...] = ()
-
-
-class Change(NamedTuple):
-    """What to write for one entity, and whether its row differs.
-
-    `counted` are the statements whose event had not stated its fact before.
-    """
-
-    entity: EntityRow
-    inserted: list[FactRow]
-    updated: list[FactRow]
-    deleted: list[bytes]
-    counted: list[Statement]
-    changed: bool
-
-
-def fact_id(fact: Fact) -> bytes:
-    """16 bytes that stand for a fact's identity within its entity."""
-    at, signal, code, discriminator = fact[:4]
-    text = f"{at}\0{signal}\0{code or ''}\0".encode()
-    return blake2b(text + discriminator, digest_size=16).digest()
-
-
 _new = tuple.__new__
-
-
-def fact_of(row: FactRow) -> Fact:
-    lines = tuple(Line(*line) for line in orjson.loads(row.lines)) if row.lines else ()
-    return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines, row.due)
-
-
-def summary_of(entity: EntityRow) -> Summary:
-    return _new(Summary, entity[3:10])
 
 
 def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:

@@ -1,4 +1,4 @@
-"""Which entity a batch's news is about, where only another name of it is given (D13).
+"""Which entity a batch's news is about, where only another name of it is given.
 
 Every alias that the batch itself tells is claimed first, so that the order within a batch means nothing. All
 of it is done before any entity is locked.
@@ -7,35 +7,21 @@ of it is done before any entity is locked.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 
+from store.inbox.model import QuarantineRow
 from store.ledger import aliases
-from store.ledger.aliases import Claim, NewsRow
-from store.ledger.entities import Held
-from workers.apply.plan import Statement
-from workers.apply.read import Nameless, Understood
+from store.ledger.aliases import AliasNewsRow, AliasRow
+from workers.apply.model import Name, ReadBatch, Resolved, Statement, Unaddressed
 
-__all__ = ["Named", "name_all"]
+__all__ = ["resolve_aliases"]
 
 UNMATCHED = "unmatched"
-Name = tuple[str, str]
-Statements = dict[tuple[str, str], list[Statement]]
 
 
-class Named(NamedTuple):
-    """A batch, each statement by its entity: `held` are events that have none.
-
-    `woken` are others, queued again since they waited for a name that this batch tells.
-    """
-
-    statements: Statements
-    held: list[Held]
-    woken: list[int]
-
-
-def name_all(conn: psycopg.Connection[Any], read: Understood, anew: Iterable[int] = ()) -> Named:
+def resolve_aliases(conn: psycopg.Connection[Any], read: ReadBatch, anew: Iterable[int] = ()) -> Resolved:
     """Claim the aliases that a batch tells, and find whose news the rest of it is.
 
     `anew` are events that are read again: under which names they came before is forgotten. Costs no statement
@@ -43,45 +29,47 @@ def name_all(conn: psycopg.Connection[Any], read: Understood, anew: Iterable[int
     """
     anew = list(anew)
     told = {
-        Claim(kind, alias, key)
+        AliasRow(kind, alias, key)
         for (kind, key), stated in read.statements.items()
         for statement in stated
         for alias in statement.aliases
     }
-    asked = {(one.kind, alias) for one in read.nameless for alias in one.statement.aliases}
+    asked = {(one.kind, alias) for one in read.unaddressed for alias in one.statement.aliases}
     if asked:
-        aliases.ask(conn, asked, {(claim.kind, claim.alias) for claim in told})
+        aliases.ask(conn, asked, {(row.kind, row.alias) for row in told})
     woken = aliases.add(conn, told) if told else []
     if anew:
         aliases.forget_news(conn, anew)
     if not asked:
-        return Named(read.statements, [], woken)
+        return Resolved(read.statements, [], woken)
     statements = {name: list(stated) for name, stated in read.statements.items()}
-    held, news = _matched(read.nameless, aliases.claims(conn, asked), statements)
+    unmatched, news = _matched(read.unaddressed, aliases.keys_by_alias(conn, asked), statements)
     aliases.note_news(conn, news)
-    return Named(statements, held, woken)
+    return Resolved(statements, unmatched, woken)
 
 
 def _matched(
-    nameless: Iterable[Nameless], claims: Mapping[Name, set[str]], statements: Statements
-) -> tuple[list[Held], list[NewsRow]]:
-    """Adds to `statements` what has exactly one entity; what has none or several is held."""
-    held: dict[int, Held] = {}
-    news: dict[tuple[int, str, str], NewsRow] = {}
-    for kind, statement in nameless:
-        keys = {key for alias in statement.aliases for key in claims.get((kind, alias), ())}
+    unaddressed: Iterable[Unaddressed],
+    claimed: Mapping[Name, set[str]],
+    statements: dict[Name, list[Statement]],
+) -> tuple[list[QuarantineRow], list[AliasNewsRow]]:
+    """Adds to `statements` what has exactly one entity; what has none or several is quarantined."""
+    unmatched: dict[int, QuarantineRow] = {}
+    news: dict[tuple[int, str, str], AliasNewsRow] = {}
+    for kind, statement in unaddressed:
+        keys = {key for alias in statement.aliases for key in claimed.get((kind, alias), ())}
         found = keys.pop() if len(keys) == 1 else None
         if found is not None:
             statements.setdefault((kind, found), []).append(statement)
         else:
-            held[statement.seq] = _held(kind, statement, several=bool(keys))
+            unmatched[statement.seq] = _unmatched(kind, statement, several=bool(keys))
         for alias in statement.aliases:
-            news[statement.seq, kind, alias] = NewsRow(statement.seq, kind, alias, found)
-    return list(held.values()), list(news.values())
+            news[statement.seq, kind, alias] = AliasNewsRow(statement.seq, kind, alias, found)
+    return list(unmatched.values()), list(news.values())
 
 
-def _held(kind: str, statement: Statement, *, several: bool) -> Held:
+def _unmatched(kind: str, statement: Statement, *, several: bool) -> QuarantineRow:
     detail = f"{kind} {', '.join(statement.aliases)}"
     if several:
         detail += ": claimed by more than one"
-    return Held(statement.seq, UNMATCHED, detail, statement.callback_type, None)
+    return QuarantineRow(statement.seq, UNMATCHED, detail, statement.callback_type, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -11,11 +11,11 @@ from typing import Any, TypeVar
 import psycopg
 
 from settings import Settings
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.db.connections import connect_unhurried
 from store.inbox import queue
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 
 __all__ = ["Runtime", "runtime", "tools"]
 
@@ -28,7 +28,7 @@ _AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 def tools(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Tools:
     """The tools of these settings. Raises SettingsError when a key is missing."""
     settings.require("sealing")
-    return Tools(Sealer(settings.seal_keys), Lookup(settings.lookup_key or b""), clock)
+    return Tools(Sealer(settings.seal_keys), KeyedHash(settings.lookup_key or b""), clock)
 
 
 class Runtime:
@@ -40,9 +40,9 @@ class Runtime:
         self._url = settings.database_url or ""
         self._conn: psycopg.Connection[Any] | None = None
         self.tools = tools(settings)
-        #: Whether a batch of a backlog left looks that nobody has a hint of.
-        self.looks_left = False
-        self._refunds: list[int] = []
+        #: Whether a batch of a backlog left rechecks that nobody has a hint of.
+        self.rechecks_left = False
+        self._refunds: dict[int, int] = {}
 
     def conn(self) -> psycopg.Connection[Any]:
         """The open connection. Raises psycopg.OperationalError."""
@@ -67,18 +67,18 @@ class Runtime:
                     raise
         raise AssertionError("the last try returns or raises")
 
-    def refund(self, seqs: Iterable[int]) -> None:
-        """Take back these counted attempts: they failed through no fault of the events (D9)."""
-        self._refunds += seqs
+    def refund(self, attempts: Mapping[int, int]) -> None:
+        """Take back these counted attempts, by inbox id: they failed through no fault of the events."""
+        self._refunds.update(attempts)
         self.drop()
         with suppress(psycopg.Error):  # kept until a later attempt, or until the process ends
-            self.settle()
+            self.retry_refunds()
 
-    def settle(self) -> None:
+    def retry_refunds(self) -> None:
         """Take back what could not be taken back before. Raises psycopg.Error."""
         if self._refunds:
-            self.run(partial(queue.refund, seqs=self._refunds))
-            self._refunds = []
+            self.run(partial(queue.refund, attempts=self._refunds))
+            self._refunds = {}
 
     def drop(self) -> None:
         """Close the connection, whatever state it is in."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -15,8 +15,11 @@ from settings import Settings
 from store.db import partitions as partition_store
 from store.db.connections import connect_unhurried, is_environmental, is_one_rows
 from store.inbox import queue
+from store.inbox.quarantine import dead_letter, requeue_early
 from store.ledger import aliases, rechecks
-from workers.apply.batch import Applied, apply_looks, apply_queued, replay
+from workers.apply.batch import apply_queued, apply_rechecks
+from workers.apply.model import Applied
+from workers.apply.replay import replay
 from workers.celery.app import app
 from workers.celery.errors import sanitized_errors
 from workers.celery.hints import HINT_IDS, HintPublisher, send
@@ -40,8 +43,8 @@ PULL_PATIENCE = 2.0
 BACKLOG_IDS = 300
 #: A batch that fails is tried again in parts of so many.
 PART_IDS = 50
-#: In a backlog looks wait until so many have gathered.
-LOOKS_TOGETHER = 240
+#: In a backlog rechecks wait until so many have gathered.
+RECHECKS_TOGETHER = 240
 #: The loss ledger's days are counted again for about so long at a time.
 LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
@@ -60,11 +63,12 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
 
     What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
     """
-    worker.settle()
-    counted: set[int] = set()
+    worker.retry_refunds()
+    counted: dict[int, int] = {}
     if swept:
-        counted.update(worker.run(partial(queue.count_attempts, seqs=ids)))
-        ids = [seq for seq in ids if seq in counted]
+        attempts = worker.run(partial(queue.next_attempts, seqs=ids))
+        ids = worker.run(partial(queue.count_attempts, attempts=attempts))
+        counted = {seq: attempts[seq] for seq in ids}
     while ids:
         try:
             done = _apply(worker, ids, swept=swept)
@@ -84,46 +88,46 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
 
 
 def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
-    """Copies, then at once the looks that follow from them; a swept hint may hold looks too.
+    """Copies, then at once the rechecks that follow from them; a swept hint may hold rechecks too.
 
-    What keeps a look from being applied here leaves it queued, for the sweeper.
+    What keeps a recheck from being applied here leaves it queued, for the sweeper.
     """
     done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
     backlog = len(ids) >= BACKLOG_IDS and not swept
     if not backlog:
-        _look(worker, [*done.looks, *(ids if swept else ())])
-    if backlog or (worker.looks_left and not swept):  # the last hint of a backlog may be a small one
-        worker.looks_left = _look_together(worker)
+        _apply_rechecks(worker, [*done.rechecks, *(ids if swept else ())])
+    if backlog or (worker.rechecks_left and not swept):  # the last hint of a backlog may be a small one
+        worker.rechecks_left = _apply_gathered_rechecks(worker)
     return done
 
 
-def _look(worker: Runtime, due: Sequence[int]) -> None:
-    """Apply these looks, and those that follow from them."""
+def _apply_rechecks(worker: Runtime, due: Sequence[int]) -> None:
+    """Apply these rechecks, and those that follow from them."""
     while due:
-        due = worker.run(partial(apply_looks, seqs=due, tools=worker.tools)).looks
+        due = worker.run(partial(apply_rechecks, seqs=due, tools=worker.tools)).rechecks
 
 
-def _look_together(worker: Runtime) -> bool:
-    """Out of a backlog, apply many looks together, or what is left of them at its end; whether some wait on.
+def _apply_gathered_rechecks(worker: Runtime) -> bool:
+    """Out of a backlog, apply many rechecks together, or the rest at its end; whether some wait on.
 
     After each batch they would wait for entities that another worker's batch holds, for half of its time. The
-    last of the workers to COMMIT sees that nothing but looks is left, whichever of them queued those. They
+    last of the workers to COMMIT sees that nothing but rechecks is left, whichever of them queued those. They
     are other batches' too, so what fails is no fault of this one, and left to the sweeper.
     """
-    waiting = worker.run(partial(rechecks.waiting, limit=HINT_IDS))
-    if not waiting.alone and len(waiting.seqs) < LOOKS_TOGETHER:
+    waiting = worker.run(partial(rechecks.queued, limit=HINT_IDS))
+    if not waiting.alone and len(waiting.seqs) < RECHECKS_TOGETHER:
         return bool(waiting.seqs)
     try:
-        _look(worker, waiting.seqs)
+        _apply_rechecks(worker, waiting.seqs)
     except Exception as error:
         if is_environmental(error) and not is_one_rows(error):
             raise
-        log.error("%d looks could not be applied: %s", len(waiting.seqs), describe(error))
+        log.error("%d rechecks could not be applied: %s", len(waiting.seqs), describe(error))
         worker.drop()
     return False
 
 
-def _in_parts(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
+def _in_parts(worker: Runtime, ids: Sequence[int], counted: Mapping[int, int]) -> None:
     """Parts first, and only the events of those that fail one by one: most of a large batch is innocent."""
     parts = deque(_cut(ids, PART_IDS if len(ids) > PART_IDS else 1))
     while parts:
@@ -133,7 +137,8 @@ def _in_parts(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
         except Exception as error:
             blameless = is_environmental(error)
             if blameless and not is_one_rows(error):
-                worker.refund(counted & {*part, *chain.from_iterable(parts)})
+                left = {*part, *chain.from_iterable(parts)}
+                worker.refund({seq: number for seq, number in counted.items() if seq in left})
                 raise
             if not blameless:
                 worker.drop()
@@ -143,7 +148,7 @@ def _in_parts(worker: Runtime, ids: Sequence[int], counted: set[int]) -> None:
             (seq,) = part
             log.error("event %d could not be applied: %s", seq, describe(error))
             if blameless:
-                worker.refund(counted & {seq})
+                worker.refund({seq: counted[seq]} if seq in counted else {})
             else:
                 worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
 
@@ -157,10 +162,10 @@ def sweep() -> None:
     """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful."""
     with sanitized_errors():
         worker = runtime()
-        buried = worker.run(queue.bury)
+        buried = worker.run(dead_letter)
         if buried:
             log.error("buried %d events after %d attempts alone", len(buried), queue.SOLO_ATTEMPTS)
-        early = worker.run(partial(queue.readmit, limit=SWEEP_LIMIT))
+        early = worker.run(partial(requeue_early, limit=SWEEP_LIMIT))
         due = worker.run(partial(queue.sweep, limit=SWEEP_LIMIT))
         send_all(early, swept=False)
         send_all([d.seq for d in due if not d.alone], swept=True)
@@ -238,10 +243,10 @@ def pull(stream: str | None = None) -> None:
                 return
             ends = time.monotonic() + PULL_SECONDS
             report = puller.pull(stream, over=lambda: time.monotonic() > ends)
-        settle_pull(worker.settings, report)
+        continue_pull(worker.settings, report)
 
 
-def settle_pull(settings: Settings, report: Report) -> None:
+def continue_pull(settings: Settings, report: Report) -> None:
     """Say how a run ended, and have another go on with what is left."""
     if report.trouble is not None:
         log.warning("pull of %s: %s", report.stream, report.trouble)

@@ -16,14 +16,16 @@ from partners.truepill import snapshots
 from partners.truepill.envelopes import Envelope, of_its_day
 from statemachine import Fact
 from statemachine.model import adds_nothing, is_snapshot
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.ledger import aliases
 from store.pulls.record_schedule import last_facts
 
-__all__ = ["news"]
+__all__ = ["filter_snapshots"]
 
 
-def news(conn: psycopg.Connection[Any], found: Sequence[Envelope], lookup: Lookup) -> list[Envelope]:
+def filter_snapshots(
+    conn: psycopg.Connection[Any], found: Sequence[Envelope], keyed_hash: KeyedHash
+) -> list[Envelope]:
     """The envelopes to store, in their order.
 
     Left out is what states no fact, and what would directly follow an equal snapshot that is applied already.
@@ -33,13 +35,13 @@ def news(conn: psycopg.Connection[Any], found: Sequence[Envelope], lookup: Looku
     read: list[tuple[Envelope, Stated | None]] = []
     for envelope in found:
         try:
-            reading = snapshots.read(envelope.body, lookup.hash)
+            reading = snapshots.read(envelope.body, keyed_hash.hash)
         except Unreadable:
             read.append((of_its_day(envelope), None))
             continue
         read += [(envelope, stated) for stated in reading.stated]
     names = {(one.kind, name) for _, one in read if one and one.key is None for name in one.aliases}
-    claimed = aliases.claims(conn, names) if names else {}
+    claimed = aliases.keys_by_alias(conn, names) if names else {}
     keys = {name: next(iter(owners)) for name, owners in claimed.items() if len(owners) == 1}
     entities = {name for _, one in read if one is not None and (name := _entity(one, keys))}
     last = last_facts(conn, entities) if entities else {}

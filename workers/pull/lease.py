@@ -14,10 +14,10 @@ from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER
 
-__all__ = ["Held", "leased"]
+__all__ = ["LeasedRun", "run_leased"]
 
 
-class Held:
+class LeasedRun:
     """A leased stream during a run; `stream` is as the last write left it."""
 
     def __init__(self, run: Run, report: Report, stream: Stream) -> None:
@@ -36,14 +36,14 @@ class Held:
             cursors.note_trouble(self.run.conn, self.stream, text)
 
 
-def leased(run: Run, name: str, work: Callable[[Held], None]) -> Report:
+def run_leased(run: Run, name: str, work: Callable[[LeasedRun], None]) -> Report:
     """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error."""
     report = Report(name)
     stream = cursors.lease(run.conn, PARTNER, name, run.holder)
     if stream is None:
         report.busy = True
         return report
-    held = Held(run, report, stream)
+    held = LeasedRun(run, report, stream)
     try:
         work(held)
     except LeaseLost:

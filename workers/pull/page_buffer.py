@@ -13,7 +13,7 @@ import psycopg
 from partners.truepill.pages import Pulled
 from store.pulls.cursors import Progress
 
-__all__ = ["QUICK_SECONDS", "Aside", "Held", "done"]
+__all__ = ["QUICK_SECONDS", "PageBuffer", "StoringThread", "done_already"]
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -25,7 +25,7 @@ TOGETHER_EVENTS, TOGETHER_BYTES, TOGETHER_SECONDS = 800, 4_000_000, 0.5
 
 
 @dataclass
-class Held:
+class PageBuffer:
     """Pages that were read and are not stored yet; `since` is when the first of them came (monotonic)."""
 
     events: list[Pulled] = field(default_factory=list)
@@ -49,7 +49,7 @@ class Held:
         )
 
 
-class Aside:
+class StoringThread:
     """A thread and a connection, where one thing at a time is stored while others go on."""
 
     def __init__(self, conn: Connection) -> None:
@@ -69,7 +69,7 @@ class Aside:
         self._conn.close()
 
 
-def done(work: Callable[[Connection], T], conn: Connection) -> Future[T]:
+def done_already(work: Callable[[Connection], T], conn: Connection) -> Future[T]:
     """As `Aside.do`, here and now. Raises what the work does."""
     future: Future[T] = Future()
     future.set_result(work(conn))

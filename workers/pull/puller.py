@@ -23,16 +23,16 @@ from partners.truepill.client import Client
 from partners.truepill.envelopes import RESOURCE_OF
 from partners.truepill.faults import CallFailed, Garbled, NotGranted
 from partners.truepill.pages import Page
-from partners.truepill.wire import Line, Wire
+from partners.truepill.wire import HttpClient, Wire
 from settings import Settings
 from store.db.connections import connect_unhurried
 from store.inbox import queue
 from store.pulls import poll_schedule, record_schedule, surfaces
 from store.pulls.poll_schedule import Left
-from workers.apply.read import Tools
-from workers.pull.page_buffer import Aside
+from workers.apply.model import Tools
+from workers.pull.page_buffer import StoringThread
 from workers.pull.rate_gate import NotNow, SharedGate
-from workers.pull.register_listed import registered
+from workers.pull.register_listed import register_listed
 from workers.pull.requests import pull_one, pull_requests, waiting_states
 from workers.pull.run import Report, Run
 from workers.pull.snapshots import Reads, pull_record, pull_snapshots
@@ -84,7 +84,9 @@ class Puller:
         if settings.truepill_api_key is None:
             raise UnknownStream("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
         pull = settings.pull
-        line = Line(settings.truepill_base_url, settings.truepill_api_key, pull.timeout, pull.connections)
+        line = HttpClient(
+            settings.truepill_base_url, settings.truepill_api_key, pull.timeout, pull.connections
+        )
         gate = SharedGate(conn, PARTNER, pull.calls_per_minute, patience=patience, sleep=sleep)
         self._settings = pull
         self._conn = conn
@@ -92,7 +94,7 @@ class Puller:
         holder = f"{socket.gethostname()}:{os.getpid()}"
         self._filters = False
         self._database_url = settings.database_url or ""
-        self._aside: Aside | None = None
+        self._aside: StoringThread | None = None
         self._run = Run(conn, tools, holder, pull.overlap, pull.quiet, hint, aside=self._store_aside)
 
     def __enter__(self) -> Puller:
@@ -103,13 +105,13 @@ class Puller:
         if self._aside is not None:
             self._aside.close()
 
-    def _store_aside(self) -> Aside:
+    def _store_aside(self) -> StoringThread:
         """Made when a partner is first so quick that it is of use, and again after its connection broke."""
         if self._aside is not None and self._aside.broken:
             self._aside.close()
             self._aside = None
         if self._aside is None:
-            self._aside = Aside(connect_unhurried(self._database_url, "pull"))
+            self._aside = StoringThread(connect_unhurried(self._database_url, "pull"))
         return self._aside
 
     def names(self) -> list[str]:
@@ -176,7 +178,7 @@ class Puller:
         if name == SNAPSHOTS:
             return pull_snapshots(run, name, self._recorded(), self._reads(), since)
         if name == FILL_LIST:
-            return pull_stream(run, name, self._client.fill_requests, since, registered)
+            return pull_stream(run, name, self._client.fill_requests, since, register_listed)
         of_type = None if name == EVERYTHING else name.upper()
 
         def pages(*, since: int | None, next: str | None) -> Page:
@@ -186,7 +188,7 @@ class Puller:
 
     def clock(self) -> datetime:
         """The time by which requests are chosen."""
-        return poll_schedule.clock(self._conn)
+        return poll_schedule.server_time(self._conn)
 
     def left(self, as_of: datetime) -> Left:
         """What is still to be asked about, now and later."""

@@ -15,7 +15,7 @@ __all__ = ["NotNow", "SharedGate"]
 
 
 #: Turns are taken at once for so many seconds of the budget, and so many at most.
-TURNS_SECONDS, MOST_TURNS = 0.25, 20
+AHEAD_SECONDS, MOST_AHEAD = 0.25, 20
 
 
 class NotNow(Exception):
@@ -48,7 +48,7 @@ class SharedGate:
         self._per_minute = per_minute
         self._patience = patience
         self._sleep = sleep
-        self._turns = max(1, min(MOST_TURNS, int(per_minute / 60 * TURNS_SECONDS)))
+        self._turns = max(1, min(MOST_AHEAD, int(per_minute / 60 * AHEAD_SECONDS)))
         self._ahead = 0
         self._lapse_at = 0.0
         self._tell = False
@@ -60,13 +60,13 @@ class SharedGate:
             self._tell = False
             return
         waited = 0.0
-        while (turn := rate_limit.take_turn(self._conn, self._partner, self._per_minute, self._turns)).wait:
+        while (turn := rate_limit.take_calls(self._conn, self._partner, self._per_minute, self._turns)).wait:
             # An open circuit is no queue: whoever waits for it would only hold a place.
             if turn.why == "circuit" or waited + turn.wait > self._patience:
                 raise NotNow(turn.wait, turn.why or "budget")
             self._sleep(turn.wait)
             waited += turn.wait
-        self._ahead, self._lapse_at = self._turns - 1, time.monotonic() + TURNS_SECONDS
+        self._ahead, self._lapse_at = self._turns - 1, time.monotonic() + AHEAD_SECONDS
         self._tell = turn.tell
 
     def leave(self, failure: CallFailed | None) -> None:

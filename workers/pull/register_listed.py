@@ -18,26 +18,26 @@ from partners.truepill.answers import names_of
 from partners.truepill.fields import text
 from partners.truepill.pages import Pulled
 from store.ledger.registration import register, unknown
-from workers.apply.read import Tools
-from workers.pull.store_page import Keep, Kept
+from workers.apply.model import Tools
+from workers.pull.store_page import Store, Stored
 
-__all__ = ["KIND", "registered"]
+__all__ = ["KIND", "register_listed"]
 
 KIND = "fill_request"
 
 
-def registered(listed: Sequence[Pulled], tools: Tools) -> Keep:
+def register_listed(listed: Sequence[Pulled], tools: Tools) -> Store:
     """Registers what is not known yet of a page of listed requests, as of when each was made."""
     rows = {str(row["request_id"]): (row, one.at) for one in listed for row in (orjson.loads(one.body),)}
 
-    def keep(conn: psycopg.Connection[Any]) -> Kept:
+    def keep(conn: psycopg.Connection[Any]) -> Stored:
         new = sorted(unknown(conn, KIND, rows))
         for key in new:
             row, at = rows[key]
             links, aliases = names_of(KIND, key, {}, {}, text(row.get("metadata")))
             now = tools.clock()
             made = now if at is None else min(now, datetime.fromtimestamp(at, UTC))
-            register(conn, tools.lookup, KIND, key, links=links, aliases=aliases, now=made)
-        return Kept(len(new), [])
+            register(conn, tools.keyed_hash, KIND, key, links=links, aliases=aliases, now=made)
+        return Stored(len(new), [])
 
     return keep

@@ -11,8 +11,8 @@ from partners.truepill.pages import Page
 from statemachine import MACHINES
 from store.pulls import cursors, poll_schedule
 from store.pulls.cursors import Progress
-from store.pulls.poll_schedule import Due, Looked
-from workers.pull.lease import Held, leased
+from store.pulls.poll_schedule import Due, PollResult
+from workers.pull.lease import LeasedRun, run_leased
 from workers.pull.run import Report, Run
 from workers.pull.store_page import seal, store_page
 
@@ -40,23 +40,23 @@ def pull_requests(run: Run, name: str, kinds: Collection[str], events_of: Events
 
     Raises psycopg.Error, after which a request is asked about again or was not asked about.
     """
-    return leased(run, name, lambda held: _Work(held, events_of).all_due(kinds))
+    return run_leased(run, name, lambda held: _Work(held, events_of).all_due(kinds))
 
 
 def pull_one(run: Run, name: str, entity: Due, events_of: EventsOf) -> Report:
     """Ask about one request, due or not. Raises psycopg.Error."""
-    return leased(run, name, lambda held: _Work(held, events_of).one(entity, strict=True))
+    return run_leased(run, name, lambda held: _Work(held, events_of).one(entity, strict=True))
 
 
 class _Work:
-    def __init__(self, held: Held, events_of: EventsOf) -> None:
+    def __init__(self, held: LeasedRun, events_of: EventsOf) -> None:
         self.held = held
         self.run = held.run
         self.report = held.report
         self.events_of = events_of
 
     def all_due(self, kinds: Collection[str]) -> None:
-        began = poll_schedule.clock(self.run.conn)
+        began = poll_schedule.server_time(self.run.conn)
         while not self.run.over():
             chosen = self._chosen(kinds, began)
             for entity in chosen:
@@ -93,7 +93,7 @@ class _Work:
                         self.held.refused(entity.kind, entity.key, failure)
                     if token is None:
                         poll_schedule.note(
-                            self.run.conn, entity, Looked(stored, str(failure)), self.run.quiet
+                            self.run.conn, entity, PollResult(stored, str(failure)), self.run.quiet
                         )
                     else:  # its first page was given: a token may have run out
                         poll_schedule.put_off(self.run.conn, entity, str(failure), self.run.quiet)
@@ -120,7 +120,7 @@ class _Work:
         with self.run.conn.transaction():
             held, new = store_page(self.run.conn, self.held.stream, None, progress, batch)
             if last:
-                poll_schedule.note(self.run.conn, entity, Looked(before + len(new)), self.run.quiet)
+                poll_schedule.note(self.run.conn, entity, PollResult(before + len(new)), self.run.quiet)
         self.held.stream = held
         self.report.pages += 1
         self.report.seen += len(page.events)

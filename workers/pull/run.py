@@ -9,8 +9,8 @@ from typing import Any
 
 import psycopg
 
-from workers.apply.read import Tools
-from workers.pull.page_buffer import Aside
+from workers.apply.model import Tools
+from workers.pull.page_buffer import StoringThread
 
 __all__ = ["Report", "Run"]
 
@@ -57,4 +57,4 @@ class Run:
     over: Callable[[], bool] = lambda: False
     tell: Callable[[Report], None] = lambda _: None
     as_of: datetime | None = None
-    aside: Callable[[], Aside] | None = None
+    aside: Callable[[], StoringThread] | None = None

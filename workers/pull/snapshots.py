@@ -16,17 +16,17 @@ import orjson
 from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
 from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 from store.pulls import cursors
 from store.pulls.cursors import Progress
-from store.pulls.record_schedule import Place, Wanting, wanting
-from workers.pull.filter_snapshots import news
-from workers.pull.lease import Held, leased
+from store.pulls.record_schedule import DueRecord, Place, due_records
+from workers.pull.filter_snapshots import filter_snapshots
+from workers.pull.lease import LeasedRun, run_leased
 from workers.pull.run import Report, Run
-from workers.pull.store_page import PARTNER, Batch, store_page
+from workers.pull.store_page import PARTNER, SealedPage, store_page
 from workers.pull.transfer_list import BARREN, LIST_FROM, newest_first, pending
 
-__all__ = ["Reads", "has_turn", "pull_record", "pull_snapshots"]
+__all__ = ["Reads", "is_due", "pull_record", "pull_snapshots"]
 
 VIA = "snapshot"
 #: How many of those that wait are read at once.
@@ -58,15 +58,15 @@ def pull_snapshots(
     `since` looks again at what had its turn since then. Raises psycopg.Error, after which one record at most
     is read again.
     """
-    return leased(run, name, lambda held: _Work(held, reads).round(kinds, since))
+    return run_leased(run, name, lambda held: _Work(held, reads).round(kinds, since))
 
 
 def pull_record(run: Run, name: str, kind: str, asked_for: str, reads: Reads) -> Report:
     """Look at one record now. Raises ValueError for an id that may stand in no URL, and psycopg.Error."""
-    return leased(run, name, lambda held: _Work(held, reads).single(kind, asked_for))
+    return run_leased(run, name, lambda held: _Work(held, reads).single(kind, asked_for))
 
 
-def has_turn(since: datetime, before: datetime | None, now: datetime, quiet: timedelta) -> bool:
+def is_due(since: datetime, before: datetime | None, now: datetime, quiet: timedelta) -> bool:
     """Whether what waits since `since` has a turn after `before` and up to `now`.
 
     The turns are at `since`, and `quiet`, twice, four times as long after it and so on; from a day on, daily.
@@ -82,7 +82,7 @@ def has_turn(since: datetime, before: datetime | None, now: datetime, quiet: tim
 
 
 class _Work:
-    def __init__(self, held: Held, reads: Reads) -> None:
+    def __init__(self, held: LeasedRun, reads: Reads) -> None:
         self.held = held
         self.run = held.run
         self.report = held.report
@@ -92,7 +92,7 @@ class _Work:
     def round(self, kinds: Collection[str], since: datetime | None) -> None:
         """One round, or the rest of one. Raises CallFailed, NotNow, LeaseLost."""
         if self.held.stream.pass_from is None or since is not None:
-            self.held.stream = cursors.begin_looks(
+            self.held.stream = cursors.begin_records(
                 self.run.conn, self.held.stream, self.run.tools.clock(), since
             )
         at = self._place()
@@ -106,7 +106,7 @@ class _Work:
             wanted = {one.key for one in self._waiting([LISTED], None)}
             if not self._pages(wanted, at):
                 return
-        self.held.stream = cursors.finish_looks(self.run.conn, self.held.stream)
+        self.held.stream = cursors.finish_records(self.run.conn, self.held.stream)
         self.report.finished = True
 
     def single(self, kind: str, asked_for: str) -> None:
@@ -192,13 +192,13 @@ class _Work:
             page += 1
         return True
 
-    def _waiting(self, kinds: Collection[str], after: Place | None) -> Iterator[Wanting]:
+    def _waiting(self, kinds: Collection[str], after: Place | None) -> Iterator[DueRecord]:
         """What waits and has its turn in this round, the longest first."""
         began, quiet = self.held.stream.pass_from, timedelta(seconds=self.run.quiet)
         before = self.held.stream.watermark
         while began is not None:
-            found = wanting(self.run.conn, began, kinds=kinds, quiet=quiet, limit=CHOSEN, after=after)
-            yield from (one for one in found if has_turn(one.since, before, began, quiet))
+            found = due_records(self.run.conn, began, kinds=kinds, quiet=quiet, limit=CHOSEN, after=after)
+            yield from (one for one in found if is_due(one.since, before, began, quiet))
             if len(found) < CHOSEN:
                 return
             after = found[-1].place
@@ -209,7 +209,7 @@ class _Work:
 
     def _keep(self, found: Sequence[Envelope], place: Place | int | None) -> None:
         """Store what says something new, with the place that comes after it. One transaction."""
-        batch = self._sealed(news(self.run.conn, found, self.run.tools.lookup))
+        batch = self._sealed(filter_snapshots(self.run.conn, found, self.run.tools.keyed_hash))
         turned = None if place is None else self._written(place)
         progress = Progress(len(found), 0, None, True)
         with self.run.conn.transaction():
@@ -222,13 +222,13 @@ class _Work:
             self.run.hint(new)
         self.run.tell(self.report)
 
-    def _sealed(self, fresh: Sequence[Envelope]) -> Batch:
+    def _sealed(self, fresh: Sequence[Envelope]) -> SealedPage:
         tools, arrivals = self.run.tools, {}
         for envelope in fresh:
-            name = tools.lookup.event_id(PARTNER, VIA, envelope.id, envelope.body)
+            name = tools.keyed_hash.event_id(PARTNER, VIA, envelope.id, envelope.body)
             sealed = tools.sealer.seal(envelope.body, name)
             arrivals[name] = Arrival(name, PARTNER, VIA, tools.clock(), sealed)
-        return Batch(list(arrivals.values()), {})
+        return SealedPage(list(arrivals.values()), {})
 
     def _now(self) -> int:
         return int(self.run.tools.clock().timestamp())

@@ -9,26 +9,26 @@ import psycopg
 
 from partners.truepill.pages import Pulled
 from store.inbox import admit
-from store.inbox.admit import Arrival
 from store.inbox.deliveries import DeliveryRow, note_deliveries
+from store.inbox.model import Arrival
 from store.pulls import cursors
 from store.pulls.cursors import Progress, Stream
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 
-__all__ = ["PARTNER", "VIA", "Batch", "Keep", "Kept", "events_kept", "seal", "store_page"]
+__all__ = ["PARTNER", "VIA", "SealedPage", "Store", "Stored", "seal", "store_events", "store_page"]
 
 PARTNER, VIA = "truepill", "pull"
 _new = tuple.__new__  # of what a page has a hundred: a third of the generated __new__'s time
 
 
-class Batch(NamedTuple):
+class SealedPage(NamedTuple):
     """Events ready to be stored, each once, and what the partner says of its pushes of them."""
 
     arrivals: list[Arrival]
     deliveries: dict[bytes, DeliveryRow]
 
 
-class Kept(NamedTuple):
+class Stored(NamedTuple):
     """How much of a page was new, and the inbox ids to hint."""
 
     new: int
@@ -36,25 +36,25 @@ class Kept(NamedTuple):
 
 
 #: Keeps a page in the caller's transaction.
-Keep = Callable[[psycopg.Connection[Any]], Kept]
+Store = Callable[[psycopg.Connection[Any]], Stored]
 
 
-def events_kept(events: Sequence[Pulled], tools: Tools) -> Keep:
+def store_events(events: Sequence[Pulled], tools: Tools) -> Store:
     """Makes events ready, outside of any transaction, to be admitted."""
     batch = seal(events, None, tools)
 
-    def keep(conn: psycopg.Connection[Any]) -> Kept:
+    def keep(conn: psycopg.Connection[Any]) -> Stored:
         new = _admit(conn, batch)
-        return Kept(len(new), new)
+        return Stored(len(new), new)
 
     return keep
 
 
-def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
+def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> SealedPage:
     """Name and seal events. `url_id` is the id in the URL that they were pulled from, in their names."""
     bodies: dict[bytes, bytes] = {}
     deliveries: dict[bytes, DeliveryRow] = {}
-    event_id, asked_for = tools.lookup.event_id, url_id or ""
+    event_id, asked_for = tools.keyed_hash.event_id, url_id or ""
     for event in events:
         name = event_id(PARTNER, VIA, asked_for, event.body)
         bodies[name] = event.body
@@ -66,11 +66,15 @@ def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> Batch:
         _new(Arrival, (name, PARTNER, VIA, now, one, False, url_id))
         for name, one in zip(bodies, sealed, strict=True)
     ]
-    return Batch(arrivals, deliveries)
+    return SealedPage(arrivals, deliveries)
 
 
 def store_page(
-    conn: psycopg.Connection[Any], stream: Stream, next_page: bytes | None, progress: Progress, batch: Batch
+    conn: psycopg.Connection[Any],
+    stream: Stream,
+    next_page: bytes | None,
+    progress: Progress,
+    batch: SealedPage,
 ) -> tuple[Stream, list[int]]:
     """Admit a page and turn it in the caller's transaction; the inbox ids of what is new.
 
@@ -78,10 +82,10 @@ def store_page(
     committed.
     """
     new = _admit(conn, batch)
-    return cursors.turn_page(conn, stream, next_page, progress, len(new)), new
+    return cursors.advance_page(conn, stream, next_page, progress, len(new)), new
 
 
-def _admit(conn: psycopg.Connection[Any], batch: Batch) -> list[int]:
+def _admit(conn: psycopg.Connection[Any], batch: SealedPage) -> list[int]:
     if not batch.arrivals:
         return []
     new = admit.admit_pulled(conn, batch.arrivals, batch.deliveries)

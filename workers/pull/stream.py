@@ -24,11 +24,12 @@ from partners.truepill.pages import Page, Pulled
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.pulls import cursors
 from store.pulls.cursors import LeaseLost, Progress, Stream
-from workers.apply.read import AHEAD_SECONDS, Tools
-from workers.pull.page_buffer import QUICK_SECONDS, Held, done
+from workers.apply.model import Tools
+from workers.apply.read import AHEAD_SECONDS
+from workers.pull.page_buffer import QUICK_SECONDS, PageBuffer, done_already
 from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
-from workers.pull.store_page import PARTNER, Keep, Kept, events_kept
+from workers.pull.store_page import PARTNER, Store, Stored, store_events
 
 __all__ = ["Pages", "pull_stream"]
 
@@ -57,7 +58,7 @@ def pull_stream(
     name: str,
     pages: Pages,
     since: datetime | None = None,
-    kept: Callable[[Sequence[Pulled], Tools], Keep] = events_kept,
+    kept: Callable[[Sequence[Pulled], Tools], Store] = store_events,
 ) -> Report:
     """Read a stream to its last page, or until the run is over or the partner does not give more.
 
@@ -85,7 +86,7 @@ class _Pass:
     report: Report
     pages: Pages
     stream: Stream
-    kept: Callable[[Sequence[Pulled], Tools], Keep]
+    kept: Callable[[Sequence[Pulled], Tools], Store]
     tokens: deque[bytes] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
     restarts: int = 0
     #: The newest time of the last page that was read.
@@ -96,8 +97,8 @@ class _Pass:
     asked: int | None = None
     #: What the last page held: asked for by time, its newest second comes again.
     border: frozenset[bytes] = frozenset()
-    held: Held = field(default_factory=Held)
-    storing: tuple[Sequence[Progress], Future[tuple[Kept, Stream]]] | None = None
+    held: PageBuffer = field(default_factory=PageBuffer)
+    storing: tuple[Sequence[Progress], Future[tuple[Stored, Stream]]] | None = None
 
     def read(self, since: datetime | None) -> None:
         self._begin(since)
@@ -205,7 +206,7 @@ class _Pass:
         if not leads:
             # How many pages in a row led no further is counted in the stored row.
             self._store()
-        self.stream = cursors.turned(self.stream, self._sealed(token, by_time=by_time), progress)
+        self.stream = cursors.advanced(self.stream, self._sealed(token, by_time=by_time), progress)
         self.last = progress.newest if progress.newest is not None else self.last
         self.held.add(named, progress)
         if ends or not quick or not leads:
@@ -220,12 +221,15 @@ class _Pass:
         Without `wait` aside, if there is such a place, while the next pages are fetched. With it, all that
         was read is stored when this returns.
         """
-        held, self.held = self.held, Held()
+        held, self.held = self.held, PageBuffer()
         if held.pages:
             write = partial(_write, self.kept(held.events, self.run.tools), self.stream, held.pages)
             self._settle()
             aside = None if wait or self.run.aside is None else self.run.aside()
-            self.storing = (held.pages, done(write, self.run.conn) if aside is None else aside.do(write))
+            self.storing = (
+                held.pages,
+                done_already(write, self.run.conn) if aside is None else aside.do(write),
+            )
         if wait or self.run.aside is None:
             self.stream = self._settle() or self.stream
 
@@ -268,7 +272,7 @@ class _Pass:
         return page._replace(events=fresh)
 
     def _in_a_circle(self, token: str) -> bool:
-        name = self.run.tools.lookup.hash("page", token)
+        name = self.run.tools.keyed_hash.hash("page", token)
         known = name in self.tokens
         self.tokens.append(name)
         return known
@@ -295,8 +299,8 @@ class _Pass:
 
 
 def _write(
-    keep: Keep, stream: Stream, pages: Sequence[Progress], conn: psycopg.Connection[Any]
-) -> tuple[Kept, Stream]:
+    keep: Store, stream: Stream, pages: Sequence[Progress], conn: psycopg.Connection[Any]
+) -> tuple[Stored, Stream]:
     with conn.transaction():
         kept = keep(conn)
-        return kept, cursors.turn_pages(conn, stream, pages, kept.new)
+        return kept, cursors.advance_pages(conn, stream, pages, kept.new)

@@ -43,7 +43,7 @@ def span(since: datetime, until: datetime, types: Iterable[str] | None = None) -
 
 def confirming(conn: Connection, overlap: int) -> Confirming:
     """What an unconfirmed fact is judged by. `overlap`: seconds by which the partner may show events late."""
-    settled = unconfirmed.settled_until(conn)
+    settled = unconfirmed.applied_until(conn)
     read = {position.stream: position for position in unconfirmed.positions(conn, PARTNER)}
     passes = {name: _passes(family, read) for name, family in FAMILIES.items()}
     whole = all(one.completed_at < settled for found in passes.values() for one in found)

@@ -9,14 +9,11 @@ from typing import Any
 import psycopg
 
 from settings import SilenceSettings
+from store.db.locks import SILENCE, try_lock
 from store.reports import gauges, pushes, silence
 from store.reports.gauges import Gauge
 
 __all__ = ["watch"]
-
-#: "watch" as a number: the advisory lock of whoever watches.
-LOCK = 0x7761746368
-
 
 _OF_PARTNERS = (gauges.SILENT_PARTNER, gauges.MISSED_FACTS, gauges.USUAL_GAP, gauges.LAST_PUSH)
 _OF_ENTITIES = (gauges.SILENT_ENTITIES, gauges.WATCHED)
@@ -28,16 +25,12 @@ def watch(conn: psycopg.Connection[Any], now: datetime, settings: SilenceSetting
     Partners and entities each in a transaction: counting the entities of a large table takes a while.
     """
     with conn.transaction():
-        if _is_mine(conn):
+        if try_lock(conn, SILENCE):
             pushes.learn(conn, now)
             gauges.keep(conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push))))
     with conn.transaction():
-        if _is_mine(conn):
+        if try_lock(conn, SILENCE):
             gauges.keep(conn, _OF_ENTITIES, list(_entities(conn, now, settings.after)))
-
-
-def _is_mine(conn: psycopg.Connection[Any]) -> bool:
-    return bool(conn.execute("SELECT pg_try_advisory_xact_lock(%s)", (LOCK,)).fetchall()[0][0])
 
 
 def _partners(conn: psycopg.Connection[Any], now: datetime, least: timedelta) -> Iterator[Gauge]:

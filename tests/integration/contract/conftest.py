@@ -10,12 +10,12 @@ import psycopg
 import pytest
 
 from settings import SealKey
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.db.connections import connect
 from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
 from tests.support.ledger import Ledger
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 
 
 class Clock:
@@ -55,7 +55,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def tools(clock: Clock) -> Tools:
-    return Tools(Sealer([SealKey("k1", b"1" * 32)]), Lookup(b"a look-up key of the tests"), clock)
+    return Tools(Sealer([SealKey("k1", b"1" * 32)]), KeyedHash(b"a look-up key of the tests"), clock)
 
 
 @pytest.fixture

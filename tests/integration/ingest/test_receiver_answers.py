@@ -19,7 +19,7 @@ import pytest
 from ingest.app import build
 from ingest.limits import Limits
 from settings import PartnerSettings, Settings, SettingsError
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from tests.integration.ingest.conftest import NOW, Serve
 from tests.support.receiver import (
@@ -74,7 +74,7 @@ def test_a_new_event_is_durable_sealed_and_hinted_when_it_is_answered(
 ) -> None:
     body, hinted = fresh(), len(receiver.hints)
     answer = receiver.post(body)
-    event = Lookup(LOOKUP_KEY).event_id("truepill", "push", "", body)
+    event = KeyedHash(LOOKUP_KEY).event_id("truepill", "push", "", body)
     assert (answer.status, answer.json) == (200, {"event": event.hex(), "duplicate": False})
     ((partner, via, received_at, sealed),) = stored(inbox_url, event.hex())
     assert (partner, via, received_at) == ("truepill", "push", NOW)

@@ -18,7 +18,7 @@ from ops.local.embedded import Addresses
 from store.db.connections import connect
 from tests.support.commandline import Cli
 from workers.apply.batch import apply_queued
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 
 TOKEN = "a-token-that-is-long-enough"
 

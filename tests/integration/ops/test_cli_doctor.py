@@ -13,7 +13,8 @@ import pytest
 from ops.doctor import services
 from ops.local.embedded import Addresses
 from store.db.migrate import config
-from store.inbox.admit import Arrival, admit_now
+from store.inbox.admit import admit_now
+from store.inbox.model import Arrival
 from tests.support.backends import own_prefix
 from tests.support.commandline import Cli, Ran
 from tests.support.factories import OrderError, OrderSuccess
@@ -186,7 +187,7 @@ def test_a_pulled_body_proves_the_look_up_key_as_well(whole: Cli) -> None:
 def test_a_record_that_came_last_says_nothing_against_the_keys(whole: Cli) -> None:
     whole.ledger.apply(OrderSuccess())
     tools, body = whole.ledger.tools, b'{"snapshot": "transfer"}'
-    name = tools.lookup.event_id("truepill", "snapshot", "the id it was asked for", body)
+    name = tools.keyed_hash.event_id("truepill", "snapshot", "the id it was asked for", body)
     sealed = tools.sealer.seal(body, name)
     admit_now(whole.ledger.conn, [Arrival(name, "truepill", "snapshot", tools.clock(), sealed)])
     found = checks(whole.run("doctor", "--json"))

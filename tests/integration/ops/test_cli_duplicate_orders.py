@@ -50,7 +50,7 @@ def test_another_duplicate_of_the_same_order_is_linked_and_is_not_that_order(cli
 def test_the_number_of_an_order_stands_sealed(cli: Cli) -> None:
     cli.ledger.apply(duplicate("f1"))
 
-    tables = ("facts", "entities", "postings", "outcomes", "aliases", "alias_names", "alias_news")
+    tables = ("facts", "entities", "postings", "event_facts", "aliases", "alias_names", "alias_news")
     assert "100345" not in every_text(cli.ledger.conn, tables)
     assert b"100345".hex() not in every_text(cli.ledger.conn, tables)
 

@@ -71,7 +71,7 @@ def test_registering_twice_changes_nothing_and_says_so(cli: Cli) -> None:
 
 def test_the_earliest_registration_counts(cli: Cli) -> None:
     def register(now: datetime) -> Registered:
-        return track(cli.ledger.conn, cli.ledger.tools.lookup, "copay", "c1", now=now)
+        return track(cli.ledger.conn, cli.ledger.tools.keyed_hash, "copay", "c1", now=now)
 
     first = register(NOW)
     earlier = register(NOW.replace(hour=6))
@@ -88,7 +88,7 @@ def test_what_is_known_by_callbacks_keeps_its_state_and_clock(cli: Cli) -> None:
     deadline = cli.one("SELECT deadline FROM entities")
     told = cli.ledger.count("changes_unplaced")
 
-    found = track(cli.ledger.conn, cli.ledger.tools.lookup, "fill_request", "f1", now=NOW)
+    found = track(cli.ledger.conn, cli.ledger.tools.keyed_hash, "fill_request", "f1", now=NOW)
 
     assert (found.state, found.registered, found.known) == ("completed", True, True)
     assert cli.one("SELECT deadline FROM entities") == deadline
@@ -98,7 +98,7 @@ def test_what_is_known_by_callbacks_keeps_its_state_and_clock(cli: Cli) -> None:
 def test_the_clock_of_what_never_moved_runs_from_its_registration(cli: Cli) -> None:
     cli.ledger.apply(PriorAuth(request_id="pa1", status="new", timestamp=1_590_800_000))
 
-    found = track(cli.ledger.conn, cli.ledger.tools.lookup, "prior_auth", "pa1", now=NOW)
+    found = track(cli.ledger.conn, cli.ledger.tools.keyed_hash, "prior_auth", "pa1", now=NOW)
 
     assert found.state == "new"
     assert found.deadline is not None
@@ -153,7 +153,7 @@ def test_the_own_key_stands_in_the_domain_that_callbacks_use(cli: Cli, kind: str
     cli.run("track", kind, "k1")
 
     assert cli.one("SELECT domain FROM postings") == domain
-    assert cli.one("SELECT hash FROM postings").bytes == cli.ledger.tools.lookup.link(domain, "k1")
+    assert cli.one("SELECT hash FROM postings").bytes == cli.ledger.tools.keyed_hash.link(domain, "k1")
 
 
 @pytest.mark.parametrize(
@@ -208,21 +208,21 @@ def test_a_missing_answer_is_one_line(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_from_python_what_cannot_be_registered_raises_without_repeating_it(cli: Cli) -> None:
-    conn, lookup = cli.ledger.conn, cli.ledger.tools.lookup
+    conn, keyed_hash = cli.ledger.conn, cli.ledger.tools.keyed_hash
 
     with pytest.raises(ValueError, match="has no machine"):
-        track(conn, lookup, "parcel", "k1", now=NOW)
+        track(conn, keyed_hash, "parcel", "k1", now=NOW)
     with pytest.raises(ValueError, match="wants 1 to 128 characters"):
-        track(conn, lookup, "copay", "Jane Doe", now=NOW)
+        track(conn, keyed_hash, "copay", "Jane Doe", now=NOW)
     with pytest.raises(NotAccepted):
-        track(conn, lookup, "copay", "c1", answer={"status": "error"}, now=NOW)
+        track(conn, keyed_hash, "copay", "c1", answer={"status": "error"}, now=NOW)
 
 
 def test_a_registration_stands_and_falls_with_the_transaction_of_the_caller(cli: Cli) -> None:
     conn = cli.ledger.conn
 
     with conn.transaction(force_rollback=True):
-        track(conn, cli.ledger.tools.lookup, "copay", "c1", metadata="  ", aliases=["tok1"], now=NOW)
+        track(conn, cli.ledger.tools.keyed_hash, "copay", "c1", metadata="  ", aliases=["tok1"], now=NOW)
         assert cli.ledger.count("postings") == 2
 
     assert [cli.ledger.count(table) for table in ("entities", "postings", "aliases", "changes_unplaced")] == [

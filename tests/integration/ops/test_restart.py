@@ -14,7 +14,7 @@ import redis
 
 from ops.local import restart_policy
 from ops.local.processes import EmbeddedError
-from ops.local.restart import Keeper
+from ops.local.restart import ServerRestarter
 from ops.local.valkey import Valkey
 
 
@@ -46,14 +46,14 @@ def kill(server: Valkey) -> None:
 
 def test_a_server_that_lives_is_left_alone(valkey: Valkey) -> None:
     pid, said = valkey.pid, list[str]()
-    keeper = Keeper({"valkey": valkey}, said.append)
+    keeper = ServerRestarter({"valkey": valkey}, said.append)
     assert not keeper.mend()
     assert (valkey.pid, said) == (pid, [])
 
 
 def test_a_killed_valkey_comes_back_with_its_port_and_password(valkey: Valkey, tmp_path: Path) -> None:
     url, pid, said = valkey.url, valkey.pid, list[str]()
-    keeper = Keeper({"valkey": valkey}, said.append)
+    keeper = ServerRestarter({"valkey": valkey}, said.append)
     # Not even a lost address file makes it another server than the one its clients know.
     (tmp_path / "valkey" / "address.json").unlink()
     kill(valkey)
@@ -70,7 +70,7 @@ def test_a_killed_valkey_comes_back_with_its_port_and_password(valkey: Valkey, t
 
 def test_a_server_whose_port_was_taken_is_given_up_after_some_tries(valkey: Valkey) -> None:
     said: list[str] = []
-    keeper = Keeper({"valkey": valkey}, said.append)
+    keeper = ServerRestarter({"valkey": valkey}, said.append)
     kill(valkey)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -84,7 +84,7 @@ def test_a_server_whose_port_was_taken_is_given_up_after_some_tries(valkey: Valk
 
 def test_a_port_that_was_taken_for_a_moment_is_waited_for(valkey: Valkey) -> None:
     said: list[str] = []
-    keeper = Keeper({"valkey": valkey}, said.append)
+    keeper = ServerRestarter({"valkey": valkey}, said.append)
     kill(valkey)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -19,7 +19,7 @@ from tests.support.factories import NotifyRx, OrderSuccess, Shipment
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book
 from tests.support.records import FillRecord
-from workers.apply.read import Tools
+from workers.apply.model import Tools
 from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
 from workers.pull.run import Report
 
@@ -105,7 +105,7 @@ def round_of(cli: Cli, cli_url: str, server: Partner, world: World) -> Callable[
         RXLEDGER_PULL_QUIET="60",
     )
     settings = Settings.load()
-    cli.ledger.tools = Tools(cli.ledger.tools.sealer, cli.ledger.tools.lookup, world.clock)
+    cli.ledger.tools = Tools(cli.ledger.tools.sealer, cli.ledger.tools.keyed_hash, world.clock)
     reports: list[Report] = []
 
     def beat() -> None:

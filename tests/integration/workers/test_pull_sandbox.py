@@ -257,7 +257,7 @@ def test_by_the_reference_alone_there_are_three_streams(
 def test_a_pulled_copy_without_its_requests_id_is_read_again_by_a_replay(
     reference: Desk, against: Callable[..., Side]
 ) -> None:
-    from workers.apply.batch import replay
+    from workers.apply.replay import replay
 
     side = against(reference)
     patient, tokens = patient_with(reference, True)

@@ -1,4 +1,4 @@
-"""The group committer over lanes and spools that are made of dictionaries."""
+"""The group committer over connections and spools that are made of dictionaries."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from typing import cast
 import pytest
 
 from ingest.commit import Committer, NoDurablePlace
-from ingest.connection import Lane
+from ingest.connection import TimedConnection
 from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
-from ingest.spool_drainer import Keeper
-from store.inbox.admit import Arrival
+from ingest.spool_drainer import SpoolDrainer
+from store.inbox.model import Arrival
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LIMITS = Limits(batch_rows=4, probe_seconds=0.001, idle_seconds=0.001, commit_seconds=1)
@@ -63,14 +63,16 @@ class Database:
 class Fixture:
     """A committer and its surroundings, on the running loop."""
 
-    def __init__(self, root: Path, lanes: int = 1, limits: Limits = LIMITS) -> None:
+    def __init__(self, root: Path, connections: int = 1, limits: Limits = LIMITS) -> None:
         self.database = Database()
         self.spool = Spool(root)
         self.metrics = Metrics()
         self.hints: list[int] = []
-        lane = cast(Lane, self.database)
-        self.committer = Committer([lane] * lanes, self.spool, self.hints.extend, self.metrics, limits)
-        self.keeper = Keeper(lane, self.committer, self.spool, self.metrics, limits)
+        connection = cast(TimedConnection, self.database)
+        self.committer = Committer(
+            [connection] * connections, self.spool, self.hints.extend, self.metrics, limits
+        )
+        self.keeper = SpoolDrainer(connection, self.committer, self.spool, self.metrics, limits)
 
     async def commit(self, *numbers: int) -> list[bool | BaseException]:
         futures = [self.committer.commit(arrival(number)) for number in numbers]
@@ -90,9 +92,11 @@ async def until(condition: Callable[[], bool]) -> None:
 def play(tmp_path: Path) -> Callable[[Callable[[Fixture], Awaitable[None]]], None]:
     """Runs a story on a loop of its own."""
 
-    def run(story: Callable[[Fixture], Awaitable[None]], lanes: int = 1, limits: Limits = LIMITS) -> None:
+    def run(
+        story: Callable[[Fixture], Awaitable[None]], connections: int = 1, limits: Limits = LIMITS
+    ) -> None:
         async def told() -> None:
-            fixture = Fixture(tmp_path, lanes, limits)
+            fixture = Fixture(tmp_path, connections, limits)
             await story(fixture)
             await fixture.committer.close()
 
@@ -156,7 +160,7 @@ def test_a_second_lane_joins_when_a_whole_batch_waits(play: Play) -> None:
         f.database.gate.set()
         await asyncio.gather(*answers)
 
-    play(story, lanes=2)
+    play(story, connections=2)
 
 
 def test_equal_bodies_in_one_batch_are_stored_once_and_both_answered(play: Play) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from ingest import spool as spool_module
 from ingest.batchfile import Damaged, decode, encode
 from ingest.spool import Spool
-from store.inbox.admit import Arrival
+from store.inbox.model import Arrival
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def test_the_folder_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
     code = (
         "import os, sys, pathlib, datetime\n"
         "from ingest.spool import Spool\n"
-        "from store.inbox.admit import Arrival\n"
+        "from store.inbox.model import Arrival\n"
         "at = datetime.datetime(2026, 3, 1, tzinfo=datetime.timezone.utc)\n"
         "spool = Spool(pathlib.Path(sys.argv[1]))\n"
         "spool.write([Arrival(bytes(16), 'truepill', 'push', at, b'sealed')])\n"

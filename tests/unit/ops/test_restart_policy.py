@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.local.restart_policy import MOST, Restarts
+from ops.local.restart_policy import MOST, RestartPolicy
 
 
 class Clock:
@@ -14,7 +14,7 @@ class Clock:
 
 def test_pauses_grow_until_a_part_is_given_up() -> None:
     clock = Clock()
-    restarts = Restarts(clock)
+    restarts = RestartPolicy(clock)
     pauses = []
     for _ in range(MOST + 1):
         pauses.append(restarts.died("web"))
@@ -25,7 +25,7 @@ def test_pauses_grow_until_a_part_is_given_up() -> None:
 
 def test_deaths_are_forgotten_after_a_minute() -> None:
     clock = Clock()
-    restarts = Restarts(clock)
+    restarts = RestartPolicy(clock)
     for _ in range(20):
         assert restarts.died("web") is not None
         clock.now += 12
@@ -35,7 +35,7 @@ def test_deaths_are_forgotten_after_a_minute() -> None:
 
 
 def test_parts_are_counted_each_for_itself() -> None:
-    restarts = Restarts(Clock())
+    restarts = RestartPolicy(Clock())
     for _ in range(MOST):
         restarts.died("web")
     assert restarts.died("beat") == 0.5
@@ -44,7 +44,7 @@ def test_parts_are_counted_each_for_itself() -> None:
 
 def test_a_part_is_due_once_and_not_before_its_pause_is_over() -> None:
     clock = Clock()
-    restarts = Restarts(clock)
+    restarts = RestartPolicy(clock)
     restarts.died("web")
     clock.now += 0.4
     assert restarts.due() == []

@@ -9,9 +9,9 @@ import pytest
 
 from ops.sandbox.compare import Known, Report, compare
 from ops.sandbox.truth import Name, Truth
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 
-LOOKUP = Lookup(b"look-up key of the tests, long enough")
+LOOKUP = KeyedHash(b"look-up key of the tests, long enough")
 SURFACE = "/v1/fill_request/f/webhook_events"
 ORDER, SHIPMENT = Name("order:success", 100), Name("shipment:transit", 200)
 PUSHED = frozenset({"push"})

@@ -7,7 +7,7 @@ from struct import pack
 
 import pytest
 
-from store.crypto.keyed_hash import Lookup
+from store.crypto.keyed_hash import KeyedHash
 
 KEY = b"a look-up key of the tests"
 
@@ -19,8 +19,8 @@ KEY = b"a look-up key of the tests"
 def test_an_events_name_is_the_hash_of_how_it_came_and_of_its_body(
     via: str, url_id: str, body: bytes
 ) -> None:
-    lookup = Lookup(KEY)
+    keyed_hash = KeyedHash(KEY)
     fields = b"truepill", via.encode(), url_id.encode()
     plain = b"event" + pack(">HHHI", *map(len, fields), len(body)) + b"".join(fields) + body
     expected = hmac.digest(KEY, plain, "sha256")[:16]
-    assert [lookup.event_id("truepill", via, url_id, body) for _ in range(2)] == [expected] * 2
+    assert [keyed_hash.event_id("truepill", via, url_id, body) for _ in range(2)] == [expected] * 2

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from store.pulls.poll_schedule import Left
-from workers.pull.pull_until_idle import FRUITLESS, LONGEST_WAIT, settle
+from workers.pull.pull_until_idle import FRUITLESS, LONGEST_WAIT, pull_until_idle
 from workers.pull.run import Report
 
 TIMES, REQUESTS = "notify_rx", "fill_request"
@@ -57,7 +57,7 @@ def slept() -> list[float]:
 
 def test_a_stream_that_is_read_to_its_end_is_read_once(slept: list[float]) -> None:
     source = Told(notify_rx=[finished(TIMES)], fill_request=[finished(REQUESTS, 0)])
-    settled = settle(source, [TIMES, REQUESTS], SINCE, sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS], SINCE, sleep=slept.append)
     assert source.runs == [(TIMES, SINCE), (REQUESTS, SINCE)]
     assert settled.done
     assert slept == []
@@ -66,7 +66,7 @@ def test_a_stream_that_is_read_to_its_end_is_read_once(slept: list[float]) -> No
 def test_a_stream_that_fails_in_the_middle_goes_on_and_its_counts_add_up(slept: list[float]) -> None:
     broken = Report(TIMES, pages=3, seen=5, stored=2, trouble="500, the partner failed")
     source = Told(notify_rx=[broken, finished(TIMES, 2, 4)], fill_request=[finished(REQUESTS, 0)])
-    settled = settle(source, [TIMES, REQUESTS], SINCE, sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS], SINCE, sleep=slept.append)
     # What is read again from a time is read again once: the second run goes on with the first.
     assert source.runs == [(TIMES, SINCE), (REQUESTS, SINCE), (TIMES, None)]
     assert (settled.reports[0].pages, settled.reports[0].stored) == (5, 6)
@@ -76,7 +76,7 @@ def test_a_stream_that_fails_in_the_middle_goes_on_and_its_counts_add_up(slept: 
 
 def test_a_partner_that_gives_nothing_at_all_is_left_alone_at_once(slept: list[float]) -> None:
     source = Told(notify_rx=[Report(TIMES, trouble="401")], fill_request=[Report(REQUESTS, trouble="401")])
-    settled = settle(source, [TIMES, REQUESTS], sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS], sleep=slept.append)
     assert len(source.runs) == 2
     assert not settled.done
     assert slept == []
@@ -85,7 +85,7 @@ def test_a_partner_that_gives_nothing_at_all_is_left_alone_at_once(slept: list[f
 def test_rounds_that_lead_no_further_come_to_an_end_after_growing_waits(slept: list[float]) -> None:
     stuck = Report(REQUESTS, trouble="500", wait=7.0)
     source = Told(notify_rx=[finished(TIMES)], fill_request=[stuck], dues=(Left(3, 0, None),))
-    settled = settle(source, [TIMES, REQUESTS], sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS], sleep=slept.append)
     assert source.runs.count((REQUESTS, None)) == FRUITLESS + 2
     assert source.runs.count((TIMES, None)) == 1
     assert not settled.done
@@ -101,7 +101,7 @@ def test_requests_that_became_known_meanwhile_are_asked_about_too(slept: list[fl
         fill_request=asked,
         dues=(Left(4, 0, None), Left(2, 0, None), Left(2, 0, None), NOTHING),
     )
-    settled = settle(source, [TIMES, REQUESTS], sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS], sleep=slept.append)
     assert [name for name, _ in source.runs] == [TIMES, REQUESTS, REQUESTS]
     assert settled.reports[1].pages == 6
     assert settled.done
@@ -115,7 +115,7 @@ def test_records_are_looked_at_when_all_events_have_been_asked_for(slept: list[f
         snapshots=[finished("snapshots")],
     )
     source.last = "snapshots"
-    settled = settle(source, [TIMES, REQUESTS, "snapshots"], sleep=slept.append)
+    settled = pull_until_idle(source, [TIMES, REQUESTS, "snapshots"], sleep=slept.append)
     assert [name for name, _ in source.runs] == [TIMES, REQUESTS, REQUESTS, "snapshots"]
     assert settled.done
 
@@ -123,7 +123,7 @@ def test_records_are_looked_at_when_all_events_have_been_asked_for(slept: list[f
 def test_what_was_pulled_is_applied_before_requests_are_chosen(slept: list[float]) -> None:
     source = Told(notify_rx=[finished(TIMES)], fill_request=[finished(REQUESTS, 0)])
     source.queue = [9, 5, 1, 0]
-    settle(source, [TIMES, REQUESTS], sleep=slept.append)
+    pull_until_idle(source, [TIMES, REQUESTS], sleep=slept.append)
     assert len(slept) == 3
     assert source.queue == [0]
 
@@ -131,5 +131,5 @@ def test_what_was_pulled_is_applied_before_requests_are_chosen(slept: list[float
 def test_workers_that_apply_nothing_are_not_waited_for_for_ever(slept: list[float]) -> None:
     source = Told(notify_rx=[finished(TIMES)], fill_request=[finished(REQUESTS, 0)])
     source.queue = [9]
-    assert settle(source, [TIMES, REQUESTS], sleep=slept.append).done
+    assert pull_until_idle(source, [TIMES, REQUESTS], sleep=slept.append).done
     assert sum(slept) < 10

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.pull.snapshots import has_turn
+from workers.pull.snapshots import is_due
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -17,7 +17,7 @@ def turns(rounds: list[timedelta]) -> list[timedelta]:
     """In which of the rounds, told by the time since the waiting began, there is a turn."""
     found, before = [], SINCE - HOUR
     for after in rounds:
-        if has_turn(SINCE, before, SINCE + after, HOUR):
+        if is_due(SINCE, before, SINCE + after, HOUR):
             found.append(after)
         before = SINCE + after
     return found
@@ -29,8 +29,8 @@ def test_turns_come_at_doubled_times_and_from_a_day_on_daily() -> None:
 
 
 def test_what_was_never_looked_at_has_a_turn_once_it_waits() -> None:
-    assert has_turn(SINCE, None, SINCE, HOUR)
-    assert not has_turn(SINCE, None, SINCE - timedelta(seconds=1), HOUR)
+    assert is_due(SINCE, None, SINCE, HOUR)
+    assert not is_due(SINCE, None, SINCE - timedelta(seconds=1), HOUR)
 
 
 @given(
@@ -42,8 +42,8 @@ def test_no_turn_is_lost_or_had_twice_however_rounds_come(rounds: list[timedelta
     start = SINCE - HOUR
     befores = [start, *ordered[:-1]]
     pairs = list(zip(befores, ordered, strict=True))
-    assert any(has_turn(SINCE, before, now, quiet) for before, now in pairs) == has_turn(
+    assert any(is_due(SINCE, before, now, quiet) for before, now in pairs) == is_due(
         SINCE, start, ordered[-1], quiet
     )
-    assert not has_turn(SINCE, ordered[-1], ordered[-1], quiet)
-    assert has_turn(SINCE, ordered[-1], ordered[-1] + 3 * DAY, quiet)
+    assert not is_due(SINCE, ordered[-1], ordered[-1], quiet)
+    assert is_due(SINCE, ordered[-1], ordered[-1] + 3 * DAY, quiet)

@@ -12,7 +12,8 @@ import pytest
 
 from store.db import partitions
 from store.db.connections import connect
-from store.inbox.admit import Arrival, admit_now
+from store.inbox.admit import admit_now
+from store.inbox.model import Arrival
 from tests.integration.contract.conftest import Clock
 from tests.support.ledger import Ledger, every_text
 from workers.apply.batch import apply_queued

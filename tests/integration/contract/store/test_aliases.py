@@ -22,15 +22,18 @@ from settings import Settings
 from statemachine import MACHINES
 from store.db.connections import connect
 from store.inbox import queue
-from store.inbox.claim import Taken
+from store.inbox.model import ClaimedCopy
 from store.ledger import aliases
-from store.ledger.entities import EntityRow, FactRow, facts_of
+from store.ledger.facts import facts_of
+from store.ledger.model import EntityRow, FactRow
 from tests.integration.contract.workers.test_apply import T0, Counting
 from tests.support.factories import CopaySuccess, CopayTriage, DirectTransfer, Transfer, TransferContact
 from tests.support.ledger import Ledger, every_text
-from workers.apply.batch import Applied, apply_queued, replay
+from workers.apply.batch import apply_queued
+from workers.apply.model import Applied
 from workers.apply.plan import plan
-from workers.apply.read import understand
+from workers.apply.read import read_batch
+from workers.apply.replay import replay
 from workers.celery.runtime import Runtime
 from workers.celery.tasks import reconsider
 
@@ -136,7 +139,7 @@ def test_a_name_of_one_kind_is_none_of_another(ledger: Ledger) -> None:
 
 def test_registering_a_request_with_its_token_queues_what_waited_for_it(ledger: Ledger) -> None:
     ledger.apply(done(None, "tok1"))
-    track(ledger.conn, ledger.tools.lookup, "transfer", "t1", aliases=["tok1"], now=NOW)
+    track(ledger.conn, ledger.tools.keyed_hash, "transfer", "t1", aliases=["tok1"], now=NOW)
     assert len(queue.sweep(ledger.conn, 10)) == 1
     settle(ledger)
     assert (state(ledger, "t1"), ledger.reasons()) == ("completed", [])
@@ -308,7 +311,7 @@ def test_a_name_and_its_news_that_commit_at_once_find_each_other(
         if by == "callback":
             apply_queued(conn, [name], ledger.tools)
         else:
-            track(conn, ledger.tools.lookup, "transfer", "t1", aliases=["tok1"], now=NOW)
+            track(conn, ledger.tools.keyed_hash, "transfer", "t1", aliases=["tok1"], now=NOW)
 
     def hear(conn: Any) -> None:
         apply_queued(conn, [news], ledger.tools)
@@ -401,15 +404,15 @@ def in_memory(ledger: Ledger, copies: list[tuple[str, Body]], key: str) -> tuple
             claims.setdefault(body["alias"], set()).add(body["request_id"])
             continue
         one = ledger.arrival(body, via=via)
-        taken.append(Taken(n, one.id, "truepill", via, one.received_at, one.sealed))
-    read = understand(taken, ledger.tools)
+        taken.append(ClaimedCopy(n, one.id, "truepill", via, one.received_at, one.sealed))
+    read = read_batch(taken, ledger.tools)
     for (_, claimant), stated in read.statements.items():
         for statement in stated:
             for alias in statement.aliases:
                 claims.setdefault(alias, set()).add(claimant)
     mine = list(read.statements.get(("transfer", key), []))
     unmatched = 0
-    for nameless in read.nameless:
+    for nameless in read.unaddressed:
         keys = set().union(*[claims.get(alias, set()) for alias in nameless.statement.aliases])
         unmatched += len(keys) != 1
         mine += [nameless.statement] if keys == {key} else []
@@ -436,8 +439,8 @@ def test_state_is_a_function_of_what_came_and_never_of_when_a_name_was_learned(
         batch, left = left[:size], left[size:]
         for via, body in batch:
             if via == "track":
-                lookup, request, alias = ledger.tools.lookup, body["request_id"], body["alias"]
-                track(ledger.conn, lookup, "transfer", request, aliases=[alias], now=NOW)
+                keyed_hash, request, alias = ledger.tools.keyed_hash, body["request_id"], body["alias"]
+                track(ledger.conn, keyed_hash, "transfer", request, aliases=[alias], now=NOW)
         seqs = [seq for via, body in batch if via != "track" for seq in ledger.admit(body, via=via)]
         apply_queued(ledger.conn, seqs, ledger.tools)
         if data and data.draw(st.booleans()):

@@ -12,11 +12,12 @@ import pytest
 import workers.celery.tasks as tasks
 from settings import SealKey, Settings
 from store.crypto.sealing import Sealer
-from store.inbox import claim, queue
+from store.inbox import quarantine, queue
 from tests.support.factories import CopayTriage, OrderSuccess, OrderTriage, PriorAuth
 from tests.support.ledger import Ledger
-from workers.apply.batch import Applied, apply_queued
-from workers.apply.read import Tools
+from workers.apply import batch
+from workers.apply.batch import apply_queued
+from workers.apply.model import Applied, Tools
 from workers.celery.runtime import Runtime
 
 T0 = 1_590_800_000
@@ -102,8 +103,8 @@ def test_bad_events_of_a_large_batch_are_found_in_parts(
 def test_what_was_too_much_at_once_is_applied_by_the_same_hint(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim, "SLICE", 10)
-    monkeypatch.setattr(claim, "MUCH", 1)
+    monkeypatch.setattr(batch, "SLICE", 10)
+    monkeypatch.setattr(batch, "MUCH", 1)
     tasks.attempt(worker, ledger.admit(*[b"%d" % n for n in range(45)]), swept=False)
     assert (ledger.queued(), ledger.count("quarantine")) == ([], 45)
 
@@ -139,7 +140,7 @@ def test_hints_that_wait_in_line_take_nothing_from_company_into_quarantine(
         with suppress(Killed):
             tasks.attempt(worker, [good, bad], swept=True)
     overdue(ledger)
-    assert queue.bury(ledger.conn) == []
+    assert quarantine.dead_letter(ledger.conn) == []
     due = queue.sweep(ledger.conn, 10)
     assert sorted(d.seq for d in due if d.alone) == [good, bad]
     tasks.attempt(worker, [good], swept=True)
@@ -222,7 +223,7 @@ def test_after_attempts_in_company_an_event_goes_alone_and_then_into_quarantine(
     monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("boom")))
     alone = []
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
-        assert queue.bury(ledger.conn) == []
+        assert quarantine.dead_letter(ledger.conn) == []
         overdue(ledger)
         (due,) = queue.sweep(ledger.conn, 10)
         alone.append(due.alone)
@@ -230,7 +231,7 @@ def test_after_attempts_in_company_an_event_goes_alone_and_then_into_quarantine(
     assert alone == [False] * queue.BATCH_ATTEMPTS + [True] * queue.SOLO_ATTEMPTS
     overdue(ledger)
     assert queue.sweep(ledger.conn, 10) == []
-    assert queue.bury(ledger.conn) == [bad]
+    assert quarantine.dead_letter(ledger.conn) == [bad]
     assert (ledger.queued(), ledger.reasons()) == ([], ["poison"])
 
 
@@ -330,7 +331,7 @@ def test_looks_that_a_backlog_left_are_applied_at_its_end_however_small_its_last
 def test_in_a_backlog_looks_are_applied_when_enough_have_gathered(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "LOOKS_TOGETHER", 1)
+    monkeypatch.setattr(tasks, "RECHECKS_TOGETHER", 1)
     seqs, others = an_approval_and_its_copay(ledger), more(ledger)
     tasks.attempt(worker, seqs, swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
@@ -347,13 +348,13 @@ def test_looks_that_fail_in_a_backlog_are_left_to_the_sweeper(
         tried.append(list(seqs))
         raise ValueError("boom")
 
-    monkeypatch.setattr(tasks, "apply_looks", failing)
+    monkeypatch.setattr(tasks, "apply_rechecks", failing)
     tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
-    (look,) = ledger.queued()
+    (recheck,) = ledger.queued()
     overdue(ledger)
     tasks.attempt(worker, more(ledger), swept=False)
-    assert tried == [[look]]
-    assert ledger.queued() == [look]
+    assert tried == [[recheck]]
+    assert ledger.queued() == [recheck]
 
 
 def test_a_look_that_a_worker_left_behind_is_swept_like_any_event(ledger: Ledger, worker: Runtime) -> None:
@@ -371,14 +372,14 @@ def test_a_look_that_cannot_be_applied_holds_nothing_back_and_is_buried_alone(
     def failing(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
         raise ValueError("boom")
 
-    monkeypatch.setattr(tasks, "apply_looks", failing)
+    monkeypatch.setattr(tasks, "apply_rechecks", failing)
     tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
     assert signals(ledger) == ["copay:triage"]
-    (look,) = ledger.queued()
+    (recheck,) = ledger.queued()
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
-        tasks.attempt(worker, [look], swept=True)
+        tasks.attempt(worker, [recheck], swept=True)
     overdue(ledger)
-    assert queue.bury(ledger.conn) == [look]
+    assert quarantine.dead_letter(ledger.conn) == [recheck]
     assert ledger.reasons() == ["poison"]
 
     monkeypatch.undo()

@@ -1,4 +1,4 @@
-"""What one entity means for another: looks, the facts that they state, and how these are taken back."""
+"""What one entity means for another: rechecks, the facts that they state, and how these are taken back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from statemachine import DERIVATIONS, MACHINES, Fact, Summary
 from statemachine.clocks import deadline
 from store.db.connections import connect
-from store.inbox.claim import Taken
+from store.inbox.model import ClaimedCopy
 from store.ledger import derivations, rechecks
 from store.ledger.registration import register
 from tests.integration.contract.workers.test_apply import T0
@@ -33,8 +33,9 @@ from tests.support.factories import (
 )
 from tests.support.ledger import Ledger
 from tests.support.workers import until
-from workers.apply.batch import apply_looks, apply_queued, replay
-from workers.apply.read import understand
+from workers.apply.batch import apply_queued, apply_rechecks
+from workers.apply.read import read_batch
+from workers.apply.replay import replay
 
 SOON = 300
 KEYS = (f"derived-{n}" for n in count())
@@ -125,7 +126,7 @@ def test_an_approval_makes_the_answer_of_a_copay_due_and_does_not_complete_it(
     ledger.apply(case.prior_auth(10, "submitted"))
     assert ledger.queued() == []
     done = ledger.apply(case.prior_auth(60, "approved"))
-    assert list(done.looks) == ledger.queued() != []
+    assert list(done.rechecks) == ledger.queued() != []
     ledger.settle()
     assert told(ledger, case) == [(signal, "moved", ("push",)), APPROVED]
     assert ledger.story(case.copay, "copay").stored.state == state
@@ -179,7 +180,7 @@ def test_an_approval_that_holds_no_more_is_taken_back(
     assert told(ledger, case) == [("copay:triage", "moved", ("push",)), *([APPROVED] if overcome else [])]
     assert deadline_of(ledger, case) == (60 + SOON if overcome else 3 * 86_400)
     (stated,) = ledger.conn.execute(
-        "SELECT count(*) FROM outcomes WHERE callback_type = 'DERIVED'"
+        "SELECT count(*) FROM event_facts WHERE callback_type = 'DERIVED'"
     ).fetchall()
     assert stated == (int(overcome),)
 
@@ -264,7 +265,7 @@ def test_a_look_is_an_event_like_any_other_whatever_happens_to_its_cause(ledger:
     name, sealed = rows[-1]
     body = ledger.tools.sealer.unseal(sealed, name)
     assert orjson.loads(body) == {"derivation": "copay_after_approval", "cause": ["prior_auth", case.pa]}
-    assert name == ledger.tools.lookup.event_id("rxledger", "derived", "", body)
+    assert name == ledger.tools.keyed_hash.event_id("rxledger", "derived", "", body)
 
 
 def test_replaying_a_copay_reads_its_look_anew(ledger: Ledger, case: Case) -> None:
@@ -296,17 +297,17 @@ def test_a_look_that_was_queued_as_a_copy_is_a_look_all_the_same(ledger: Ledger,
     ledger.apply(case.triage(0), case.prior_auth(60, "approved"))
     ledger.conn.execute("UPDATE queue SET look = false")
     done = apply_queued(ledger.conn, ledger.queued(), ledger.tools)
-    assert list(done.looks) == ledger.queued()
+    assert list(done.rechecks) == ledger.queued()
     ledger.settle()
     assert told(ledger, case)[1:] == [APPROVED]
 
 
 def test_a_look_by_a_rule_that_this_version_does_not_know_waits_for_one_that_does(ledger: Ledger) -> None:
     body = orjson.dumps({"derivation": "of_tomorrow", "cause": ["copay", "c"]})
-    name = ledger.tools.lookup.event_id(rechecks.PARTNER, rechecks.VIA, "", body)
-    sealed = rechecks.SealedLook(name, ledger.tools.sealer.seal(body, name))
-    (seq,) = rechecks.queue_looks(ledger.conn, [sealed], ledger.tools.clock())
-    assert apply_looks(ledger.conn, [seq], ledger.tools).quarantined == 1
+    name = ledger.tools.keyed_hash.event_id(rechecks.PARTNER, rechecks.VIA, "", body)
+    sealed = rechecks.SealedRecheck(name, ledger.tools.sealer.seal(body, name))
+    (seq,) = rechecks.queue_rechecks(ledger.conn, [sealed], ledger.tools.clock())
+    assert apply_rechecks(ledger.conn, [seq], ledger.tools).quarantined == 1
     assert (ledger.reasons(), ledger.queued()) == (["no_reader"], [])
 
 
@@ -321,7 +322,7 @@ def test_a_copay_that_is_registered_after_an_approval_waits_on_its_own_clock(
         ("request", case.copay),
         *((field.removesuffix("_token"), value) for field, value in case.names.items()),
     ]
-    register(ledger.conn, ledger.tools.lookup, "copay", case.copay, links=links, now=registered)
+    register(ledger.conn, ledger.tools.keyed_hash, "copay", case.copay, links=links, now=registered)
     assert ledger.queued() != []
     ledger.settle()
     assert told(ledger, case) == [APPROVED]
@@ -339,17 +340,17 @@ def test_a_copay_that_is_registered_after_an_approval_waits_on_its_own_clock(
 def test_a_look_waits_for_a_copay_that_searched_before_the_approval_was_committed(
     contract_url: str, ledger: Ledger, case: Case
 ) -> None:
-    """Neither transaction sees the other's rows; the look is what brings them together."""
+    """Neither transaction sees the other's rows; the recheck is what brings them together."""
     copay = ledger.admit(case.triage(0))
     approval = ledger.admit(case.prior_auth(60, "approved"))
     waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
     with connect(contract_url, "test") as other, connect(contract_url, "test") as third:
         with other.transaction():
             apply_queued(other, copay, ledger.tools)
-            (look,) = apply_queued(ledger.conn, approval, ledger.tools).looks
-            thread = threading.Thread(target=partial(apply_looks, third, [look], ledger.tools))
+            (recheck,) = apply_queued(ledger.conn, approval, ledger.tools).rechecks
+            thread = threading.Thread(target=partial(apply_rechecks, third, [recheck], ledger.tools))
             thread.start()
-            until(lambda: ledger.conn.execute(waiting).fetchone() == (True,), "the look did not wait")
+            until(lambda: ledger.conn.execute(waiting).fetchone() == (True,), "the recheck did not wait")
         thread.join(30)
     assert told(ledger, case)[1:] == [APPROVED]
     assert ledger.queued() == []
@@ -359,17 +360,17 @@ def test_a_look_that_is_queued_anew_while_it_is_applied_stays_queued(
     contract_url: str, ledger: Ledger, case: Case
 ) -> None:
     ledger.apply(case.triage(0), case.prior_auth(60, "approved"))
-    (look,) = ledger.queued()
+    (recheck,) = ledger.queued()
     cancelled = ledger.admit(case.prior_auth(70, "cancelled"))
     with connect(contract_url, "test") as other:
         with other.transaction():
-            assert apply_looks(other, [look], ledger.tools).applied == 1
+            assert apply_rechecks(other, [recheck], ledger.tools).applied == 1
             thread = threading.Thread(target=partial(apply_queued, ledger.conn, cancelled, ledger.tools))
             thread.start()
             until(partial(_blocked, contract_url), "the cancellation did not wait")
         thread.join(30)
     assert told(ledger, case)[1:] == [APPROVED]
-    assert ledger.queued() == [look]
+    assert ledger.queued() == [recheck]
     ledger.settle()
     assert told(ledger, case)[1:] == []
 
@@ -384,9 +385,9 @@ def in_memory(ledger: Ledger, bodies: Iterable[Body]) -> dict[tuple[str, str], S
     taken = []
     for n, body in enumerate(bodies):
         arrival = ledger.arrival(body)
-        taken.append(Taken(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
-    read = understand(taken, ledger.tools)
-    assert read.held == []
+        taken.append(ClaimedCopy(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
+    read = read_batch(taken, ledger.tools)
+    assert read.quarantined == []
     facts = {name: [statement.fact for statement in stated] for name, stated in read.statements.items()}
     causes = {key: MACHINES[kind].fold(facts[kind, key])[0] for kind, key in facts if kind == "prior_auth"}
     (rule,) = DERIVATIONS
@@ -403,7 +404,7 @@ def in_memory(ledger: Ledger, bodies: Iterable[Body]) -> dict[tuple[str, str], S
 def test_any_order_and_any_split_of_both_sides_news_gives_the_same_states(
     ledger: Ledger, data: st.DataObject
 ) -> None:
-    """Two authorizations and two copays of one prescription; looks are applied at any time, or at the end."""
+    """Two authorizations and two copays of one prescription; rechecks at any time, or at the end."""
     first, second = Case(), Case()
     second.names = first.names
     seconds = st.integers(0, 6)
@@ -453,9 +454,9 @@ def test_workers_that_apply_both_sides_at_once_end_in_the_same_states(
     def work(number: int) -> None:
         with connect(contract_url, "test") as conn:
             for batch in batches[number::4]:
-                found = apply_queued(conn, batch, ledger.tools).looks
+                found = apply_queued(conn, batch, ledger.tools).rechecks
                 while found:
-                    found = apply_looks(conn, found, ledger.tools).looks
+                    found = apply_rechecks(conn, found, ledger.tools).rechecks
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))

@@ -257,7 +257,7 @@ def test_flagged_facts_are_listed_and_marked_on_their_entity(ledger: Ledger) -> 
 
 
 def test_a_replay_keeps_what_came_how_and_when(ledger: Ledger) -> None:
-    from workers.apply.batch import replay
+    from workers.apply.replay import replay
 
     ledger.apply(order(1))
     ledger.apply(order(1), via="pull")
@@ -273,7 +273,7 @@ def test_a_copy_that_is_read_as_something_else_no_longer_says_how_the_fact_came(
     ledger: Ledger, clock: Any, gone: str, left: str
 ) -> None:
     """The body of the other copy is no longer kept, so that one stands as it was read."""
-    from workers.apply.batch import replay
+    from workers.apply.replay import replay
 
     for via in ("push", "pull"):
         clock.advance(minutes=1)
@@ -375,7 +375,7 @@ class Passes:
         assert held is not None
         first = datetime.fromtimestamp(since, UTC)
         held = cursors.begin_pass(self.conn, held, first)
-        held = cursors.turn_page(self.conn, held, None, Progress(1, 0, newest, True), 1)
+        held = cursors.advance_page(self.conn, held, None, Progress(1, 0, newest, True), 1)
         cursors.release(self.conn, cursors.finish_pass(self.conn, held, 0, first))
         row = self.conn.execute("SELECT covered_from, watermark FROM streams").fetchone()
         assert row is not None

@@ -7,7 +7,7 @@ from typing import Any
 
 from store.ledger.registration import register
 from store.pulls import poll_schedule
-from store.pulls.poll_schedule import Due, Looked
+from store.pulls.poll_schedule import Due, PollResult
 from tests.integration.contract.workers.test_apply import T0
 from tests.support.factories import OrderSuccess, OrderTriage, Shipment
 from tests.support.ledger import Ledger
@@ -18,7 +18,7 @@ QUIET = 3600.0
 
 
 def due(ledger: Ledger, *, at_once: bool = False, as_of: datetime | None = None) -> list[Due]:
-    now = poll_schedule.clock(ledger.conn)
+    now = poll_schedule.server_time(ledger.conn)
     wanted = as_of or (now if at_once else None)
     return poll_schedule.due(ledger.conn, KINDS, waiting_states(KINDS), QUIET, now, 100, wanted)
 
@@ -59,7 +59,7 @@ def test_a_request_with_news_of_a_moment_ago_is_not_asked_about_unless_somebody_
 
 def test_what_is_heard_of_later_is_for_the_next_time(ledger: Ledger) -> None:
     """Else somebody who wants it all now would never come to an end."""
-    began = poll_schedule.clock(ledger.conn)
+    began = poll_schedule.server_time(ledger.conn)
     delivered(ledger, "one")
     assert due(ledger, as_of=began) == []
     assert keys(due(ledger, at_once=True)) == ["one"]
@@ -67,12 +67,12 @@ def test_what_is_heard_of_later_is_for_the_next_time(ledger: Ledger) -> None:
 
 def test_what_failed_is_asked_about_again_and_what_answered_is_not(ledger: Ledger) -> None:
     """A record may be read meanwhile, and tell the end: its events are still to be had."""
-    now = poll_schedule.clock(ledger.conn)
+    now = poll_schedule.server_time(ledger.conn)
     for key in ("failed", "answered"):
-        register(ledger.conn, ledger.tools.lookup, "fill_request", key, now=now - timedelta(days=3))
-    as_of = poll_schedule.clock(ledger.conn)
+        register(ledger.conn, ledger.tools.keyed_hash, "fill_request", key, now=now - timedelta(days=3))
+    as_of = poll_schedule.server_time(ledger.conn)
     first, second = sorted(due(ledger, as_of=as_of), key=lambda entity: entity.key)
-    poll_schedule.note(ledger.conn, first, Looked(1), QUIET)
+    poll_schedule.note(ledger.conn, first, PollResult(1), QUIET)
     poll_schedule.put_off(ledger.conn, second, "500, the partner failed", QUIET)
     delivered(ledger, "answered")
     delivered(ledger, "failed")
@@ -82,7 +82,7 @@ def test_what_failed_is_asked_about_again_and_what_answered_is_not(ledger: Ledge
 def test_what_ended_is_asked_about_once_and_again_when_it_has_changed(ledger: Ledger) -> None:
     delivered(ledger, "one")
     (entity,) = due(ledger, at_once=True)
-    poll_schedule.note(ledger.conn, entity, Looked(0), QUIET)
+    poll_schedule.note(ledger.conn, entity, PollResult(0), QUIET)
     assert due(ledger, at_once=True) == []
     ledger.apply(parcel("one", "RETURNED", 9000))
     assert keys(due(ledger, at_once=True)) == ["one"]
@@ -104,15 +104,15 @@ def test_what_waits_is_asked_about_though_all_of_it_was_pulled(ledger: Ledger) -
     ledger.apply(triage, via="pull")
     (entity,) = due(ledger, at_once=True)
     assert entity.waits
-    poll_schedule.note(ledger.conn, entity, Looked(0), QUIET)
+    poll_schedule.note(ledger.conn, entity, PollResult(0), QUIET)
     # Not at once again, however much somebody wants it: nothing has changed.
     assert due(ledger, at_once=True) == []
 
 
 def test_a_registered_request_is_as_old_as_its_registration_says(ledger: Ledger) -> None:
-    now: datetime = poll_schedule.clock(ledger.conn)
+    now: datetime = poll_schedule.server_time(ledger.conn)
     for key, made in (("old", timedelta(days=3)), ("new", timedelta(seconds=5))):
-        register(ledger.conn, ledger.tools.lookup, "fill_request", key, now=now - made)
+        register(ledger.conn, ledger.tools.keyed_hash, "fill_request", key, now=now - made)
     assert keys(due(ledger)) == ["old"]
     left = poll_schedule.left(ledger.conn, KINDS, waiting_states(KINDS), QUIET)
     assert (left.due, left.later) == (1, 1)

@@ -12,6 +12,7 @@ import pytest
 
 from settings import SilenceSettings
 from store.db.connections import connect
+from store.db.locks import SILENCE
 from store.inbox.admit import admit_now
 from store.reports import pushes
 from store.reports.pushes import Silence
@@ -44,7 +45,7 @@ def learn(ledger: Ledger) -> None:
         pushes.learn(ledger.conn, ledger.tools.clock())
 
 
-def look(ledger: Ledger, least: timedelta = HOUR) -> Silence:
+def recheck(ledger: Ledger, least: timedelta = HOUR) -> Silence:
     (found,) = pushes.silences(ledger.conn, ledger.tools.clock(), least)
     return found
 
@@ -74,9 +75,9 @@ def test_a_partner_that_falls_silent_while_pulls_show_events_is_told(
     clock.advance(hours=15)
     pulled(ledger, last + timedelta(hours=2))
     pulled(ledger, last + timedelta(hours=3))
-    assert (look(ledger).last_at, look(ledger).missed) == (last, 0)
+    assert (recheck(ledger).last_at, recheck(ledger).missed) == (last, 0)
     clock.advance(seconds=1)
-    assert (look(ledger).usual, look(ledger).missed) == (timedelta(hours=15), 2)
+    assert (recheck(ledger).usual, recheck(ledger).missed) == (timedelta(hours=15), 2)
 
 
 def test_a_quiet_night_is_usual_although_a_push_was_lost_in_it(
@@ -85,7 +86,7 @@ def test_a_quiet_night_is_usual_although_a_push_was_lost_in_it(
     days_of_office_hours(ledger, clock, push, 4)
     clock.advance(hours=10)
     pulled(ledger, clock.now - timedelta(hours=5))
-    assert look(ledger).missed == 0
+    assert recheck(ledger).missed == 0
 
 
 def test_silence_of_which_pulls_show_nothing_is_none(ledger: Ledger, clock: Clock, push: Push) -> None:
@@ -97,7 +98,7 @@ def test_silence_of_which_pulls_show_nothing_is_none(ledger: Ledger, clock: Cloc
     ledger.apply(last, via="pull")
     pulled(ledger, clock.now - timedelta(days=4))
     pulled(ledger, clock.now - timedelta(minutes=1))
-    assert (look(ledger).missed, clock.now - look(ledger).since) == (0, timedelta(days=3))
+    assert (recheck(ledger).missed, clock.now - recheck(ledger).since) == (0, timedelta(days=3))
 
 
 def test_a_new_installation_has_a_day_before_anything_is_said(ledger: Ledger, clock: Clock) -> None:
@@ -110,9 +111,9 @@ def test_a_new_installation_has_a_day_before_anything_is_said(ledger: Ledger, cl
     clock.advance(hours=23)
     pulled(ledger, began + HOUR)
     learn(ledger)
-    assert (look(ledger).missed, look(ledger).last_at) == (0, None)
+    assert (recheck(ledger).missed, recheck(ledger).last_at) == (0, None)
     clock.advance(hours=2)
-    found = look(ledger)
+    found = recheck(ledger)
     assert (found.missed, found.since, found.usual) == (1, began, timedelta(days=1))
 
 
@@ -121,14 +122,14 @@ def test_one_outage_in_a_fortnight_teaches_nothing(ledger: Ledger, clock: Clock,
     clock.advance(days=2)
     days_of_office_hours(ledger, clock, push, 4)
     assert ledger.conn.execute("SELECT max(longest) FROM push_gaps").fetchall()[0][0] == timedelta(days=2)
-    assert look(ledger).usual == timedelta(hours=15)
+    assert recheck(ledger).usual == timedelta(hours=15)
 
 
 def test_what_was_usual_long_ago_is_forgotten(ledger: Ledger, clock: Clock, push: Push) -> None:
     days_of_office_hours(ledger, clock, push, 4, night=20)
     clock.advance(days=1)
     days_of_office_hours(ledger, clock, push, 14, night=2)
-    assert look(ledger).usual == timedelta(hours=3)
+    assert recheck(ledger).usual == timedelta(hours=3)
     assert ledger.count("push_gaps") <= pushes.DAYS + 1
 
 
@@ -138,8 +139,8 @@ def test_a_short_silence_is_never_told_however_busy_the_partner_is(
     days_of_office_hours(ledger, clock, push, 4, night=1)
     clock.advance(hours=3)
     pulled(ledger, clock.now - HOUR)
-    assert look(ledger).missed == 1
-    assert look(ledger, timedelta(hours=4)).missed == 0
+    assert recheck(ledger).missed == 1
+    assert recheck(ledger, timedelta(hours=4)).missed == 0
 
 
 def test_a_push_since_the_worker_last_looked_ends_the_silence(
@@ -148,9 +149,9 @@ def test_a_push_since_the_worker_last_looked_ends_the_silence(
     days_of_office_hours(ledger, clock, push, 4)
     clock.advance(days=1)
     pulled(ledger, clock.now - HOUR)
-    assert look(ledger).missed == 1
+    assert recheck(ledger).missed == 1
     push()
-    assert (look(ledger).missed, look(ledger).last_at) == (0, clock.now)
+    assert (recheck(ledger).missed, recheck(ledger).last_at) == (0, clock.now)
 
 
 def test_looking_twice_or_not_for_days_teaches_the_same(ledger: Ledger, clock: Clock, push: Push) -> None:
@@ -180,7 +181,7 @@ def test_of_more_events_than_are_looked_at_no_gap_is_made_up(
     assert ledger.conn.execute("SELECT DISTINCT longest FROM push_gaps").fetchall() == [
         (timedelta(seconds=10),)
     ]
-    assert look(ledger).last_at == clock.now
+    assert recheck(ledger).last_at == clock.now
 
 
 def test_what_came_out_of_the_spool_late_counts_by_when_it_was_received(
@@ -190,11 +191,11 @@ def test_what_came_out_of_the_spool_late_counts_by_when_it_was_received(
     clock.advance(hours=2)
     push()
     learn(ledger)
-    pushes_before = look(ledger).last_at
+    pushes_before = recheck(ledger).last_at
     spooled = ledger.arrival(event(clock.now - HOUR), received_at=clock.now - HOUR)
     admit_now(ledger.conn, [spooled])
     learn(ledger)
-    assert look(ledger).last_at == pushes_before
+    assert recheck(ledger).last_at == pushes_before
 
 
 def test_our_own_looks_and_other_partners_are_no_pushes_of_this_one(
@@ -246,7 +247,7 @@ def test_of_two_that_watch_at_once_one_does_nothing(
 ) -> None:
     push()
     with connect(contract_url, "other") as other, other.transaction():
-        other.execute("SELECT pg_advisory_xact_lock(%s)", (silence.LOCK,))
+        other.execute("SELECT pg_advisory_xact_lock(%s)", (SILENCE,))
         silence.watch(ledger.conn, clock.now, SilenceSettings())
         assert (ledger.count("pushes"), ledger.count("gauges")) == (0, 0)
     silence.watch(ledger.conn, clock.now, SilenceSettings())

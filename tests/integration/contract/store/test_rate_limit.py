@@ -11,7 +11,7 @@ import pytest
 from partners.truepill.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
 from store.db.connections import connect
 from store.pulls import rate_limit
-from workers.pull.rate_gate import MOST_TURNS, NotNow, SharedGate
+from workers.pull.rate_gate import MOST_AHEAD, NotNow, SharedGate
 
 Connection = psycopg.Connection[Any]
 PARTNER = "truepill"
@@ -38,18 +38,18 @@ def gate(conn: Connection, patience: float = 0.0, slept: list[float] | None = No
 
 def taken(conn: Connection, per_minute: int, most: int = 1000) -> int:
     """How many calls can be made at once."""
-    return next(n for n in range(most) if rate_limit.take_turn(conn, PARTNER, per_minute).wait)
+    return next(n for n in range(most) if rate_limit.take_calls(conn, PARTNER, per_minute).wait)
 
 
 def test_a_quiet_time_saves_up_a_burst_and_then_calls_are_spaced(conn: Connection) -> None:
-    assert rate_limit.take_turn(conn, PARTNER, 6).wait == 0
+    assert rate_limit.take_calls(conn, PARTNER, 6).wait == 0
     shift(conn, 3600)
     # Ten seconds' worth at six a minute is one call, at 600 a minute a hundred.
     assert taken(conn, 6) == 1
     shift(conn, 3600)
     # The clock runs on while they are counted.
     assert 100 <= taken(conn, 600) <= 110
-    wait = rate_limit.take_turn(conn, PARTNER, 600)
+    wait = rate_limit.take_calls(conn, PARTNER, 600)
     assert wait.why == "budget"
     assert 0 < wait.wait <= 0.1
 
@@ -59,7 +59,7 @@ def test_any_number_of_workers_share_one_budget(contract_url: str, conn: Connect
 
     def work() -> None:
         with connect(contract_url, "test") as own:
-            made.extend(not rate_limit.take_turn(own, PARTNER, 12).wait for _ in range(20))
+            made.extend(not rate_limit.take_calls(own, PARTNER, 12).wait for _ in range(20))
 
     workers = [threading.Thread(target=work) for _ in range(6)]
     for worker in workers:
@@ -151,10 +151,10 @@ def test_failures_that_are_about_one_thing_leave_the_circuit_closed(conn: Connec
 
 
 def test_no_number_of_failures_breaks_the_reckoning_of_the_wait(conn: Connection) -> None:
-    rate_limit.take_turn(conn, PARTNER, 60)
+    rate_limit.take_calls(conn, PARTNER, 60)
     conn.execute("UPDATE calls SET failures = 1000000")
     rate_limit.failed(conn, PARTNER, "x: 500")
-    turn = rate_limit.take_turn(conn, PARTNER, 60)
+    turn = rate_limit.take_calls(conn, PARTNER, 60)
     assert turn.why == "circuit"
     assert 670 < turn.wait <= 900
 
@@ -169,7 +169,7 @@ def test_many_calls_a_second_are_taken_a_few_at_a_time_until_one_fails(conn: Con
 
     door.enter()
     first = next_at()
-    for _ in range(MOST_TURNS - 1):
+    for _ in range(MOST_AHEAD - 1):
         door.leave(None)
         door.enter()
     assert next_at() == first

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from ops import fill_life
 from partners.truepill import orders
 from store.db.connections import connect
-from store.inbox import claim, queue
+from store.inbox import quarantine
 from tests.integration.contract.conftest import Clock
 from tests.support.factories import (
     FilledMedication,
@@ -29,7 +29,10 @@ from tests.support.factories import (
     Shipment,
 )
 from tests.support.ledger import Body, Ledger, every_text
-from workers.apply.batch import Applied, apply_queued, replay
+from workers.apply import batch
+from workers.apply.batch import apply_queued
+from workers.apply.model import Applied
+from workers.apply.replay import replay
 
 T0 = 1_590_800_000
 
@@ -172,7 +175,7 @@ def test_the_content_of_a_pushed_copy_is_preferred_whatever_comes_first(ledger: 
         for key, message in (("f1", "pushed"), ("f1", "pulled"))
     )
     for first, second in (((push, "push"), (pull, "pull")), ((pull, "pull"), (push, "push"))):
-        ledger.conn.execute("TRUNCATE events, bodies, facts, entities, outcomes")
+        ledger.conn.execute("TRUNCATE events, bodies, facts, entities, event_facts")
         ledger.apply(first[0], via=first[1])
         ledger.apply(second[0], via=second[1])
         row = ledger.conn.execute("SELECT via, preferred_via, cardinality(events) FROM facts").fetchall()
@@ -219,10 +222,10 @@ def test_a_future_time_is_judged_again_when_it_has_come(ledger: Ledger, clock: C
     at = int(clock.now.timestamp()) + 3600
     ledger.apply(OrderSuccess(request_id="f1", timestamp=at))
     assert ledger.reasons() == ["future_time"]
-    assert queue.readmit(ledger.conn, 10) == []
+    assert quarantine.requeue_early(ledger.conn, 10) == []
     ledger.conn.execute("UPDATE quarantine SET retry_at = retry_at - interval '2 hours'")
     clock.now += timedelta(hours=2)
-    (seq,) = queue.readmit(ledger.conn, 10)
+    (seq,) = quarantine.requeue_early(ledger.conn, 10)
     apply_queued(ledger.conn, [seq], ledger.tools)
     assert (ledger.state("f1"), ledger.reasons()) == ("completed", [])
 
@@ -262,7 +265,7 @@ def test_nothing_of_a_body_but_tokens_and_codes_stands_in_the_clear(ledger: Ledg
         {**OrderSuccess(timestamp=T0), "request_id": canary},
     )
     stored = every_text(
-        ledger.conn, ("events", "bodies", "queue", "quarantine", "entities", "facts", "outcomes")
+        ledger.conn, ("events", "bodies", "queue", "quarantine", "entities", "facts", "event_facts")
     )
     assert "Canary" not in stored
     assert b"Canary".hex() not in stored
@@ -303,7 +306,7 @@ def test_a_batch_takes_a_fixed_number_of_statements(ledger: Ledger) -> None:
 def test_a_batch_reads_its_bodies_in_slices_and_takes_each_event_once(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim, "SLICE", 7)
+    monkeypatch.setattr(batch, "SLICE", 7)
     keys = [f"f{n}" for n in range(10)]
     seqs = ledger.admit(*[event for key in keys for event in life(key)])
     ledger.conn.execute("DELETE FROM bodies WHERE seq = %s", (seqs[0],))
@@ -317,8 +320,8 @@ def test_a_batch_reads_its_bodies_in_slices_and_takes_each_event_once(
 def test_a_batch_of_wide_bodies_takes_some_and_leaves_the_others_queued(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(claim, "SLICE", 10)
-    monkeypatch.setattr(claim, "MUCH", 1)
+    monkeypatch.setattr(batch, "SLICE", 10)
+    monkeypatch.setattr(batch, "MUCH", 1)
     seqs = ledger.admit(*[event for n in range(10) for event in life(f"f{n}")])
     done = apply_queued(ledger.conn, seqs, ledger.tools)
     assert (done.applied, done.left) == (10, tuple(sorted(seqs)[10:]))
@@ -361,7 +364,7 @@ def test_workers_that_share_fills_neither_deadlock_nor_lose_a_fact(contract_url:
 
 
 def everything(
-    ledger: Ledger, tables: Sequence[str] = ("entities", "facts", "outcomes", "quarantine")
+    ledger: Ledger, tables: Sequence[str] = ("entities", "facts", "event_facts", "quarantine")
 ) -> list[str]:
     return sorted(every_text(ledger.conn, tables).splitlines())
 
@@ -408,7 +411,7 @@ def test_a_replay_of_one_copy_reads_the_facts_other_copies_too(
     """Two copies of one success, first read as refused: whichever is replayed, both are read anew."""
     bodies = [about("f1", {**LIFE[1], "note": note}) for note in ("a", "b")]
     for chosen in (0, 1):
-        ledger.conn.execute("TRUNCATE events, bodies, facts, entities, outcomes")
+        ledger.conn.execute("TRUNCATE events, bodies, facts, entities, event_facts")
         seqs = ledger.admit(*bodies)
         apply_queued(ledger.conn, seqs, ledger.tools)
         ledger.conn.execute("UPDATE facts SET lines = '[]'")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from partners.truepill import callbacks
 from statemachine import MACHINES, Fact, Step
 from statemachine.clocks import deadline
-from store.inbox.claim import Taken
+from store.inbox.model import ClaimedCopy
 from tests.integration.contract.workers.test_apply import LIFE, RETURN, T0
 from tests.support.factories import (
     Consult,
@@ -35,8 +35,10 @@ from tests.support.factories import (
     TransferError,
 )
 from tests.support.ledger import Ledger
-from workers.apply.batch import apply_queued, replay
-from workers.apply.read import Tools, understand
+from workers.apply.batch import apply_queued
+from workers.apply.model import Tools
+from workers.apply.read import read_batch
+from workers.apply.replay import replay
 
 #: One life a kind, told by the callbacks that the partner documents; the last two share a second.
 LIVES: dict[str, list[dict[str, Any]]] = {
@@ -94,9 +96,9 @@ def in_memory(ledger: Ledger, tools: Tools, kind: str, key: str, bodies: list[di
     taken = []
     for n, body in enumerate(bodies):
         arrival = ledger.arrival(body)
-        taken.append(Taken(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
-    read = understand(taken, tools)
-    assert read.held == []
+        taken.append(ClaimedCopy(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
+    read = read_batch(taken, tools)
+    assert read.quarantined == []
     facts: list[Fact] = [statement.fact for statement in read.statements[kind, key]]
     return MACHINES[kind].fold(facts)
 

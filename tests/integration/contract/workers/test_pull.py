@@ -19,15 +19,15 @@ from hypothesis import strategies as st
 from partners.truepill.client import Client
 from partners.truepill.faults import Silent
 from partners.truepill.pages import Page, page_of
-from partners.truepill.wire import Line, OpenGate, Wire
+from partners.truepill.wire import HttpClient, OpenGate, Wire
 from store.db.connections import connect
 from store.pulls import cursors
 from store.pulls.cursors import Progress
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book, Broken, Faults, FaultyConnection, arrivals
-from workers.apply.read import Tools
-from workers.pull.page_buffer import Aside
+from workers.apply.model import Tools
+from workers.pull.page_buffer import StoringThread
 from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
 from workers.pull.stream import RESTARTS, Pages, pull_stream
@@ -58,7 +58,7 @@ def server(book: Book) -> Iterator[Partner]:
 
 @pytest.fixture
 def pages(server: Partner) -> Iterator[Pages]:
-    with Client(Wire(Line(server.url, "key", timeout=0.5), OpenGate())) as client:
+    with Client(Wire(HttpClient(server.url, "key", timeout=0.5), OpenGate())) as client:
 
         def read(*, since: int | None, next: str | None) -> Page:
             return client.events("NOTIFY_RX", since=since, next=next)
@@ -147,11 +147,11 @@ def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def an_aside(url: str, faults: Faults) -> Iterator[Callable[[], Aside]]:
+def an_aside(url: str, faults: Faults) -> Iterator[Callable[[], StoringThread]]:
     """Where pages are stored while others are fetched, by a connection that breaks as the run's own does."""
     conn = FaultyConnection.connect(url, autocommit=True)
     conn.faults = faults
-    aside = Aside(conn)
+    aside = StoringThread(conn)
     try:
         yield lambda: aside
     finally:
@@ -279,8 +279,8 @@ def test_a_stream_is_reckoned_in_memory_as_it_is_in_the_row(
     stream = cursors.begin_pass(ledger.conn, stream, at(START))
     pages = [Progress(seen, 0, newest, ordered) for seen, newest, ordered in found]
     for number, page in enumerate(pages):
-        stream = cursors.turned(stream, b"%d" % number, page)
-    stored = cursors.turn_pages(ledger.conn, stream, pages, 1)
+        stream = cursors.advanced(stream, b"%d" % number, page)
+    stored = cursors.advance_pages(ledger.conn, stream, pages, 1)
     assert stored == stream
 
 
@@ -474,7 +474,7 @@ def test_pages_in_a_circle_come_to_an_end(ledger: Ledger, pull: Callable[..., Re
     def turning(asked: Asked) -> Answer:
         return events_page(*first, next=circle[asked.query.get("next", [""])[0]])
 
-    with partner(turning) as other, Client(Wire(Line(other.url, "key"), OpenGate())) as client:
+    with partner(turning) as other, Client(Wire(HttpClient(other.url, "key"), OpenGate())) as client:
         report = pull(of=lambda *, since, next: client.events("NOTIFY_RX", since=since, next=next))
         assert len(other.asked) < 30
     assert report.trouble == "its pages do not come to an end"

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from partners.truepill.envelopes import Envelope, envelopes
 from statemachine import MACHINES, Fact, Step
-from store.inbox.claim import Taken
+from store.inbox.model import ClaimedCopy
 from store.ledger import aliases
-from store.ledger.aliases import Claim
+from store.ledger.aliases import AliasRow
 from store.ledger.registration import register
-from store.pulls.record_schedule import Place, Wanting, wanting
+from store.pulls.record_schedule import DueRecord, Place, due_records
 from tests.integration.contract.workers.test_apply import T0
 from tests.integration.contract.workers.test_every_kind import LIVES, about
 from tests.support.factories import (
@@ -40,9 +40,11 @@ from tests.support.records import (
     RxRecord,
     TransferRecord,
 )
-from workers.apply.batch import apply_queued, replay
-from workers.apply.read import Tools, understand
-from workers.pull.filter_snapshots import news
+from workers.apply.batch import apply_queued
+from workers.apply.model import Tools
+from workers.apply.read import read_batch
+from workers.apply.replay import replay
+from workers.pull.filter_snapshots import filter_snapshots
 
 DAY = timedelta(days=1)
 KEYS = (f"seen-{n}" for n in count())
@@ -106,11 +108,11 @@ def in_memory(ledger: Ledger, tools: Tools, kind: str, key: str, told: list[Copy
     taken = []
     for n, copy in enumerate(told):
         arrival = ledger.arrival(copy.body, via=copy.via)
-        taken.append(Taken(n, arrival.id, "truepill", copy.via, arrival.received_at, arrival.sealed))
-    read = understand(taken, tools)
-    assert read.held == []
+        taken.append(ClaimedCopy(n, arrival.id, "truepill", copy.via, arrival.received_at, arrival.sealed))
+    read = read_batch(taken, tools)
+    assert read.quarantined == []
     facts: list[Fact] = [statement.fact for statement in read.statements[kind, key]]
-    return MACHINES[kind].fold([*facts, *(nameless.statement.fact for nameless in read.nameless)])
+    return MACHINES[kind].fold([*facts, *(nameless.statement.fact for nameless in read.unaddressed)])
 
 
 def history(steps: list[Step]) -> list[tuple[object, ...]]:
@@ -216,7 +218,7 @@ def test_nothing_of_a_record_but_tokens_stands_in_the_clear(ledger: Ledger) -> N
         "quarantine",
         "entities",
         "facts",
-        "outcomes",
+        "event_facts",
         "postings",
         "drift",
         "aliases",
@@ -227,7 +229,7 @@ def test_nothing_of_a_record_but_tokens_stands_in_the_clear(ledger: Ledger) -> N
 
 def store(ledger: Ledger, *found: Envelope) -> int:
     """As a puller does: what is news is stored and applied; how many that were."""
-    fresh = news(ledger.conn, found, ledger.tools.lookup)
+    fresh = filter_snapshots(ledger.conn, found, ledger.tools.keyed_hash)
     ledger.apply(*(envelope.body for envelope in fresh), via="snapshot")
     return len(fresh)
 
@@ -271,8 +273,8 @@ def asked(
     quiet: timedelta = DAY,
     limit: int = 100,
     after: Place | None = None,
-) -> list[Wanting]:
-    return wanting(ledger.conn, now, kinds=kinds, quiet=quiet, limit=limit, after=after)
+) -> list[DueRecord]:
+    return due_records(ledger.conn, now, kinds=kinds, quiet=quiet, limit=limit, after=after)
 
 
 def test_what_has_waited_too_long_is_asked_about_the_oldest_first(ledger: Ledger) -> None:
@@ -304,15 +306,15 @@ def test_a_deadline_counts_though_it_was_not_quiet_for_long(ledger: Ledger) -> N
 def test_a_transfer_can_be_asked_about_by_a_name_that_is_its_own_alone(ledger: Ledger) -> None:
     at = datetime.fromtimestamp(T0, UTC)
     for key in ("t1", "t2", "t3"):
-        register(ledger.conn, ledger.tools.lookup, "transfer", key, now=at)
-    register(ledger.conn, ledger.tools.lookup, "direct_transfer", "d1", aliases=["dtok"], now=at)
+        register(ledger.conn, ledger.tools.keyed_hash, "transfer", key, now=at)
+    register(ledger.conn, ledger.tools.keyed_hash, "direct_transfer", "d1", aliases=["dtok"], now=at)
     with ledger.conn.transaction():
         aliases.add(
             ledger.conn,
             [
-                Claim("transfer", "mine", "t1"),
-                Claim("transfer", "a-shared", "t1"),
-                Claim("transfer", "a-shared", "t2"),
+                AliasRow("transfer", "mine", "t1"),
+                AliasRow("transfer", "a-shared", "t1"),
+                AliasRow("transfer", "a-shared", "t2"),
             ],
         )
     assert [(one.key, one.name) for one in asked(ledger)] == [("t1", "mine"), ("d1", "dtok")]

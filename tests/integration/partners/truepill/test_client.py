@@ -13,7 +13,7 @@ import stamina
 
 from partners.truepill.client import Client
 from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
-from partners.truepill.wire import Line, Wire
+from partners.truepill.wire import HttpClient, Wire
 from tests.support.partner import Answer, Asked, events_page, partner
 
 KEY = "tp_live_key_that_is_secret"
@@ -41,7 +41,7 @@ class Told:
 
 
 def client(url: str, gate: Told | None = None, timeout: float = 5.0) -> Client:
-    return Client(Wire(Line(url, KEY, timeout=timeout), gate or Told()))
+    return Client(Wire(HttpClient(url, KEY, timeout=timeout), gate or Told()))
 
 
 READS: list[tuple[Callable[[Client], Any], str, dict[str, list[str]]]] = [

@@ -1,0 +1,144 @@
+"""A table's columns, said once: what COPY, an array parameter and an INSERT or UPDATE need of them.
+
+A batch travels either as rows in PostgreSQL's binary COPY format or as one array for each column, which the
+statement turns into rows by `unnest`. Which, and in what order the columns stand, is derived from one list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from itertools import chain
+from struct import Struct
+from typing import Any, NamedTuple
+
+import psycopg
+
+from store.db import arrays, binary_copy
+
+__all__ = [
+    "BIGINT",
+    "BYTES",
+    "JSON",
+    "MOMENT",
+    "SECOND",
+    "TEXT",
+    "UUID",
+    "UUIDS",
+    "WORD",
+    "WORDS",
+    "Columns",
+    "Type",
+]
+
+
+class Type(NamedTuple):
+    """How values of a column travel: `pack` makes a field of COPY, `array` a parameter of `element[]`.
+
+    `value` is what the table gets of an element. `fixed` is the format, by `struct`, of a field that is never
+    null and as long in every row, so that neighbours of the kind are packed at once.
+    """
+
+    element: str
+    array: Callable[[Iterable[Any]], str]
+    pack: Callable[[Any], bytes]
+    value: str = "{}"
+    fixed: str | None = None
+
+
+def _hex(values: Iterable[bytes | None]) -> str:
+    return arrays.texts([None if value is None else value.hex() for value in values])
+
+
+def _moments(values: Iterable[datetime | None]) -> str:
+    return arrays.texts([None if value is None else value.isoformat() for value in values])
+
+
+def _joined(values: Iterable[Sequence[str]]) -> str:
+    return arrays.texts([",".join(value) for value in values])
+
+
+def _joined_hex(values: Iterable[Sequence[bytes]]) -> str:
+    return arrays.texts([",".join([one.hex() for one in value]) for value in values])
+
+
+BIGINT = Type("bigint", arrays.numbers, binary_copy.bigint, fixed="q")
+UUID = Type("uuid", _hex, binary_copy.blob, fixed="16s")
+TEXT = Type("text", arrays.texts, binary_copy.text)
+#: A text of which there are few: states, signals, types, domains.
+WORD = Type("text", arrays.texts, binary_copy.word)
+JSON = Type("jsonb", arrays.texts, binary_copy.json)
+BYTES = Type("text", _hex, binary_copy.blob, "decode({}, 'hex')")
+#: A timestamptz of an aware datetime, and one of whole seconds of Unix time.
+MOMENT = Type("timestamptz", _moments, binary_copy.moment)
+SECOND = Type("bigint", arrays.numbers, binary_copy.second, "to_timestamp({})")
+WORDS = Type("text", _joined, binary_copy.words, "string_to_array({}, ',')")
+UUIDS = Type("text", _joined_hex, binary_copy.uuids, "string_to_array({}, ',')::uuid[]")
+
+
+class Columns:
+    """Columns of a table that are written together, in the order of the fields of their rows.
+
+    `prefix` keeps the parameters of several lists apart in one statement. `alias` is what a statement calls
+    the rows that come out of the arrays.
+    """
+
+    def __init__(self, table: str, types: Mapping[str, Type], *, prefix: str = "", alias: str = "n") -> None:
+        self.table = table
+        self.alias = alias
+        self._types = dict(types)
+        self._parameters = {name: f"{prefix}{name}" for name in types}
+        self._pack = _packer(list(types.values()))
+
+    @property
+    def names(self) -> str:
+        """`a, b, c`"""
+        return ", ".join(self._types)
+
+    @property
+    def values(self) -> str:
+        """What the table gets for `names` of a row of `rows`."""
+        return ", ".join(self._value(name) for name in self._types)
+
+    @property
+    def rows(self) -> str:
+        """`unnest(…) AS n (a, b, c)`, its parameters being those of `parameters`."""
+        listed = ", ".join(f"%({self._parameters[name]})s::{t.element}[]" for name, t in self._types.items())
+        return f"unnest({listed}) AS {self.alias} ({self.names})"
+
+    def assignments(self, *without: str) -> str:
+        """`a = n.a, b = n.b`, as an UPDATE has them, less the columns by which it finds its rows."""
+        return ", ".join(f"{name} = {self._value(name)}" for name in self._types if name not in without)
+
+    def parameters(self, rows: Sequence[Sequence[Any]]) -> dict[str, str]:
+        """The arrays of these rows."""
+        columns = zip(*rows, strict=True) if rows else [()] * len(self._types)
+        return {
+            self._parameters[name]: t.array(values)
+            for (name, t), values in zip(self._types.items(), columns, strict=True)
+        }
+
+    def copy(self, conn: psycopg.Connection[Any], rows: Iterable[Sequence[Any]]) -> None:
+        """Write rows that the table does not have, by COPY. Raises psycopg.Error."""
+        binary_copy.write_rows(conn, self.table, self.names, map(self._pack, rows))
+
+    def _value(self, name: str) -> str:
+        return self._types[name].value.format(f"{self.alias}.{name}")
+
+
+def _packer(types: Sequence[Type]) -> Callable[[Sequence[Any]], bytes]:
+    """One row in the form of COPY: how many fields it has, then each behind its length."""
+    fixed = 0
+    while fixed < len(types) and types[fixed].fixed is not None:
+        fixed += 1
+    formats = [t.fixed or "" for t in types[:fixed]]
+    head = Struct(">h" + "".join(f"i{one}" for one in formats)).pack
+    sizes = [Struct(f">{one}").size for one in formats]
+    packs = [t.pack for t in types[fixed:]]
+    count = len(types)
+
+    def pack(row: Sequence[Any]) -> bytes:
+        begin = head(count, *chain.from_iterable(zip(sizes, row)))  # noqa: B905 -- the sizes end first
+        return begin + b"".join([one(value) for one, value in zip(packs, row[fixed:])])  # noqa: B905 -- as many
+
+    return pack

@@ -132,8 +132,8 @@ class Columns:
 def _packer(types: Sequence[Type]) -> Callable[[Sequence[Any]], bytes]:
     """One row in the form of COPY: how many fields it has, then each behind its length.
 
-    Written out for its columns and compiled, as `dataclasses` does with its methods: a loop over packers takes
-    twice as long, and this runs once for each row that an event leaves.
+    Written out for its columns and compiled, as `dataclasses` does with its methods: a loop over packers
+    takes twice as long, and this runs once for each row that an event leaves.
     """
     fixed = list(takewhile(lambda n: types[n].fixed is not None, range(len(types))))
     begin = Struct(">h" + "".join(f"i{types[n].fixed}" for n in fixed)).pack

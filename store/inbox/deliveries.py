@@ -1,4 +1,4 @@
-"""What the partner says of its own pushes (`delivery_data` of a pulled event)."""
+"""The table `deliveries`: what the partner says of its own pushes (`delivery_data` of a pulled event)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.db import arrays
+from store.db.columns import BIGINT, TEXT, UUID, Columns
 
 __all__ = ["DeliveryRow", "note_deliveries"]
 
@@ -20,11 +20,12 @@ class DeliveryRow(NamedTuple):
     status_code: int | None
 
 
-_NOTE = """
+#: As the fields of a DeliveryRow.
+DELIVERIES = Columns("deliveries", {"id": UUID, "status": TEXT, "status_code": BIGINT})
+_NOTE = f"""
 INSERT INTO deliveries AS d (seq, status, status_code, noted_at)
 SELECT e.seq, n.status, n.status_code, clock_timestamp()
-FROM unnest(%s::uuid[], %s::text[], %s::smallint[]) AS n (id, status, status_code)
-JOIN events e ON e.id = n.id ORDER BY e.seq
+FROM {DELIVERIES.rows} JOIN events e ON e.id = n.id ORDER BY e.seq
 ON CONFLICT (seq) DO UPDATE SET status = excluded.status, status_code = excluded.status_code,
     noted_at = excluded.noted_at
 WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.status_code)
@@ -33,11 +34,4 @@ WHERE (d.status, d.status_code) IS DISTINCT FROM (excluded.status, excluded.stat
 
 def note_deliveries(conn: psycopg.Connection[Any], rows: Sequence[DeliveryRow]) -> None:
     """Keep the partner's last word on its pushes of events that are known (others: `inbox.admit_pulled`)."""
-    conn.execute(
-        _NOTE,
-        (
-            arrays.texts([row.id.hex() for row in rows]),
-            arrays.texts([row.status for row in rows]),
-            arrays.numbers([row.status_code for row in rows]),
-        ),
-    )
+    conn.execute(_NOTE, DELIVERIES.parameters(rows))

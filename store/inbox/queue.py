@@ -109,7 +109,7 @@ def _numbered(attempts: Mapping[int, int]) -> dict[str, str]:
 
 def note_error(conn: Connection, seq: int, error: str) -> None:
     """Keep why an event could not be applied (a class, a SQLSTATE and frames: never a value)."""
-    conn.execute("UPDATE queue SET last_error = %s WHERE seq = %s", (error, seq))
+    conn.execute("UPDATE queue SET last_error = %(error)s WHERE seq = %(seq)s", {"error": error, "seq": seq})
 
 
 def waiting(conn: Connection) -> int:

@@ -1,9 +1,9 @@
-"""Other names of entities: who claims them, and what came under them (D13).
+"""Other names of entities: who claims them, and what came under them.
 
 A name that exactly one key claims is that entity's; one that none or several claim is nobody's. What a name
 means can therefore change twice: with its first claim, for the news that waits for it, and with its second,
 for the news that was taken for the first one's. Both are found in the transaction that adds the claim. What
-two transactions may not see of each other is settled by a row of `alias_names`, which both write: the second
+two transactions may not see of each other is decided by a row of `alias_names`, which both write: the second
 one waits there for the first and sees, in its next statement, what that one has committed.
 
 Order of locks: these rows by (kind, alias), all before any entity.
@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store.db import arrays
+from store.db.columns import BIGINT, TEXT, WORD, Columns
 
 __all__ = [
     "AliasNewsRow",
@@ -52,7 +53,7 @@ class AliasNewsRow(NamedTuple):
 # The row of a name is written before the claim, so that no claim ever waits for another transaction's.
 _ADD = """
 WITH stated AS (
-    SELECT * FROM unnest(%s::text[], %s::text[], %s::text[]) AS s (kind, alias, key)
+    SELECT * FROM unnest(%(kinds)s::text[], %(aliases)s::text[], %(keys)s::text[]) AS s (kind, alias, key)
 ), fresh AS (
     SELECT * FROM stated s WHERE NOT EXISTS (
         SELECT FROM aliases a WHERE (a.kind, a.alias, a.key) = (s.kind, s.alias, s.key)
@@ -74,7 +75,7 @@ SELECT kind, alias FROM met WHERE asked
 _WAKE = """
 WITH claimed AS (
     SELECT kind, alias, count(*) AS claims, min(a.key) AS key
-    FROM unnest(%s::text[], %s::text[]) AS n (kind, alias) JOIN aliases a USING (kind, alias)
+    FROM unnest(%(kinds)s::text[], %(aliases)s::text[]) AS n (kind, alias) JOIN aliases a USING (kind, alias)
     GROUP BY kind, alias
 ), doubtful AS (
     UPDATE alias_news w SET stale = true FROM claimed c
@@ -99,12 +100,11 @@ def add(conn: Connection, rows: Collection[AliasRow]) -> list[int]:
 
     What was taken for another's is marked `stale`. Names that are claimed already cost one statement.
     """
-    kinds, names, keys = zip(*sorted(rows), strict=True)
-    asked = conn.execute(_ADD, (arrays.texts(kinds), arrays.texts(names), arrays.texts(keys))).fetchall()
-    if not asked:
+    keys = arrays.texts([row.key for row in sorted(rows)])
+    asked = conn.execute(_ADD, {**_names((row.kind, row.alias) for row in sorted(rows)), "keys": keys})
+    if not (found := asked.fetchall()):
         return []
-    kinds, names = zip(*asked, strict=True)
-    return [seq for (seq,) in conn.execute(_WAKE, (arrays.texts(kinds), arrays.texts(names)))]
+    return [seq for (seq,) in conn.execute(_WAKE, _names(found))]
 
 
 def ask(conn: Connection, names: Iterable[tuple[str, str]], others: Iterable[tuple[str, str]]) -> None:
@@ -116,23 +116,18 @@ def ask(conn: Connection, names: Iterable[tuple[str, str]], others: Iterable[tup
     rows = sorted(asked.union(others))
     conn.execute(
         "INSERT INTO alias_names (kind, alias, asked) "
-        "SELECT * FROM unnest(%s::text[], %s::text[], %s::bool[]) "
+        "SELECT * FROM unnest(%(kinds)s::text[], %(aliases)s::text[], %(asked)s::bool[]) "
         "ON CONFLICT (kind, alias) DO UPDATE SET asked = alias_names.asked OR excluded.asked",
-        (
-            arrays.texts([kind for kind, _ in rows]),
-            arrays.texts([alias for _, alias in rows]),
-            arrays.texts(["t" if row in asked else "f" for row in rows]),
-        ),
+        {**_names(rows), "asked": arrays.texts(["t" if row in asked else "f" for row in rows])},
     )
 
 
 def keys_by_alias(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tuple[str, str], set[str]]:
     """The keys that claim these names, given as (kind, alias); nothing for a name that nobody claims."""
-    kinds, aliases = zip(*names, strict=True)
     rows = conn.execute(
-        "SELECT kind, alias, a.key FROM unnest(%s::text[], %s::text[]) AS n (kind, alias) "
+        "SELECT kind, alias, a.key FROM unnest(%(kinds)s::text[], %(aliases)s::text[]) AS n (kind, alias) "
         "JOIN aliases a USING (kind, alias)",
-        (arrays.texts(kinds), arrays.texts(aliases)),
+        _names(names),
     )
     found: dict[tuple[str, str], set[str]] = {}
     for kind, alias, key in rows:
@@ -140,19 +135,17 @@ def keys_by_alias(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tu
     return found
 
 
+#: As the fields of an AliasNewsRow.
+NEWS = Columns("alias_news", {"seq": BIGINT, "kind": WORD, "alias": TEXT, "key": TEXT})
+_NOTE_NEWS = f"""
+INSERT INTO alias_news ({NEWS.names}) SELECT {NEWS.values} FROM {NEWS.rows}
+ON CONFLICT (kind, alias, seq) DO UPDATE SET key = excluded.key, stale = false
+"""
+
+
 def note_news(conn: Connection, rows: Sequence[AliasNewsRow]) -> None:
     """Keep under which names events came, and for whose they were taken now."""
-    conn.execute(
-        "INSERT INTO alias_news (seq, kind, alias, key) "
-        "SELECT * FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[]) "
-        "ON CONFLICT (kind, alias, seq) DO UPDATE SET key = excluded.key, stale = false",
-        (
-            arrays.numbers([row.seq for row in rows]),
-            arrays.texts([row.kind for row in rows]),
-            arrays.texts([row.alias for row in rows]),
-            arrays.texts([row.key for row in rows]),
-        ),
-    )
+    conn.execute(_NOTE_NEWS, NEWS.parameters(rows))
 
 
 def forget_news(conn: Connection, seqs: Iterable[int]) -> None:
@@ -172,3 +165,12 @@ def stale_news(conn: Connection, limit: int) -> list[int]:
         (limit,),
     )
     return [seq for (seq,) in rows]
+
+
+def _names(names: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Names, given as (kind, alias), as arrays."""
+    listed = list(names)
+    return {
+        "kinds": arrays.texts([kind for kind, _ in listed]),
+        "aliases": arrays.texts([alias for _, alias in listed]),
+    }

@@ -19,8 +19,7 @@ import psycopg
 
 from statemachine import DERIVATIONS
 from store.db import arrays, locks
-from store.ledger.model import EntityRow, summary_of
-from store.ledger.rechecks import Recheck
+from store.ledger.model import EntityRow, Recheck, summary_of
 
 __all__ = ["CAUSES", "EFFECTS", "causes_of", "pass_barrier", "rows_of", "sharing"]
 
@@ -57,7 +56,7 @@ def pass_barrier(conn: Connection) -> None:
     Raises psycopg.errors.LockNotAvailable.
     """
     conn.execute(
-        "SELECT pg_advisory_lock(%s), pg_advisory_unlock(%s)", (locks.DERIVATIONS, locks.DERIVATIONS)
+        "SELECT pg_advisory_lock(%(lock)s), pg_advisory_unlock(%(lock)s)", {"lock": locks.DERIVATIONS}
     )
 
 
@@ -67,15 +66,18 @@ extract(epoch FROM c.last_at)::bigint, extract(epoch FROM c.due)::bigint
 """
 
 _ROWS = f"""
-SELECT {_SUMMARY} FROM unnest(%s::text[], %s::text[]) AS n (kind, key)
+SELECT {_SUMMARY} FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS n (kind, key)
 JOIN entities c ON (c.kind, c.key) = (n.kind, n.key)
 """
 
 
 def rows_of(conn: Connection, names: Sequence[tuple[str, str]]) -> dict[tuple[str, str], EntityRow]:
     """These entities as committed, not locked, by (kind, key); less those that are not there."""
-    kinds, keys = ([name[n] for name in names] for n in (0, 1))
-    rows = conn.execute(_ROWS, (arrays.texts(kinds), arrays.texts(keys)), binary=True)
+    parameters = {
+        "kinds": arrays.texts([kind for kind, _ in names]),
+        "keys": arrays.texts([key for _, key in names]),
+    }
+    rows = conn.execute(_ROWS, parameters, binary=True)
     return {(row[1], row[2]): EntityRow(*row) for row in rows}
 
 
@@ -86,23 +88,23 @@ _SHARING = """
 SELECT m.own, {summary}
 FROM (
     SELECT DISTINCT o.id AS own, p.entity_id AS other
-    FROM unnest(%s::bigint[]) AS o (id)
+    FROM unnest(%(ids)s::bigint[]) AS o (id)
     CROSS JOIN LATERAL (SELECT hash, domain FROM postings WHERE entity_id = o.id OFFSET 0) own
     CROSS JOIN LATERAL (
         SELECT entity_id, count(*) OVER () AS size
         FROM (SELECT entity_id FROM postings WHERE hash = own.hash LIMIT {crowd} + 1) carriers
     ) p
-    WHERE own.domain = %s AND p.size <= {crowd}
+    WHERE own.domain = %(first)s AND p.size <= {crowd}
 ) m
 CROSS JOIN LATERAL (SELECT * FROM entities WHERE id = m.other OFFSET 0) c
 {further}
-WHERE c.kind = %s
+WHERE c.kind = %(kind)s
 """
 _FURTHER = """
 CROSS JOIN LATERAL (
     SELECT FROM (SELECT hash, domain FROM postings WHERE entity_id = m.own OFFSET 0) a
     JOIN postings b ON b.hash = a.hash AND b.entity_id = c.id
-    WHERE a.domain = %s LIMIT 1
+    WHERE a.domain = %(further_{number})s LIMIT 1
 ) further_{number}
 """
 
@@ -117,7 +119,8 @@ def sharing(
     first, *others = domains
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
     query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
-    parameters = (arrays.numbers(entity_ids), first, *others, kind)
+    parameters = {"ids": arrays.numbers(entity_ids), "first": first, "kind": kind}
+    parameters |= {f"further_{number}": domain for number, domain in enumerate(others)}
     # Planned each time, for tables as large as they are: a plan that was kept from small ones scans them.
     rows = conn.execute(query.encode(), parameters, prepare=False, binary=True)
     return [(row[0], EntityRow(*row[1:])) for row in rows]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.db import arrays
+from store.db.columns import BIGINT, TEXT, WORD, Columns
 
 __all__ = ["Drifted", "note", "report"]
 
@@ -27,11 +27,12 @@ class Drifted(NamedTuple):
     last_at: datetime
 
 
+COUNTS = Columns("drift", {"what": WORD, "callback_type": WORD, "name": TEXT, "count": BIGINT})
+
 # Rows are locked in the order in which they are given: two batches that share names cannot deadlock.
-_NOTE = """
-INSERT INTO drift (partner, what, callback_type, name, count, first_at, last_at)
-SELECT %s, n.what, n.callback_type, n.name, n.count, %s, %s
-FROM unnest(%s::text[], %s::text[], %s::text[], %s::bigint[]) AS n (what, callback_type, name, count)
+_NOTE = f"""
+INSERT INTO drift ({COUNTS.names}, partner, first_at, last_at)
+SELECT {COUNTS.values}, %(partner)s, %(at)s, %(at)s FROM {COUNTS.rows}
 ON CONFLICT (partner, what, callback_type, name) DO UPDATE
 SET count = drift.count + excluded.count, first_at = least(drift.first_at, excluded.first_at),
     last_at = greatest(drift.last_at, excluded.last_at)
@@ -45,19 +46,8 @@ def note(conn: Connection, partner: str, counts: Mapping[tuple[str, str, str], i
     """
     if not counts:
         return
-    rows = sorted(counts.items())
-    conn.execute(
-        _NOTE,
-        (
-            partner,
-            at,
-            at,
-            arrays.texts([what for (what, _, _), _ in rows]),
-            arrays.texts([callback_type for (_, callback_type, _), _ in rows]),
-            arrays.texts([name for (_, _, name), _ in rows]),
-            arrays.numbers([count for _, count in rows]),
-        ),
-    )
+    rows = [(*name, count) for name, count in sorted(counts.items())]
+    conn.execute(_NOTE, {**COUNTS.parameters(rows), "partner": partner, "at": at})
 
 
 def report(conn: Connection) -> list[Drifted]:

@@ -90,13 +90,13 @@ def place(conn: Connection) -> int:
 _READ = """
 SELECT c.cursor, e.kind, e.key, c.from_state, c.to_state, c.outcome, c.review, c.since, c.changed_at
 FROM changes c JOIN entities e ON e.id = c.entity_id
-WHERE c.cursor > %s ORDER BY c.cursor LIMIT %s
+WHERE c.cursor > %(after)s ORDER BY c.cursor LIMIT %(limit)s
 """
 
 
 def read(conn: Connection, after: int, limit: int) -> list[Change]:
     """The placed changes behind a cursor, in the order of the feed; 0 is before the first."""
-    return [Change._make(row) for row in conn.execute(_READ, (after, limit))]
+    return [Change._make(row) for row in conn.execute(_READ, {"after": after, "limit": limit})]
 
 
 def newest(conn: Connection) -> int:

@@ -1,4 +1,4 @@
-"""Rows of the ledger's tables as they are used, and what a machine makes of them."""
+"""Rows of the ledger's tables as they are used, what a machine makes of them, and rechecks. No database."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from typing import NamedTuple
 
 import orjson
 
-from statemachine import Fact, Line, Summary
+from statemachine import DERIVATIONS, Fact, Line, Summary
+from store.crypto.keyed_hash import KeyedHash
 
 __all__ = [
+    "DERIVED",
+    "OURS",
     "ChangeRow",
     "EntityRow",
     "EventFactRow",
     "FactRow",
     "PostingRow",
+    "Recheck",
+    "SealedRecheck",
     "fact_id",
     "fact_of",
     "lines_of",
     "lines_text",
+    "recheck_body",
+    "recheck_id",
+    "recheck_of",
     "summary_of",
 ]
 
 _new = tuple.__new__
+
+#: Rechecks are their own partner's, ours, and come their own way.
+OURS, DERIVED = "rxledger", "derived"
 
 
 class EntityRow(NamedTuple):
@@ -122,3 +133,35 @@ def lines_of(text: str | None) -> tuple[Line, ...]:
 def lines_text(lines: Iterable[Line]) -> str | None:
     """A fact's lines as JSON text; None for none."""
     return orjson.dumps(lines, default=list).decode() if lines else None
+
+
+class Recheck(NamedTuple):
+    """See what the entity (kind, key) means for others by the derivation of this name."""
+
+    derivation: str
+    kind: str
+    key: str
+
+
+class SealedRecheck(NamedTuple):
+    """A recheck ready to be stored: its event's id (16 bytes) and its sealed body."""
+
+    id: bytes
+    sealed: bytes
+
+
+def recheck_body(recheck: Recheck) -> bytes:
+    """The body of the event, the same every time."""
+    return orjson.dumps({"derivation": recheck.derivation, "cause": [recheck.kind, recheck.key]})
+
+
+def recheck_of(body: bytes) -> Recheck | None:
+    """The recheck of a body; None for a derivation that this version does not know."""
+    content = orjson.loads(body)
+    found = Recheck(content["derivation"], *content["cause"])
+    return found if any((one.name, one.cause) == found[:2] for one in DERIVATIONS) else None
+
+
+def recheck_id(keyed_hash: KeyedHash, recheck: Recheck) -> bytes:
+    """The id of the event: the digest of its body, as every event's."""
+    return keyed_hash.event_id(OURS, DERIVED, "", recheck_body(recheck))

@@ -12,45 +12,25 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-import orjson
 import psycopg
 
-from statemachine import DERIVATIONS
-from store.crypto.keyed_hash import KeyedHash
 from store.db import arrays
 from store.db.locks import RECHECKS
 from store.inbox.model import LEASE_SECONDS, ClaimedCopy
+from store.ledger.model import DERIVED, OURS, SealedRecheck
 
 __all__ = [
-    "PARTNER",
-    "VIA",
     "QueuedRecheck",
     "QueuedRechecks",
-    "Recheck",
-    "SealedRecheck",
-    "body_of",
     "delete_applied",
-    "id_of",
     "lock_rechecks",
     "queue_again",
     "queue_rechecks",
     "queued",
     "read_queued",
-    "recheck_of",
 ]
 
 Connection = psycopg.Connection[Any]
-
-#: Rechecks are their own partner's: ours.
-PARTNER, VIA = "rxledger", "derived"
-
-
-class Recheck(NamedTuple):
-    """What the entity (kind, key) means for others by the derivation of this name."""
-
-    derivation: str
-    kind: str
-    key: str
 
 
 class QueuedRecheck(NamedTuple):
@@ -67,30 +47,6 @@ class QueuedRechecks(NamedTuple):
     alone: bool
 
 
-class SealedRecheck(NamedTuple):
-    """A recheck ready to be stored: its event's id (16 bytes) and its sealed body."""
-
-    id: bytes
-    sealed: bytes
-
-
-def body_of(recheck: Recheck) -> bytes:
-    """The body of the event, the same every time."""
-    return orjson.dumps({"derivation": recheck.derivation, "cause": [recheck.kind, recheck.key]})
-
-
-def recheck_of(body: bytes) -> Recheck | None:
-    """The recheck of a body; None for a derivation that this version does not know."""
-    content = orjson.loads(body)
-    found = Recheck(content["derivation"], *content["cause"])
-    return found if any((one.name, one.cause) == found[:2] for one in DERIVATIONS) else None
-
-
-def id_of(keyed_hash: KeyedHash, recheck: Recheck) -> bytes:
-    """The id of the event: the digest of its body, as every event's."""
-    return keyed_hash.event_id(PARTNER, VIA, "", body_of(recheck))
-
-
 _QUEUED = """
 SELECT ARRAY(SELECT seq FROM queue WHERE look AND due_at > now() ORDER BY seq LIMIT %s),
        NOT EXISTS (SELECT FROM queue WHERE NOT look)
@@ -104,12 +60,12 @@ def queued(conn: Connection, limit: int) -> QueuedRechecks:
 
 
 _LOCK_QUEUED = """
-SELECT pg_advisory_xact_lock(%s, (seq & 2147483647)::int)
-FROM (SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND look ORDER BY seq) rechecks
+SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)
+FROM (SELECT seq FROM queue WHERE seq = ANY(%(seqs)s::bigint[]) AND look ORDER BY seq) rechecks
 """
 _LOCK_ALL = """
-SELECT pg_advisory_xact_lock(%s, (seq & 2147483647)::int)
-FROM (SELECT seq FROM events WHERE seq = ANY(%s::bigint[]) AND partner = %s ORDER BY seq) rechecks
+SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)
+FROM (SELECT seq FROM events WHERE seq = ANY(%(seqs)s::bigint[]) AND partner = %(ours)s ORDER BY seq) rechecks
 """
 
 
@@ -119,10 +75,10 @@ def lock_rechecks(conn: Connection, seqs: Iterable[int], *, only_queued: bool = 
     The transaction's end lets them go. Call it before anything is read of them. Not `only_queued`: also
     those that are not queued, for a replay.
     """
-    numbers = arrays.numbers(seqs)
+    parameters = {"class": RECHECKS, "seqs": arrays.numbers(seqs)}
     if only_queued:
-        return conn.execute(_LOCK_QUEUED, (RECHECKS, numbers)).rowcount
-    return conn.execute(_LOCK_ALL, (RECHECKS, numbers, PARTNER)).rowcount
+        return conn.execute(_LOCK_QUEUED, parameters).rowcount
+    return conn.execute(_LOCK_ALL, parameters | {"ours": OURS}).rowcount
 
 
 _READ_QUEUED = """
@@ -145,12 +101,12 @@ def read_queued(conn: Connection, seqs: Iterable[int]) -> list[QueuedRecheck]:
 def delete_applied(conn: Connection, rechecks: Sequence[QueuedRecheck]) -> None:
     """Take applied rechecks out of the queue, less those that were queued anew meanwhile."""
     conn.execute(
-        "DELETE FROM queue q USING unnest(%s::bigint[], %s::text[]) AS n (seq, version) "
+        "DELETE FROM queue q USING unnest(%(seqs)s::bigint[], %(versions)s::text[]) AS n (seq, version) "
         "WHERE q.seq = n.seq AND q.xmin = n.version::xid",
-        (
-            arrays.numbers([recheck.copy.seq for recheck in rechecks]),
-            arrays.texts([str(recheck.version) for recheck in rechecks]),
-        ),
+        {
+            "seqs": arrays.numbers([one.copy.seq for one in rechecks]),
+            "versions": arrays.texts([str(one.version) for one in rechecks]),
+        },
     )
 
 
@@ -158,14 +114,14 @@ def delete_applied(conn: Connection, rechecks: Sequence[QueuedRecheck]) -> None:
 # again, since an older one may be dropped with its month.
 _QUEUE = f"""
 WITH rechecks AS (
-    SELECT * FROM unnest(%s::uuid[], %b::bytea[]) AS l (id, sealed)
+    SELECT * FROM unnest(%(ids)s::uuid[], %(sealed)b::bytea[]) AS l (id, sealed)
 ), named AS (
-    INSERT INTO events (id, partner, via, received_at) SELECT id, '{PARTNER}', '{VIA}', %s FROM rechecks
+    INSERT INTO events (id, partner, via, received_at) SELECT id, '{OURS}', '{DERIVED}', %(now)s FROM rechecks
     ON CONFLICT (id) DO UPDATE SET received_at = excluded.received_at
     RETURNING seq, id, received_at
 ), kept AS (
     INSERT INTO bodies (seq, received_at, id, partner, via, sealed)
-    SELECT n.seq, n.received_at, n.id, '{PARTNER}', '{VIA}', l.sealed FROM named n JOIN rechecks l USING (id)
+    SELECT n.seq, n.received_at, n.id, '{OURS}', '{DERIVED}', l.sealed FROM named n JOIN rechecks l USING (id)
 )
 INSERT INTO queue (seq, received_at, due_at, look)
 SELECT seq, received_at, now() + interval '{LEASE_SECONDS} seconds', true FROM named ORDER BY seq
@@ -177,7 +133,11 @@ RETURNING seq
 def queue_rechecks(conn: Connection, rechecks: Iterable[SealedRecheck], now: datetime) -> list[int]:
     """Queue these rechecks, once each, in the caller's transaction; their inbox ids."""
     rows = sorted(rechecks)
-    parameters = (arrays.texts([row.id.hex() for row in rows]), [row.sealed for row in rows], now)
+    parameters = {
+        "ids": arrays.texts([row.id.hex() for row in rows]),
+        "sealed": [row.sealed for row in rows],
+        "now": now,
+    }
     return [seq for (seq,) in conn.execute(_QUEUE, parameters)]
 
 

@@ -14,7 +14,7 @@ from store.db import arrays
 from store.ledger import aliases as alias_store
 from store.ledger import derivations, entities, feed, postings, rechecks
 from store.ledger.aliases import AliasRow
-from store.ledger.model import ChangeRow, EntityRow, PostingRow, summary_of
+from store.ledger.model import ChangeRow, EntityRow, PostingRow, Recheck, recheck_id, summary_of
 
 __all__ = ["Registered", "register", "unknown"]
 
@@ -74,9 +74,9 @@ def register(
 def unknown(conn: Connection, kind: str, keys: Collection[str]) -> set[str]:
     """Those of these keys under which there is no entity."""
     rows = conn.execute(
-        "SELECT key FROM unnest(%s::text[]) AS n (key) "
-        "WHERE NOT EXISTS (SELECT FROM entities e WHERE e.kind = %s AND e.key = n.key)",
-        (arrays.texts(sorted(keys)), kind),
+        "SELECT key FROM unnest(%(keys)s::text[]) AS n (key) "
+        "WHERE NOT EXISTS (SELECT FROM entities e WHERE e.kind = %(kind)s AND e.key = n.key)",
+        {"keys": arrays.texts(sorted(keys)), "kind": kind},
     )
     return {key for (key,) in rows}
 
@@ -87,6 +87,6 @@ def _queue_rechecks(conn: Connection, keyed_hash: KeyedHash, row: EntityRow) -> 
     stands = summary_of(row)
     for one in DERIVATIONS:
         if one.cause == row.kind and one.implies(stands):
-            found.add(rechecks.Recheck(one.name, row.kind, row.key))
+            found.add(Recheck(one.name, row.kind, row.key))
     if found:
-        rechecks.queue_again(conn, [rechecks.id_of(keyed_hash, one) for one in found])
+        rechecks.queue_again(conn, [recheck_id(keyed_hash, one) for one in found])

@@ -11,8 +11,15 @@ import psycopg
 from statemachine import DERIVATIONS, Derivation, Fact, Implied
 from store.inbox.model import ClaimedCopy
 from store.ledger import derivations, rechecks
-from store.ledger.model import EntityRow, fact_id, summary_of
-from store.ledger.rechecks import Recheck, SealedRecheck
+from store.ledger.model import (
+    EntityRow,
+    Recheck,
+    SealedRecheck,
+    fact_id,
+    recheck_body,
+    recheck_id,
+    summary_of,
+)
 from workers.apply.model import ClaimedRecheck, Moved, Name, Statement, Tools
 
 __all__ = ["CALLBACK_TYPE", "derived_statements", "queue_rechecks"]
@@ -52,8 +59,8 @@ def _changed(m: Moved) -> Iterable[Recheck]:
 
 
 def _sealed(recheck: Recheck, tools: Tools) -> SealedRecheck:
-    event_id = rechecks.id_of(tools.keyed_hash, recheck)
-    return SealedRecheck(event_id, tools.sealer.seal(rechecks.body_of(recheck), event_id))
+    event_id = recheck_id(tools.keyed_hash, recheck)
+    return SealedRecheck(event_id, tools.sealer.seal(recheck_body(recheck), event_id))
 
 
 def derived_statements(

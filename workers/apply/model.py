@@ -12,8 +12,7 @@ from statemachine import Fact
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.inbox.model import ClaimedCopy, QuarantineRow
-from store.ledger.model import EntityRow, FactRow
-from store.ledger.rechecks import Recheck
+from store.ledger.model import EntityRow, FactRow, Recheck
 
 __all__ = [
     "Applied",

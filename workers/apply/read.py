@@ -12,8 +12,7 @@ from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import callbacks, snapshots
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import ClaimedCopy, QuarantineRow
-from store.ledger import rechecks
-from store.ledger.model import fact_id, lines_text
+from store.ledger.model import OURS, fact_id, lines_text, recheck_of
 from workers.apply.model import ClaimedRecheck, ReadBatch, Statement, Tools, Unaddressed
 
 __all__ = ["AHEAD_SECONDS", "read_batch"]
@@ -65,7 +64,7 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
     body = tools.sealer.unseal(copy.sealed, copy.id)
     reader = (RECORD_READERS if copy.via == "snapshot" else READERS).get(copy.partner)
     if reader is None:
-        recheck = rechecks.recheck_of(body) if copy.partner == rechecks.PARTNER else None
+        recheck = recheck_of(body) if copy.partner == OURS else None
         if recheck is None:
             return QuarantineRow(copy.seq, "no_reader", None, None, None)
         batch.rechecks.append(ClaimedRecheck(copy, recheck))

@@ -1,4 +1,4 @@
-"""Hints: how the workers hear that there is something to apply (D1, D8).
+"""Hints: how the workers hear that there is something to apply (docs/decisions/0001, 0006).
 
 `HintPublisher.publish` never blocks: a thread of its own talks to the broker. A hint that cannot be sent
 is counted and dropped, since the sweeper finds its ids. A hint goes out at once when the last one held a
@@ -19,7 +19,7 @@ from celery.utils import uuid
 from errors import describe
 from workers.celery.app import app
 
-__all__ = ["HINT_IDS", "HintPublisher", "send"]
+__all__ = ["HINT_IDS", "HintPublisher", "cut", "send", "send_all"]
 
 log = logging.getLogger("rxledger.hints")
 
@@ -54,6 +54,17 @@ def send(ids: Sequence[int], *, swept: bool = False) -> None:
             headers=message.headers,
             **message.properties,
         )
+
+
+def cut(ids: Sequence[int], size: int) -> list[Sequence[int]]:
+    """The ids in parts of at most so many."""
+    return [ids[start : start + size] for start in range(0, len(ids), size)]
+
+
+def send_all(ids: Sequence[int], *, swept: bool) -> None:
+    """As `send`, for any number of ids."""
+    for part in cut(ids, HINT_IDS):
+        send(part, swept=swept)
 
 
 class HintPublisher:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
-from itertools import chain
 from typing import TYPE_CHECKING
 
 from errors import describe
@@ -16,13 +14,12 @@ from store.db import partitions as partition_store
 from store.db.connections import connect_unhurried, is_environmental, is_one_rows
 from store.inbox import queue
 from store.inbox.quarantine import dead_letter, requeue_early
-from store.ledger import aliases, rechecks
-from workers.apply.batch import apply_queued, apply_rechecks
-from workers.apply.model import Applied
+from store.ledger import aliases
 from workers.apply.replay import replay
 from workers.celery.app import app
+from workers.celery.attempts import attempt
 from workers.celery.errors import sanitized_errors
-from workers.celery.hints import HINT_IDS, HintPublisher, send
+from workers.celery.hints import HintPublisher, send, send_all
 from workers.celery.runtime import Runtime, runtime
 from workers.reports import silence
 
@@ -39,12 +36,6 @@ SWEEP_LIMIT = 20_000
 PULL_SECONDS = 60.0
 #: Longer waits for the partner are not waited for here.
 PULL_PATIENCE = 2.0
-#: A hint of so many ids comes out of a backlog: others like it wait behind it.
-BACKLOG_IDS = 300
-#: A batch that fails is tried again in parts of so many.
-PART_IDS = 50
-#: In a backlog rechecks wait until so many have gathered.
-RECHECKS_TOGETHER = 240
 #: The loss ledger's days are counted again for about so long at a time.
 LOSSES_SECONDS = 10.0
 #: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
@@ -53,108 +44,9 @@ DOUBTFUL_LIMIT = 100
 
 @app.task(name="rxledger.apply")
 def apply(ids: Sequence[int], swept: bool = False) -> None:
-    """Apply these inbox ids. `swept`: their lease had passed, so the attempt is counted first (D9)."""
+    """Apply these inbox ids. `swept`: their lease had passed, so the attempt is counted first."""
     with sanitized_errors():
         attempt(runtime(), ids, swept=swept)
-
-
-def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
-    """Apply a batch; when that fails, in ever smaller parts, so that one event holds back no other.
-
-    What fails through the environment's fault gives its counted attempt back (D9) and waits for its lease.
-    """
-    worker.retry_refunds()
-    counted: dict[int, int] = {}
-    if swept:
-        attempts = worker.run(partial(queue.next_attempts, seqs=ids))
-        ids = worker.run(partial(queue.count_attempts, attempts=attempts))
-        counted = {seq: attempts[seq] for seq in ids}
-    while ids:
-        try:
-            done = _apply(worker, ids, swept=swept)
-        except Exception as error:
-            if is_environmental(error) and not is_one_rows(error):
-                worker.refund(counted)
-                raise
-            log.error("a batch of %d could not be applied: %s", len(ids), describe(error))
-            _in_parts(worker, ids, counted)
-            return
-        if done.woken:
-            # Due at once, so the sweeper finds them when this hint is lost.
-            send_all(done.woken, swept=False)
-        if done.locked:
-            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
-        ids = done.left
-
-
-def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:
-    """Copies, then at once the rechecks that follow from them; a swept hint may hold rechecks too.
-
-    What keeps a recheck from being applied here leaves it queued, for the sweeper.
-    """
-    done = worker.run(partial(apply_queued, seqs=ids, tools=worker.tools))
-    backlog = len(ids) >= BACKLOG_IDS and not swept
-    if not backlog:
-        _apply_rechecks(worker, [*done.rechecks, *(ids if swept else ())])
-    if backlog or (worker.rechecks_left and not swept):  # the last hint of a backlog may be a small one
-        worker.rechecks_left = _apply_gathered_rechecks(worker)
-    return done
-
-
-def _apply_rechecks(worker: Runtime, due: Sequence[int]) -> None:
-    """Apply these rechecks, and those that follow from them."""
-    while due:
-        due = worker.run(partial(apply_rechecks, seqs=due, tools=worker.tools)).rechecks
-
-
-def _apply_gathered_rechecks(worker: Runtime) -> bool:
-    """Out of a backlog, apply many rechecks together, or the rest at its end; whether some wait on.
-
-    After each batch they would wait for entities that another worker's batch holds, for half of its time. The
-    last of the workers to COMMIT sees that nothing but rechecks is left, whichever of them queued those. They
-    are other batches' too, so what fails is no fault of this one, and left to the sweeper.
-    """
-    waiting = worker.run(partial(rechecks.queued, limit=HINT_IDS))
-    if not waiting.alone and len(waiting.seqs) < RECHECKS_TOGETHER:
-        return bool(waiting.seqs)
-    try:
-        _apply_rechecks(worker, waiting.seqs)
-    except Exception as error:
-        if is_environmental(error) and not is_one_rows(error):
-            raise
-        log.error("%d rechecks could not be applied: %s", len(waiting.seqs), describe(error))
-        worker.drop()
-    return False
-
-
-def _in_parts(worker: Runtime, ids: Sequence[int], counted: Mapping[int, int]) -> None:
-    """Parts first, and only the events of those that fail one by one: most of a large batch is innocent."""
-    parts = deque(_cut(ids, PART_IDS if len(ids) > PART_IDS else 1))
-    while parts:
-        part = parts.popleft()
-        try:
-            _apply(worker, part, swept=True)
-        except Exception as error:
-            blameless = is_environmental(error)
-            if blameless and not is_one_rows(error):
-                left = {*part, *chain.from_iterable(parts)}
-                worker.refund({seq: number for seq, number in counted.items() if seq in left})
-                raise
-            if not blameless:
-                worker.drop()
-            if len(part) > 1:
-                parts.extendleft(reversed(_cut(part, 1)))
-                continue
-            (seq,) = part
-            log.error("event %d could not be applied: %s", seq, describe(error))
-            if blameless:
-                worker.refund({seq: counted[seq]} if seq in counted else {})
-            else:
-                worker.run(partial(queue.note_error, seq=seq, error=describe(error)))
-
-
-def _cut(ids: Sequence[int], size: int) -> list[Sequence[int]]:
-    return [ids[start : start + size] for start in range(0, len(ids), size)]
 
 
 @app.task(name="rxledger.sweep")
@@ -176,7 +68,7 @@ def sweep() -> None:
 
 
 def reconsider(worker: Runtime) -> None:
-    """Read anew the events that were taken for an entity whose name another has claimed since (D13).
+    """Read anew the events that were taken for an entity whose name another has claimed since.
 
     One by one, so that one holds back no other; what fails is tried again by the next sweep.
     """
@@ -189,14 +81,9 @@ def reconsider(worker: Runtime) -> None:
             log.error("event %d could not be read anew: %s", seq, describe(error))
 
 
-def send_all(seqs: Sequence[int], *, swept: bool) -> None:
-    for part in _cut(seqs, HINT_IDS):
-        send(part, swept=swept)
-
-
 @app.task(name="rxledger.partitions")
 def partitions() -> None:
-    """Keep the months ahead partitioned (D11)."""
+    """Keep the months ahead partitioned."""
     with sanitized_errors():
         made = runtime().run(partition_store.ensure)
         if made:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-import workers.celery.tasks as tasks
+import workers.celery.attempts as attempts_module
 from settings import SealKey, Settings
 from store.crypto.sealing import Sealer
 from store.inbox import quarantine, queue
@@ -65,8 +65,8 @@ def test_a_first_hint_is_not_counted(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     good, bad = ledger.admit(b"good", b"bad")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("boom")))
-    tasks.attempt(worker, [good, bad], swept=False)
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, ValueError("boom")))
+    attempts_module.attempt(worker, [good, bad], swept=False)
     assert attempts(ledger) == {bad: 0}
 
 
@@ -74,8 +74,8 @@ def test_one_bad_event_does_not_hold_back_its_batch(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seqs = ledger.admit(*[b"%d" % n for n in range(20)])
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(seqs[7], ValueError("boom")))
-    tasks.attempt(worker, seqs, swept=False)
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(seqs[7], ValueError("boom")))
+    attempts_module.attempt(worker, seqs, swept=False)
     assert ledger.queued() == [seqs[7]]
     assert ledger.count("quarantine") == 19
 
@@ -92,9 +92,9 @@ def test_bad_events_of_a_large_batch_are_found_in_parts(
             raise ValueError("boom")
         return apply_queued(conn, seqs, tools)
 
-    monkeypatch.setattr(tasks, "PART_IDS", 10)
-    monkeypatch.setattr(tasks, "apply_queued", apply)
-    tasks.attempt(worker, seqs, swept=True)
+    monkeypatch.setattr(attempts_module, "PART_IDS", 10)
+    monkeypatch.setattr(attempts_module, "apply_queued", apply)
+    attempts_module.attempt(worker, seqs, swept=True)
     assert attempts(ledger) == dict.fromkeys(bad, 1)
     assert ledger.count("quarantine") == 48
     assert sorted(tries) == [1] * 20 + [10] * 5 + [50]
@@ -105,7 +105,7 @@ def test_what_was_too_much_at_once_is_applied_by_the_same_hint(
 ) -> None:
     monkeypatch.setattr(batch, "SLICE", 10)
     monkeypatch.setattr(batch, "MUCH", 1)
-    tasks.attempt(worker, ledger.admit(*[b"%d" % n for n in range(45)]), swept=False)
+    attempts_module.attempt(worker, ledger.admit(*[b"%d" % n for n in range(45)]), swept=False)
     assert (ledger.queued(), ledger.count("quarantine")) == ([], 45)
 
 
@@ -113,8 +113,8 @@ def test_what_failed_is_told_by_class_and_place_never_by_text(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (bad,) = ledger.admit(b"bad")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("Jane Canary")))
-    tasks.attempt(worker, [bad], swept=False)
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, ValueError("Jane Canary")))
+    attempts_module.attempt(worker, [bad], swept=False)
     (error,) = ledger.conn.execute("SELECT last_error FROM queue").fetchone() or ("",)
     assert error.startswith("ValueError in test_attempts.py:apply:")
     assert "Canary" not in error + caplog.text
@@ -124,9 +124,9 @@ def test_a_swept_attempt_is_counted_before_it_is_made(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bad,) = ledger.admit(b"kills its worker")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, Killed()))
     with pytest.raises(Killed):
-        tasks.attempt(worker, [bad], swept=True)
+        attempts_module.attempt(worker, [bad], swept=True)
     assert attempts(ledger) == {bad: 1}
 
 
@@ -135,15 +135,15 @@ def test_hints_that_wait_in_line_take_nothing_from_company_into_quarantine(
 ) -> None:
     """Behind a backlog the same ids may be swept many times before the first of their hints is read."""
     good, bad = ledger.admit(b"good", b"kills its worker")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, Killed()))
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
         with suppress(Killed):
-            tasks.attempt(worker, [good, bad], swept=True)
+            attempts_module.attempt(worker, [good, bad], swept=True)
     overdue(ledger)
     assert quarantine.dead_letter(ledger.conn) == []
     due = queue.sweep(ledger.conn, 10)
     assert sorted(d.seq for d in due if d.alone) == [good, bad]
-    tasks.attempt(worker, [good], swept=True)
+    attempts_module.attempt(worker, [good], swept=True)
     assert ledger.queued() == [bad]
 
 
@@ -151,11 +151,11 @@ def test_a_hint_of_what_has_had_all_its_attempts_makes_no_further_one(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bad,) = ledger.admit(b"kills its worker")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, Killed()))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, Killed()))
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
         with pytest.raises(Killed):
-            tasks.attempt(worker, [bad], swept=True)
-    tasks.attempt(worker, [bad], swept=True)
+            attempts_module.attempt(worker, [bad], swept=True)
+    attempts_module.attempt(worker, [bad], swept=True)
     assert attempts(ledger) == {bad: queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS}
 
 
@@ -165,9 +165,9 @@ def test_the_environments_faults_are_never_counted(
 ) -> None:
     (seq,) = ledger.admit(b"innocent")
     error = psycopg.errors.lookup(sqlstate)("no fault of the event's")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(seq, error))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(seq, error))
     with suppress(psycopg.Error):
-        tasks.attempt(worker, [seq], swept=True)
+        attempts_module.attempt(worker, [seq], swept=True)
     # At once, not when this process comes to its next hint: that one may go to another.
     assert attempts(ledger) == {seq: 0}
 
@@ -180,7 +180,7 @@ def test_a_locked_entity_holds_back_only_its_own_events(
     worker.conn().execute("SET lock_timeout = '50ms'")
     with psycopg.connect(contract_url) as other:
         other.execute("SELECT FROM entities WHERE key = 'locked' FOR UPDATE")
-        tasks.attempt(worker, seqs, swept=True)
+        attempts_module.attempt(worker, seqs, swept=True)
     assert attempts(ledger) == {seqs[1]: 0}
     assert (ledger.state("free"), ledger.state("too")) == ("triage", "triage")
 
@@ -190,21 +190,23 @@ def test_only_what_was_counted_is_given_back(
 ) -> None:
     seqs = ledger.admit(b"mine", b"another's")
     ledger.conn.execute("UPDATE queue SET attempts = 2")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(seqs[0], psycopg.errors.AdminShutdown("gone")))
+    monkeypatch.setattr(
+        attempts_module, "apply_queued", failing_on(seqs[0], psycopg.errors.AdminShutdown("gone"))
+    )
     with psycopg.connect(contract_url) as other:
         other.execute("SELECT FROM queue WHERE seq = %s FOR UPDATE", (seqs[1],))
         with pytest.raises(psycopg.Error):
-            tasks.attempt(worker, seqs, swept=True)
+            attempts_module.attempt(worker, seqs, swept=True)
     assert attempts(ledger) == {seqs[0]: 2, seqs[1]: 2}
 
 
 def test_an_unknown_seal_key_leaves_the_event_queued_and_uncounted(ledger: Ledger, worker: Runtime) -> None:
     (seq,) = ledger.admit(b"sealed under k1")
     worker.tools = ledger.tools._replace(sealer=Sealer([SealKey("k2", b"2" * 32)]))
-    tasks.attempt(worker, [seq], swept=True)
+    attempts_module.attempt(worker, [seq], swept=True)
     assert attempts(ledger) == {seq: 0}
     worker.tools = ledger.tools
-    tasks.attempt(worker, [seq], swept=True)
+    attempts_module.attempt(worker, [seq], swept=True)
     assert ledger.queued() == []
 
 
@@ -220,14 +222,14 @@ def test_after_attempts_in_company_an_event_goes_alone_and_then_into_quarantine(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (bad,) = ledger.admit(b"bad")
-    monkeypatch.setattr(tasks, "apply_queued", failing_on(bad, ValueError("boom")))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, ValueError("boom")))
     alone = []
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
         assert quarantine.dead_letter(ledger.conn) == []
         overdue(ledger)
         (due,) = queue.sweep(ledger.conn, 10)
         alone.append(due.alone)
-        tasks.attempt(worker, [due.seq], swept=True)
+        attempts_module.attempt(worker, [due.seq], swept=True)
     assert alone == [False] * queue.BATCH_ATTEMPTS + [True] * queue.SOLO_ATTEMPTS
     overdue(ledger)
     assert queue.sweep(ledger.conn, 10) == []
@@ -257,7 +259,7 @@ def test_what_the_server_refuses_of_one_event_does_not_hold_back_the_others(
         good = [OrderTriage(timestamp=T0) for _ in range(5)]
         bad = OrderTriage(timestamp=T0, details__code="T666", details__message="Jane Canary")
         seqs = ledger.admit(*good[:2], bad, *good[2:])
-        tasks.attempt(worker, seqs, swept=False)
+        attempts_module.attempt(worker, seqs, swept=False)
     finally:
         ledger.conn.execute("DROP FUNCTION refuse CASCADE")
     (left,) = ledger.conn.execute("SELECT seq, last_error FROM queue").fetchall()
@@ -287,7 +289,7 @@ def signals(ledger: Ledger) -> list[str]:
 
 
 def test_what_is_derived_is_applied_by_the_worker_that_derived_it(ledger: Ledger, worker: Runtime) -> None:
-    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    attempts_module.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == []
 
@@ -295,7 +297,7 @@ def test_what_is_derived_is_applied_by_the_worker_that_derived_it(ledger: Ledger
 @pytest.fixture
 def backlog(monkeypatch: pytest.MonkeyPatch) -> None:
     """Any hint counts as one of many."""
-    monkeypatch.setattr(tasks, "BACKLOG_IDS", 1)
+    monkeypatch.setattr(attempts_module, "BACKLOG_IDS", 1)
 
 
 def more(ledger: Ledger) -> list[int]:
@@ -306,10 +308,10 @@ def more(ledger: Ledger) -> list[int]:
 @pytest.mark.usefixtures("backlog")
 def test_in_a_backlog_looks_wait_for_its_end_whoever_queued_them(ledger: Ledger, worker: Runtime) -> None:
     seqs, others = an_approval_and_its_copay(ledger), more(ledger)
-    tasks.attempt(worker, seqs, swept=False)
+    attempts_module.attempt(worker, seqs, swept=False)
     assert signals(ledger) == ["copay:triage"]
     assert len(ledger.queued()) == 2
-    tasks.attempt(worker, others, swept=False)
+    attempts_module.attempt(worker, others, swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == []
 
@@ -317,12 +319,12 @@ def test_in_a_backlog_looks_wait_for_its_end_whoever_queued_them(ledger: Ledger,
 def test_looks_that_a_backlog_left_are_applied_at_its_end_however_small_its_last_hint_is(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "BACKLOG_IDS", 2)
+    monkeypatch.setattr(attempts_module, "BACKLOG_IDS", 2)
     seqs, others = an_approval_and_its_copay(ledger), more(ledger)
     assert (len(seqs), len(others)) == (2, 1)
-    tasks.attempt(worker, seqs, swept=False)
+    attempts_module.attempt(worker, seqs, swept=False)
     assert len(ledger.queued()) == 2
-    tasks.attempt(worker, others, swept=False)
+    attempts_module.attempt(worker, others, swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == []
 
@@ -331,9 +333,9 @@ def test_looks_that_a_backlog_left_are_applied_at_its_end_however_small_its_last
 def test_in_a_backlog_looks_are_applied_when_enough_have_gathered(
     ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tasks, "RECHECKS_TOGETHER", 1)
+    monkeypatch.setattr(attempts_module, "RECHECKS_TOGETHER", 1)
     seqs, others = an_approval_and_its_copay(ledger), more(ledger)
-    tasks.attempt(worker, seqs, swept=False)
+    attempts_module.attempt(worker, seqs, swept=False)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == others
 
@@ -348,11 +350,11 @@ def test_looks_that_fail_in_a_backlog_are_left_to_the_sweeper(
         tried.append(list(seqs))
         raise ValueError("boom")
 
-    monkeypatch.setattr(tasks, "apply_rechecks", failing)
-    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    monkeypatch.setattr(attempts_module, "apply_rechecks", failing)
+    attempts_module.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
     (recheck,) = ledger.queued()
     overdue(ledger)
-    tasks.attempt(worker, more(ledger), swept=False)
+    attempts_module.attempt(worker, more(ledger), swept=False)
     assert tried == [[recheck]]
     assert ledger.queued() == [recheck]
 
@@ -361,7 +363,7 @@ def test_a_look_that_a_worker_left_behind_is_swept_like_any_event(ledger: Ledger
     apply_queued(ledger.conn, an_approval_and_its_copay(ledger), ledger.tools)
     overdue(ledger)
     (due,) = queue.sweep(ledger.conn, 10)
-    tasks.attempt(worker, [due.seq], swept=True)
+    attempts_module.attempt(worker, [due.seq], swept=True)
     assert signals(ledger) == ["copay:triage", "pa:approved"]
     assert ledger.queued() == []
 
@@ -372,12 +374,12 @@ def test_a_look_that_cannot_be_applied_holds_nothing_back_and_is_buried_alone(
     def failing(conn: Any, seqs: Sequence[int], tools: Tools) -> Applied:
         raise ValueError("boom")
 
-    monkeypatch.setattr(tasks, "apply_rechecks", failing)
-    tasks.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
+    monkeypatch.setattr(attempts_module, "apply_rechecks", failing)
+    attempts_module.attempt(worker, an_approval_and_its_copay(ledger), swept=False)
     assert signals(ledger) == ["copay:triage"]
     (recheck,) = ledger.queued()
     for _ in range(queue.BATCH_ATTEMPTS + queue.SOLO_ATTEMPTS):
-        tasks.attempt(worker, [recheck], swept=True)
+        attempts_module.attempt(worker, [recheck], swept=True)
     overdue(ledger)
     assert quarantine.dead_letter(ledger.conn) == [recheck]
     assert ledger.reasons() == ["poison"]

@@ -20,6 +20,7 @@ from statemachine.clocks import deadline
 from store.db.connections import connect
 from store.inbox.model import ClaimedCopy
 from store.ledger import derivations, rechecks
+from store.ledger.model import DERIVED, OURS, SealedRecheck
 from store.ledger.registration import register
 from tests.integration.contract.workers.test_apply import T0
 from tests.support.factories import (
@@ -304,8 +305,8 @@ def test_a_look_that_was_queued_as_a_copy_is_a_look_all_the_same(ledger: Ledger,
 
 def test_a_look_by_a_rule_that_this_version_does_not_know_waits_for_one_that_does(ledger: Ledger) -> None:
     body = orjson.dumps({"derivation": "of_tomorrow", "cause": ["copay", "c"]})
-    name = ledger.tools.keyed_hash.event_id(rechecks.PARTNER, rechecks.VIA, "", body)
-    sealed = rechecks.SealedRecheck(name, ledger.tools.sealer.seal(body, name))
+    name = ledger.tools.keyed_hash.event_id(OURS, DERIVED, "", body)
+    sealed = SealedRecheck(name, ledger.tools.sealer.seal(body, name))
     (seq,) = rechecks.queue_rechecks(ledger.conn, [sealed], ledger.tools.clock())
     assert apply_rechecks(ledger.conn, [seq], ledger.tools).quarantined == 1
     assert (ledger.reasons(), ledger.queued()) == (["no_reader"], [])

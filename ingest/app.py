@@ -28,7 +28,7 @@ from ingest.metrics import Metrics
 from ingest.spool import Spool
 from ingest.spool_drainer import SpoolDrainer
 from ingest.verification import Verifier
-from ingest.webhook import Clock, Webhook
+from ingest.webhook import Now, Webhook
 from settings import Settings
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
@@ -39,7 +39,7 @@ __all__ = ["build"]
 
 log = logging.getLogger(__name__)
 
-#: Partners whose callbacks say no time: an equal body is a copy for ten minutes only (D12).
+#: Partners whose callbacks say no time: an equal body is a copy for ten minutes only.
 TIMELESS = frozenset({"healnow"})
 
 
@@ -51,7 +51,7 @@ def build(
     settings: Settings,
     *,
     publish: Publish,
-    clock: Clock = utc_now,
+    clock: Now = utc_now,
     limits: Limits | None = None,
     connect: Connect | None = None,
     admit: Admit = admit_copies,
@@ -69,7 +69,7 @@ def build(
     spool = Spool(settings.spool)
     connections = [TimedConnection(connect, admit) for _ in range(limits.connections)]
     committer = Committer(connections, spool, publish, metrics, limits)
-    keeper = SpoolDrainer(TimedConnection(connect, admit), committer, spool, metrics, limits)
+    drainer = SpoolDrainer(TimedConnection(connect, admit), committer, spool, metrics, limits)
     health = Health(committer, spool, metrics, gauges, limits, settings.metrics_token)
     reader = BodyReader(limits)
     routes: list[BaseRoute] = [
@@ -96,11 +96,11 @@ def build(
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(_log_loop_error)
-        keeper.start()
+        drainer.start()
         yield
-        # First everything taken becomes durable; the keeper then lets go of the spool.
+        # First everything taken becomes durable; the drainer then lets go of the spool.
         await committer.close()
-        await keeper.close()
+        await drainer.close()
         await gauges.close()
 
     app = Starlette(

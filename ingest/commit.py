@@ -1,8 +1,9 @@
-"""The group committer: requests that wait together share one statement and one COMMIT (D8).
+"""The group committer: requests that wait together share one statement and one COMMIT.
 
 There is no timer. When a connection is idle the first request starts a flush in the same turn of the event
 loop; while the connections are busy, requests gather. A batch that gets no COMMIT in time goes to the spool,
-and while PostgreSQL is away batches go there at once (D2); the keeper says when it is back.
+and while PostgreSQL is away batches go there at once (docs/decisions/0002); the spool's drainer says when it
+is back.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ class Committer:
         limits: Limits,
     ) -> None:
         self._idle = list(connections)
-        self._lanes = tuple(connections)
+        self._connections = tuple(connections)
         self._spool = spool
         self._publish = publish
         self._metrics = metrics
@@ -57,7 +58,7 @@ class Committer:
         self._starting = False
         self._spooled: set[bytes] = set()
         self.available = True
-        #: Set when there is something for the keeper to look at.
+        #: Set when there is something for the spool's drainer to do.
         self.wake = asyncio.Event()
         #: How many batches are on their way into the spool.
         self.writing = 0
@@ -76,7 +77,7 @@ class Committer:
         # A flush that is about to start takes this one along. Another connection joins only when a whole
         # batch waits behind the first: on two cores and 64 connections fuller batches cost about a tenth
         # less CPU a request than two connections of half ones; at 256 connections no difference showed.
-        first = len(self._idle) == len(self._lanes)
+        first = len(self._idle) == len(self._connections)
         if self._idle and not self._starting and (first or len(self._waiting) >= self._rows):
             self._starting = True
             task = loop.create_task(self._flush(self._idle.pop()))
@@ -101,14 +102,14 @@ class Committer:
         """Bring everything taken to a durable place, then close the connections."""
         while self._flushes:
             await asyncio.wait(self._flushes)
-        for connection in self._lanes:
+        for connection in self._connections:
             await connection.close()
 
     async def _flush(self, connection: TimedConnection) -> None:
         try:
             while self._waiting:
                 self._starting = False
-                await self._settle(connection, self._take())
+                await self._make_durable(connection, self._take())
         finally:
             self._starting = False
             self._idle.append(connection)
@@ -124,7 +125,7 @@ class Committer:
         taken, self._waiting = self._waiting[:rows], self._waiting[rows:]
         return taken
 
-    async def _settle(self, connection: TimedConnection, taken: list[Waiting]) -> None:
+    async def _make_durable(self, connection: TimedConnection, taken: list[Waiting]) -> None:
         try:
             batch: dict[bytes, Arrival] = {}
             for arrival, _ in taken:
@@ -159,7 +160,7 @@ class Committer:
         return True
 
     def publish(self, seqs: Sequence[int]) -> None:
-        """Hint; a hint that fails costs nothing but time (D1)."""
+        """Hint; a hint that fails costs nothing but time: the sweeper finds its events."""
         try:
             self._publish(seqs)
         except Exception as error:

@@ -51,12 +51,12 @@ class TimedConnection:
 
     async def _within(self, seconds: float, use: Callable[[Connection], Awaitable[T]]) -> T:
         deadline = asyncio.get_running_loop().time() + seconds
-        kept = self._connection is not None
+        had_one = self._connection is not None
         try:
             return await self._use(deadline, use)
         except (psycopg.OperationalError, psycopg.InterfaceError):
             # An idle connection dies with its server, which may long be back.
-            if not kept or asyncio.get_running_loop().time() >= deadline:
+            if not had_one or asyncio.get_running_loop().time() >= deadline:
                 raise
         return await self._use(deadline, use)
 

@@ -72,7 +72,7 @@ class Health:
         return Response(self._metrics.text(), headers={"content-type": CONTENT_TYPE})
 
     def _database_answers(self) -> bool:
-        # The keeper asks when nobody else does, so that a silence this long means something.
+        # The spool's drainer asks when nobody else does, so that a silence this long means something.
         silence = asyncio.get_running_loop().time() - self._committer.answered_at
         return self._committer.available and silence < 3 * self._limits.idle_seconds
 

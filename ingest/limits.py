@@ -19,7 +19,7 @@ class Limits:
     drain_seconds: float = 5.0
     #: What all bodies that arrive in pieces may hold together: they are not verified yet.
     held_bytes: int = 64 << 20
-    #: How long a batch waits for its COMMIT before it is spooled (D2).
+    #: How long a batch waits for its COMMIT before it is spooled.
     commit_seconds: float = 2.0
     batch_rows: int = 256
     batch_bytes: int = 4 << 20

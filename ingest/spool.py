@@ -1,4 +1,4 @@
-"""The spool: where batches wait on local disk while PostgreSQL is away (D2). Blocking; called in threads.
+"""The spool: where batches wait on local disk while PostgreSQL is away. Blocking; called in threads.
 
 Each process writes into a folder of its own and holds a lock on it for as long as it lives; the lock of a
 dead process can be taken, and its folder drained. A file holds one batch. It is written under another name,

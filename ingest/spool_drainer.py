@@ -1,4 +1,4 @@
-"""The keeper: finds out when PostgreSQL is back and drains the spool through the same door.
+"""The spool's drainer: finds out when PostgreSQL is back and drains the spool through the same door.
 
 It runs beside the requests, on a connection of its own. A file is removed only after the COMMIT of what it
 holds; a process that dies in between drains it again, and the ids say that it was seen.
@@ -62,7 +62,7 @@ class SpoolDrainer:
     async def _run(self) -> None:
         while not self._stop.is_set():
             try:
-                await self._look()
+                await self._visit()
             except Exception as error:
                 log.error("the spool cannot be looked over: %s", describe(error))
             await self._pause()
@@ -75,7 +75,7 @@ class SpoolDrainer:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(event.wait(), seconds)
 
-    async def _look(self) -> None:
+    async def _visit(self) -> None:
         self._committer.wake.clear()
         now = asyncio.get_running_loop().time()
         if now - self._adopted_at >= self._limits.adopt_seconds:
@@ -86,8 +86,8 @@ class SpoolDrainer:
         # One cheap question first, so that a long spool is not listed twice a second during an outage.
         elif await self._answers():
             # Without a file to try, an answer must do; but then one must not be on its way.
-            settled = not self._committer.writing
-            if not await self._drain() and settled:
+            idle = not self._committer.writing
+            if not await self._drain() and idle:
                 self._committer.recovered()
 
     async def _answers(self) -> bool:

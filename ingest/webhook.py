@@ -21,10 +21,10 @@ from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.inbox.model import Arrival
 
-__all__ = ["Clock", "Webhook"]
+__all__ = ["Now", "Webhook"]
 
 #: Now, aware, in UTC.
-Clock = Callable[[], datetime]
+Now = Callable[[], datetime]
 
 # One text for every reason: a caller who guesses learns nothing.
 UNVERIFIED = error(401, "not verified", www_authenticate="Bearer", connection="close")
@@ -37,7 +37,7 @@ CROWDED = error(503, "too many bodies at once", retry_after=str(RETRY_AFTER), co
 
 
 class Webhook:
-    """Verify, seal, commit, answer. Partners whose callbacks carry no times are `timeless` (D12)."""
+    """Verify, seal, commit, answer. Partners whose callbacks carry no times are `timeless`."""
 
     def __init__(
         self,
@@ -48,7 +48,7 @@ class Webhook:
         committer: Committer,
         keyed_hash: KeyedHash,
         sealer: Sealer,
-        clock: Clock,
+        clock: Now,
         metrics: Metrics,
         limits: Limits,
         timeless: bool,

@@ -1,1 +1,1 @@
-"""PostgreSQL, the queue of record: schema, migrations, sealing, and all SQL."""
+"""PostgreSQL, the queue of record: all SQL. A folder a family of tables; the caller opens the transaction."""

@@ -1,1 +1,1 @@
-"""The Celery application and what its tasks do: apply, sweep, keep the partitions ahead."""
+"""What runs in the background: events are applied, what was missed is pulled, figures are counted."""

@@ -22,7 +22,7 @@ from partners.truepill.records import RECORDS, Record
 
 __all__ = ["callback_type_of", "read"]
 
-# Asked for by the token of their record; whose that is, a claim of it says (D13).
+# Asked for by the token of their record; whose that is, a claim of it says.
 _NAMED_BY_ALIAS = frozenset({"transfer", "direct_transfer"})
 
 # Ends that the error says more of than the status does, as in a callback ("Table of Error Codes").

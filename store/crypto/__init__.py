@@ -1,0 +1,1 @@
+"""Sealing, and the keyed hashes by which what is sealed is found."""

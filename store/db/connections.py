@@ -57,7 +57,7 @@ BLAMES_A_ROW = ("21", "22", "23", "54", "P0")
 
 
 def is_environmental(error: BaseException) -> bool:
-    """Whether an error is the environment's fault: worth a retry, and never an event's poison (D9)."""
+    """Whether an error is the environment's fault: worth a retry, and never an event's poison."""
     if not isinstance(error, psycopg.Error):
         return False
     if error.sqlstate is None:

@@ -1,0 +1,1 @@
+"""What is known: entities and their facts, names, links, derivations, the feed of changes."""

@@ -1,0 +1,1 @@
+"""What is asked of the partner and when: cursors, schedules, the rate limit, surfaces."""

@@ -31,7 +31,8 @@ events = Table(
     Column("received_at", Moment, nullable=False),
 )
 
-#: The bodies, sealed, by month: retention drops a partition. No unique key, since one would need the month.
+#: The bodies, sealed, by month: a month can be dropped, though nothing drops one yet. No unique key, since
+#: one would need the month.
 bodies = Table(
     "bodies",
     metadata,

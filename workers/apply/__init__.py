@@ -1,0 +1,1 @@
+"""Inbox ids become facts and states: read, name, plan, write, derive."""

@@ -18,7 +18,7 @@ from workers.apply.model import Change, Statement
 
 __all__ = ["left", "needs_facts", "plan"]
 
-#: Where copies of one fact differ, the first of these gives its content, then the smallest id (D4).
+#: Where copies of one fact differ, the first of these gives its content, then the smallest id.
 PREFERENCE = {"push": 0, "pull": 1, "snapshot": 2, "manual": 3, "derived": 4}
 _WORST, _NOBODY = "derived", b"\xff" * 16
 

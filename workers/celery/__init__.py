@@ -1,0 +1,1 @@
+"""The Celery application: its tasks, attempts, hints, and how it speaks to the broker."""

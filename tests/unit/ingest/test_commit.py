@@ -72,7 +72,7 @@ class Fixture:
         self.committer = Committer(
             [connection] * connections, self.spool, self.hints.extend, self.metrics, limits
         )
-        self.keeper = SpoolDrainer(connection, self.committer, self.spool, self.metrics, limits)
+        self.drainer = SpoolDrainer(connection, self.committer, self.spool, self.metrics, limits)
 
     async def commit(self, *numbers: int) -> list[bool | BaseException]:
         futures = [self.committer.commit(arrival(number)) for number in numbers]
@@ -280,7 +280,7 @@ def test_closing_brings_what_was_taken_to_a_durable_place(play: Play) -> None:
 
 def test_the_spool_is_drained_and_hinted_when_postgresql_is_back(play: Play) -> None:
     async def story(f: Fixture) -> None:
-        f.keeper.start()
+        f.drainer.start()
         f.database.error = TimeoutError()
         await f.commit(1, 2)
         await until(lambda: f.database.pings > 3)
@@ -291,14 +291,14 @@ def test_the_spool_is_drained_and_hinted_when_postgresql_is_back(play: Play) -> 
         assert f.spool.files() == []
         assert f.value("rxledger_drained_total") == 2
         assert await f.commit(1) == [True]
-        await f.keeper.close()
+        await f.drainer.close()
 
     play(story)
 
 
 def test_a_database_that_answers_but_takes_nothing_is_not_back(play: Play) -> None:
     async def story(f: Fixture) -> None:
-        f.keeper.start()
+        f.drainer.start()
         f.database.error = TimeoutError()
         await f.commit(1)
         f.database.refused = {arrival(1).id}
@@ -307,7 +307,7 @@ def test_a_database_that_answers_but_takes_nothing_is_not_back(play: Play) -> No
         assert not f.committer.available
         f.database.refused = set()
         await until(lambda: f.committer.available)
-        await f.keeper.close()
+        await f.drainer.close()
 
     play(story)
 
@@ -319,10 +319,10 @@ def test_a_file_that_is_not_taken_stays_and_holds_up_no_other(play: Play) -> Non
             await f.commit(number)
         f.database.refused = {arrival(number).id for number in range(8)}
         f.database.error = None
-        f.keeper.start()
+        f.drainer.start()
         await until(lambda: len(f.database.seqs) == 4)
         assert f.committer.available
-        await f.keeper.close()
+        await f.drainer.close()
         again = Spool(f.spool._root)
         again.adopt()
         assert len(again.files()) == 8
@@ -338,9 +338,9 @@ def test_a_damaged_file_is_counted_and_passed_over(play: Play) -> None:
         await f.commit(2)
         f.spool.files()[0].write_bytes(b"scratched")
         f.database.error = None
-        f.keeper.start()
+        f.drainer.start()
         await until(lambda: f.value("rxledger_spool_damaged_total") == 1 and len(f.database.seqs) == 1)
-        await f.keeper.close()
+        await f.drainer.close()
         assert len(list(f.spool._root.glob("*/*.damaged"))) == 1
 
     play(story)
@@ -351,9 +351,9 @@ def test_what_a_dead_process_left_is_drained_at_the_start(play: Play) -> None:
         dead = Spool(f.spool._root)
         dead.write([arrival(5)])
         dead.close()
-        f.keeper.start()
+        f.drainer.start()
         await until(lambda: list(f.database.seqs) == [arrival(5).id])
         await until(lambda: not list(f.spool._root.iterdir()))
-        await f.keeper.close()
+        await f.drainer.close()
 
     play(story)

@@ -1,4 +1,4 @@
-"""Poison is counted before it is handled, and only poison (D9)."""
+"""Poison is counted before it is handled, and only poison (docs/decisions/0007)."""
 
 from __future__ import annotations
 
@@ -198,6 +198,45 @@ def test_only_what_was_counted_is_given_back(
         with pytest.raises(psycopg.Error):
             attempts_module.attempt(worker, seqs, swept=True)
     assert attempts(ledger) == {seqs[0]: 2, seqs[1]: 2}
+
+
+def unanswered(work: Any) -> Any:
+    """As `work`, but the first time the connection is lost behind its COMMIT, before the answer came."""
+    lost: list[None] = []
+
+    def losing(conn: psycopg.Connection[Any], **arguments: Any) -> Any:
+        result = work(conn, **arguments)
+        if not lost:
+            lost.append(None)
+            conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")
+        return result
+
+    return losing
+
+
+def test_an_attempt_whose_commit_went_unanswered_is_counted_once(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good, bad = ledger.admit(b"good", b"bad")
+    monkeypatch.setattr(queue, "count_attempts", unanswered(queue.count_attempts))
+    monkeypatch.setattr(attempts_module, "apply_queued", failing_on(bad, Killed()))
+    with pytest.raises(Killed):
+        attempts_module.attempt(worker, [good, bad], swept=True)
+    assert attempts(ledger) == {good: 1, bad: 1}
+
+
+def test_an_attempt_whose_refund_went_unanswered_is_given_back_once(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (seq,) = ledger.admit(b"innocent")
+    ledger.conn.execute("UPDATE queue SET attempts = 2")
+    monkeypatch.setattr(queue, "refund", unanswered(queue.refund))
+    monkeypatch.setattr(
+        attempts_module, "apply_queued", failing_on(seq, psycopg.errors.AdminShutdown("gone"))
+    )
+    with pytest.raises(psycopg.errors.AdminShutdown):
+        attempts_module.attempt(worker, [seq], swept=True)
+    assert attempts(ledger) == {seq: 2}
 
 
 def test_an_unknown_seal_key_leaves_the_event_queued_and_uncounted(ledger: Ledger, worker: Runtime) -> None:

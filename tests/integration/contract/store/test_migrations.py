@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
 
+import psycopg
 import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
@@ -88,3 +90,28 @@ def test_facts_can_be_read_while_indexes_of_the_loss_ledger_wait_or_are_built(ur
             migrating.result()
     upgrade(url)  # what was done before is no obstacle
     assert current(url) == head()
+
+
+def test_the_version_before_finds_event_facts_under_their_old_name(url: str) -> None:
+    """It reads, inserts, copies and deletes there while this version runs beside it."""
+    row, fact = "SELECT seq, entity_id, fact_id::text, callback_type FROM {} ORDER BY seq", "0" * 31
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(
+            "INSERT INTO outcomes (seq, entity_id, fact_id, callback_type) "
+            "SELECT * FROM unnest(%s::bigint[], %s::bigint[], %s::uuid[], %s::text[])",
+            ([1], [7], [fact + "1"], ["ORDER"]),
+        )
+        with conn.cursor().copy(
+            "COPY outcomes (seq, entity_id, fact_id, callback_type) FROM STDIN (FORMAT BINARY)"
+        ) as copy:
+            copy.set_types(["bigint", "bigint", "uuid", "text"])
+            copy.write_row((2, 8, UUID(fact + "2"), "SHIPMENT"))
+        assert (
+            conn.execute(row.format("outcomes")).fetchall()
+            == conn.execute(row.format("event_facts")).fetchall()
+        )
+        deleted = conn.execute(
+            "DELETE FROM outcomes WHERE seq = ANY(%s) RETURNING seq, callback_type", ([1, 2],)
+        )
+        assert deleted.fetchall() == [(1, "ORDER"), (2, "SHIPMENT")]
+        assert conn.execute("SELECT count(*) FROM event_facts").fetchall() == [(0,)]

@@ -1,6 +1,11 @@
-"""HTTP on one connection: uvicorn's protocol, with limits for the part before the body.
+"""HTTP on one connection: uvicorn's protocol, with limits for the part before the body, and offers ignored.
 
 uvicorn takes headers of any size and waits for them for ever; a body's limits are `ingest.body`'s.
+
+A client may offer another protocol with any request (`Upgrade: h2c` from curl and Java). The parser takes
+such a request to end with its headers, so that its body is lost and what follows on the connection is taken
+for a request. A server that does not want the offer goes on as if it were not there (RFC 9110, 7.8): the
+head is parsed again without it.
 """
 
 from __future__ import annotations
@@ -8,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
 __all__ = ["Protocol"]
@@ -19,6 +25,7 @@ HEAD_SECONDS = 10.0
 class Protocol(HttpToolsProtocol):
     """Closes a connection whose headers are too large or too slow; answers what is not HTTP with JSON."""
 
+    _offered = False
     _in_head = False
     _head_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
@@ -39,11 +46,18 @@ class Protocol(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_head = False
         self._head_is_over()
-        super().on_headers_complete()
+        self._offered = self.parser.should_upgrade()
+        if not self._offered:
+            super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        if not self._offered:
+            super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         began_in_head = self._in_head
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        self._parse(data)
         # Most requests come whole, in one piece: then there is nothing to do here.
         if self._in_head and not self.transport.is_closing():
             if began_in_head:
@@ -52,6 +66,36 @@ class Protocol(HttpToolsProtocol):
                     self._close_with(431, "the headers are too large")
                     return
             self._expect_head()
+
+    def _parse(self, data: bytes) -> None:
+        while True:
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as offer:
+                if self.parser.get_method() == b"CONNECT":  # asks for a tunnel, and has no other meaning
+                    self.send_400_response("")
+                    return
+                (end,) = offer.args  # where the head ends, in what was fed
+                data = self._head_without_offer() + data[end:]
+                # A new one: where the head also said `Connection: close`, the old one reads nothing more.
+                self.parser = httptools.HttpRequestParser(self)
+                self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+                continue
+            except httptools.HttpParserError:
+                self.send_400_response("")
+            return
+
+    def _head_without_offer(self) -> bytes:
+        """The head that was just parsed, less the offer."""
+        version = self.parser.get_http_version().encode()
+        lines = [b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, version)]
+        for name, value in self.headers:
+            if name == b"connection":
+                tokens = [token.strip() for token in value.split(b",")]
+                value = b", ".join(token for token in tokens if token.lower() != b"upgrade")
+            if name != b"upgrade":
+                lines.append(b"%s: %s" % (name, value))
+        return b"\r\n".join([*lines, b"", b""])
 
     def send_400_response(self, msg: str) -> None:
         self._close_with(400, "not a valid HTTP request")

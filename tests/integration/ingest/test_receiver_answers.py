@@ -279,6 +279,46 @@ def test_what_is_not_http_is_answered_with_json_too(receiver: Running, sent: byt
     assert answer.endswith(b'{"error": "not a valid HTTP request"}')
 
 
+OFFERS = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n",
+    b"Upgrade: websocket\r\nConnection: keep-alive\r\nConnection: upgrade\r\n",
+    b"upgrade: TLS/1.0, HTTP/1.1\r\nconnection: upgrade\r\n",
+)
+
+
+@pytest.mark.parametrize("offer", OFFERS)
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_an_offer_to_upgrade_is_ignored_and_the_body_read(
+    receiver: Running, inbox_url: str, offer: bytes, framing: str
+) -> None:
+    """The body looks like a request, and would be answered as one if it were taken for it."""
+    before = count(inbox_url)
+    bodies = [b"GET /healthz HTTP/1.1\r\nHost: x\r\nX-Number: " + fresh() + b"\r\n\r\n" for _ in range(2)]
+    frame = {
+        "length": b"Content-Length: %d\r\n\r\n%b",
+        "chunks": b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n",
+    }[framing]
+    first, second = (HEAD + offer + frame % (len(body), body) for body in bodies)
+    last = HEAD + b"Connection: close\r\nContent-Length: 3\r\n\r\n{}\n"
+    answer = raw(receiver.port, first[:150], first[150:], second + last)
+    assert answer.count(b"HTTP/1.1 ") == answer.count(b"HTTP/1.1 200 ") == 3
+    assert count(inbox_url) - before in (2, 3)  # the last one may have come before
+
+
+def test_a_request_without_a_body_may_offer_an_upgrade_too(receiver: Running) -> None:
+    offer = b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close, Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    answer = raw(receiver.port, offer)
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    assert answer.endswith(b'{"alive":true}')
+
+
+def test_a_tunnel_is_refused_and_what_comes_through_it_is_no_request(receiver: Running) -> None:
+    inside = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"
+    answer = raw(receiver.port, b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n" + inside)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 def test_headers_without_end_are_cut_off(receiver: Running) -> None:
     line = b"X-Junk: " + b"a" * 8000 + b"\r\n"
     with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:

@@ -19,6 +19,7 @@ from sandbox.profile import ProfileError, bundled
 from sandbox.truepill.errors import Refusal
 from sandbox.truepill.reading import authenticate
 from sandbox.truth import said, state_after
+from tolerant_json import loads
 
 __all__ = ["routes"]
 
@@ -76,10 +77,7 @@ def routes(engine: Engine, live_contract: bool) -> list[Route]:
 
 async def _asked(request: Request) -> dict[str, Any]:
     """The request's JSON object. Raises ValueError."""
-    try:
-        found = orjson.loads(await request.body())
-    except orjson.JSONDecodeError:
-        found = None
+    found = loads(await request.body())
     if not isinstance(found, dict):
         raise ValueError("send a JSON object")
     return found

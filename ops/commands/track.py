@@ -86,7 +86,7 @@ def track(
 
 def _read(what: str, file: Path) -> dict[str, Any]:
     """The request or the answer. Raises Refused, whose text holds nothing of it."""
-    import orjson
+    from tolerant_json import NOT_JSON, loads
 
     try:
         with file.open("rb") as stream:
@@ -95,10 +95,9 @@ def _read(what: str, file: Path) -> dict[str, Any]:
         raise Refused(f"the {what} cannot be read: {error.strerror}") from None
     if len(raw) > FILE_LIMIT:
         raise Refused(f"the {what} is larger than 1 MiB")
-    try:
-        found = orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        raise Refused(f"the {what} is not JSON") from None
+    found = loads(raw)
+    if found is NOT_JSON:
+        raise Refused(f"the {what} is not JSON")
     if not isinstance(found, dict):
         raise Refused(f"the {what} is not a JSON object")
     return found

@@ -9,18 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import orjson
-
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
 from partners.truepill.aliases import aliases_of
 from partners.truepill.build_facts import Copy, details_of
 from partners.truepill.drift import unseen
 from partners.truepill.fields import EMPTY, Hash, Json, key_of, label, when
+from tolerant_json import NOT_JSON, loads
 
 __all__ = ["read"]
 
-_NOT_JSON = object()
 _new = tuple.__new__
 
 
@@ -58,14 +56,9 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
 
 
 def _content(body: bytes) -> Json:
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        content = _NOT_JSON  # raised below: an exception chained to orjson's would carry the whole body
-    if content is _NOT_JSON:
-        raise Unreadable("not_json")
+    content: Json = loads(body)
     if type(content) is not dict:
-        raise Unreadable("not_an_object")
+        raise Unreadable("not_json" if content is NOT_JSON else "not_an_object")
     return content
 
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import orjson
-
 from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import copays, transfers
 from partners.truepill.build_facts import Copy, stated
@@ -19,6 +17,7 @@ from partners.truepill.envelopes import IDS, own_names, updated_at
 from partners.truepill.fields import Hash, Json, code_like, first_text, key_of, label, name, text, texts, when
 from partners.truepill.lines import NO_LINES, REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.records import RECORDS, Record
+from tolerant_json import NOT_JSON, loads
 
 __all__ = ["callback_type_of", "read"]
 
@@ -95,14 +94,9 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
 
 
 def _envelope(body: bytes) -> Json:
-    try:
-        envelope = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        envelope = None  # raised below, unchained: orjson's error carries the whole body
-    if envelope is None:
-        raise Unreadable("not_json")
+    envelope: Json = loads(body)
     if type(envelope) is not dict:
-        raise Unreadable("not_an_object")
+        raise Unreadable("not_json" if envelope is NOT_JSON else "not_an_object")
     return envelope
 
 

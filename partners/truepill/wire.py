@@ -17,10 +17,10 @@ from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import httpx
-import orjson
 import stamina
 
 from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
+from tolerant_json import NOT_JSON, loads
 
 __all__ = ["Gate", "HttpClient", "OpenGate", "Wire"]
 
@@ -149,11 +149,12 @@ class Wire:
         if isinstance(body, str):
             slow = body == _TOO_SLOW
             return None, Silent(surface, body) if slow else Garbled(surface, body, 200)
-        try:
-            return orjson.loads(body), None
-        except orjson.JSONDecodeError:
+        # One event that is not as it should be holds back no other of its page.
+        found = loads(body, mend=True)
+        if found is NOT_JSON:
             looks = "HTML" if body.lstrip()[:1] == b"<" else "no whole JSON"
             return None, Garbled(surface, f"the answer is {looks}", 200)
+        return found, None
 
 
 _TOO_SLOW = "the answer did not end in time"

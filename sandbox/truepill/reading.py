@@ -10,13 +10,13 @@ from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, get_origin
 from urllib.parse import parse_qsl
 
-import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 
 from sandbox.customers import Customer, Customers
 from sandbox.truepill.endpoint import Body, Call, Endpoint, Query
 from sandbox.truepill.errors import Refusal, failed, unauthorized, validation_errors
+from tolerant_json import NOT_JSON, loads
 
 __all__ = ["BODY_LIMIT", "authenticate", "call", "read"]
 
@@ -100,10 +100,9 @@ def _document(body: bytes, content_type: str) -> dict[str, Any]:
         return {name.strip(): _form_value(value) for name, value in pairs}
     if kind not in ("", "application/x-www-form-urlencoded") and not kind.endswith("json"):
         raise failed(415, "Send application/json.")
-    try:
-        document = orjson.loads(text)
-    except orjson.JSONDecodeError:
-        raise ValueError("The request body is not valid JSON.") from None
+    document = loads(text)
+    if document is NOT_JSON:
+        raise ValueError("The request body is not valid JSON.")
     if not isinstance(document, dict):
         raise ValueError("The request body must be a JSON object.")
     return document
@@ -112,8 +111,8 @@ def _document(body: bytes, content_type: str) -> dict[str, Any]:
 def _form_value(value: str) -> Any:
     """Objects and arrays are sent as JSON within a form."""
     if value.strip()[:1] in ("{", "["):
-        with contextlib.suppress(orjson.JSONDecodeError):
-            return orjson.loads(value)
+        found = loads(value.encode("utf-8", "replace"))
+        return value if found is NOT_JSON else found
     return value
 
 

@@ -128,6 +128,13 @@ def test_the_partners_answer_brings_links_and_aliases(cli: Cli, tmp_path: Path) 
     assert (document["entities"][0]["state"], document["story"]) == ("pending", [])
 
 
+def test_an_answer_with_a_byte_order_mark_and_half_a_character_is_read(cli: Cli, tmp_path: Path) -> None:
+    raw = b"\xef\xbb\xbf" + orjson.dumps({**ANSWER, "note": "CUT"}).replace(b"CUT", rb"\ud83d")
+    ran = cli.run("track", "transfer", "t1", "--answer", answer(tmp_path, raw), "--json")
+    assert (ran.code, ran.err) == (0, "")
+    assert cli.one("SELECT (kind, alias, key)::text FROM aliases") == "(transfer,tok1,t1)"
+
+
 def test_an_answer_and_a_callback_meet_in_the_same_names(cli: Cli, tmp_path: Path) -> None:
     cli.run(
         "track", "copay", "c1", "--answer", answer(tmp_path, {"details": {"copay_request_token": "cop1"}})

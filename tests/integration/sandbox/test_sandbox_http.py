@@ -58,6 +58,15 @@ def test_json_that_curl_calls_a_form_is_understood(desk: Desk) -> None:
     assert desk.call("PUT", "/v1/patient", body, headers=headers)[0] == 200
 
 
+def test_a_name_that_was_cut_within_a_character_is_taken_and_given_back_whole(desk: Desk) -> None:
+    body = rb'{"first_name":"Ada \ud83d","last_name":"Doe","gender":"female","dob":"19820115"}'
+    for mark in (b"", b"\xef\xbb\xbf"):
+        status, made = desk.call(
+            "PUT", "/v1/patient", mark + body, headers={"Content-Type": "application/json"}
+        )
+        assert status == 200, made
+
+
 @pytest.mark.parametrize("body", [b"{", b"[]", b"null", b'{"a":' * 5000, b"\xff"])
 def test_a_body_that_is_no_json_object_is_a_bad_request(desk: Desk, body: bytes) -> None:
     status, document = desk.call("PUT", "/v1/patient", body, headers={"Content-Type": "application/json"})

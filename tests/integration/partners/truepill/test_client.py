@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import orjson
 import pytest
 import stamina
 
@@ -86,6 +88,31 @@ def test_each_read_asks_for_its_path_with_the_key(
     (asked,) = server.asked
     assert (asked.path, asked.query) == (path, query)
     assert asked.headers["Authorization"] == f"ApiKey {KEY}"
+
+
+DAMAGE = [rb"cut \ud83d", b"Malm\xf6", rb"\ude9a"]
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_one_event_whose_text_is_not_whole_holds_back_no_other(damage: bytes, mark: bytes) -> None:
+    answer = events_page({"request_id": "a", "message": "DAMAGE"}, {"request_id": "b"})
+    answer = replace(answer, body=mark + answer.body.replace(b"DAMAGE", damage))
+    with partner(lambda _: answer) as server, client(server.url) as reading:
+        page = reading.fill_events("f1")
+    assert [orjson.loads(event.body)["request_id"] for event in page.events] == ["a", "b"]
+    assert "\N{REPLACEMENT CHARACTER}" in orjson.loads(page.events[0].body)["message"]
+
+
+def test_a_number_that_is_none_holds_back_no_other_event() -> None:
+    answer = events_page({"request_id": "a", "amount": 7}, {"request_id": "b"})
+    answer = replace(answer, body=answer.body.replace(b"7}", b"NaN}"))
+    with partner(lambda _: answer) as server, client(server.url) as reading:
+        page = reading.fill_events("f1")
+    assert [orjson.loads(event.body) for event in page.events] == [
+        {"request_id": "a", "amount": None},
+        {"request_id": "b"},
+    ]
 
 
 HTML = b"<html>" + CANARY + b"</html>"

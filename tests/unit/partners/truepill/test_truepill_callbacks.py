@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.factories import OrderSuccess, body
-from tests.support.reading import reason, stated
+from partners.truepill.callbacks import read
+from tests.support.factories import OrderSuccess, Shipment, body
+from tests.support.reading import keyed, reason, stated
 
 AT = 1_590_800_072
 
@@ -18,8 +19,6 @@ AT = 1_590_800_072
         b'{"a": NaN}',
         b'{"a": Infinity}',
         b'{"a": "\xff"}',
-        b'{"a": "\\ud800"}',
-        b"\xef\xbb\xbf{}",
         b"[" * 100_000,
         b'{"a":' * 2000 + b"1" + b"}" * 2000,
         body(OrderSuccess())[:-7],
@@ -28,6 +27,18 @@ AT = 1_590_800_072
 )
 def test_what_is_no_json_is_refused(junk: bytes) -> None:
     assert reason(junk) == "not_json"
+
+
+@pytest.mark.parametrize("cut", [rb"\ud83d", rb"\uDE9A", rb"\ud83d\ud83d"])
+def test_a_text_that_was_cut_within_a_character_is_read(cut: bytes) -> None:
+    whole = body(Shipment(request_id="f1", details__message="on its way CUT"))
+    (one,) = read(whole.replace(b"CUT", cut), keyed).stated
+    assert (one.key, one.fact.signal) == ("f1", stated(Shipment(request_id="f1")).fact.signal)
+
+
+def test_a_byte_order_mark_before_a_callback_is_passed_over() -> None:
+    whole = body(OrderSuccess(request_id="f1"))
+    assert read(b"\xef\xbb\xbf" + whole, keyed) == read(whole, keyed)
 
 
 @pytest.mark.parametrize("junk", [b"[]", b"null", b"1", b'"text"', b"true", b'[{"callback_type": "ORDER"}]'])

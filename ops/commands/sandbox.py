@@ -60,9 +60,9 @@ def sandbox(
     if context.invoked_subcommand:
         return
     from ops.sandbox.customers import customers_of
-    from sandbox.clock import parse_speed
     from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run
+    from sandbox.time_source import parse_speed
     from sandbox.world import StateError
 
     settings = load(data).require("sandbox")

@@ -13,9 +13,9 @@ import stamina
 
 from settings import Settings
 from store.db.connections import connect
-from tests.integration.contract.conftest import Clock
 from tests.support.commandline import Cli
 from tests.support.factories import NotifyRx, OrderSuccess, Shipment
+from tests.support.fixed_time import FixedTime
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book
 from tests.support.records import FillRecord
@@ -51,7 +51,7 @@ def without_waits() -> Iterator[None]:
 class World:
     """The partner's side: what has happened, and how it answers of it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: FixedTime) -> None:
         self.clock = clock
         self.book = Book([], size=2)
         self.of_fill: list[dict[str, Any]] = []
@@ -84,7 +84,7 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    return World(Clock())
+    return World(FixedTime())
 
 
 @pytest.fixture
@@ -129,7 +129,7 @@ def round_of(cli: Cli, cli_url: str, server: Partner, world: World) -> Callable[
     return run
 
 
-def pass_time(cli: Cli, clock: Clock, seconds: float) -> None:
+def pass_time(cli: Cli, clock: FixedTime, seconds: float) -> None:
     """Later by our clock, and by the server's: all that it wrote down is so much longer ago."""
     clock.advance(seconds=seconds)
     for table, columns in {

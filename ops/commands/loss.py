@@ -92,7 +92,8 @@ def _read(
     from store.pulls import poll_schedule
     from store.reports import loss, unconfirmed
     from store.reports.loss_days import DAYS
-    from workers.reports.loss_days import confirming, span
+    from workers.reports.loss_days import span
+    from workers.reports.pull_reach import confirming
 
     with (
         connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
@@ -105,7 +106,7 @@ def _read(
         found = Found(
             loss.count(conn, of),
             loss.delays(conn, of),
-            loss.words(conn, of),
+            loss.deliveries(conn, of),
             unconfirmed.unconfirmed(conn, of, by),
             [] if types else loss.records(conn, of),
         )

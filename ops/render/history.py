@@ -19,7 +19,7 @@ from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
 from store.reports import queries, unconfirmed
-from workers.reports.loss_days import confirming
+from workers.reports.pull_reach import confirming
 
 __all__ = ["History", "crowd_notes", "history"]
 

@@ -7,7 +7,7 @@ from partners.truepill.families import FAMILIES, SECONDARY
 from statemachine import MACHINES
 from statemachine.model import is_snapshot
 from workers.pull import puller
-from workers.reports import loss_days
+from workers.reports import pull_reach
 
 #: Facts that are derived from others: no callback states them.
 DERIVED = {("copay", "pa"), ("fill_request", "payment")}
@@ -47,7 +47,7 @@ def test_what_a_callback_states_beside_its_main_fact_is_a_signal_of_its_family()
 
 
 def test_the_streams_that_confirm_are_those_that_are_pulled() -> None:
-    assert (loss_days.EVERYTHING, loss_days.FILLS, loss_days.REQUESTS) == (
+    assert (pull_reach.EVERYTHING, pull_reach.FILLS, pull_reach.REQUESTS) == (
         puller.EVERYTHING,
         puller.FILLS,
         puller.REQUESTS,

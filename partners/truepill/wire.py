@@ -35,8 +35,11 @@ PAUSE, LONGEST_PAUSE = 30.0, 900.0
 class Gate(Protocol):
     """What every attempt passes through."""
 
-    def enter(self) -> None:
-        """Return when a call may be made. Whatever it raises ends the read."""
+    def enter(self, attempt: int) -> None:
+        """Return when a call may be made. Whatever it raises ends the read.
+
+        `attempt` counts from 1 within one read: the first says that another read begins.
+        """
 
     def leave(self, failure: CallFailed | None) -> None:
         """Hear how the call went."""
@@ -45,7 +48,7 @@ class Gate(Protocol):
 class OpenGate:
     """Lets every call through."""
 
-    def enter(self) -> None:
+    def enter(self, attempt: int) -> None:
         return None
 
     def leave(self, failure: CallFailed | None) -> None:
@@ -116,11 +119,11 @@ class Wire:
             on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5.0, wait_jitter=1.0
         ):
             with attempt:
+                self._gate.enter(attempt.num)
                 return self._attempt(surface, path, asked or {}, beyond)
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, surface: str, path: str, asked: Mapping[str, str], beyond: bool) -> Any:
-        self._gate.enter()
         document, failure = self._send(surface, path, asked, beyond)
         self._gate.leave(failure)
         if failure is not None:

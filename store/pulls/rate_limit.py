@@ -66,9 +66,9 @@ FROM calls, (SELECT clock_timestamp() AS now) t WHERE partner = %s
 _LEAST_WAIT = 0.01
 
 
-def take_calls(conn: Connection, partner: str, per_minute: int, turns: int = 1) -> Permit:
+def take_calls(conn: Connection, partner: str, per_minute: int, calls: int = 1) -> Permit:
     """Take so many calls out of the budget, or say how long to wait. One statement, committed at once."""
-    step = 60 / per_minute * turns
+    step = 60 / per_minute * calls
     # A call may always be made when the last one is a step past.
     burst = max(0.0, BURST_SECONDS - step)
     taken = conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone()
@@ -83,7 +83,7 @@ def take_calls(conn: Connection, partner: str, per_minute: int, turns: int = 1) 
 
 
 def went_well(conn: Connection, partner: str) -> None:
-    """The partner answered: the circuit closes. To be told where the turn says so: else nothing changes."""
+    """The partner answered: the circuit closes. To be told where the permit says so: else nothing changes."""
     conn.execute(
         "UPDATE calls SET failures = 0, open_until = NULL, trouble = NULL, trouble_at = NULL, "
         "answered_at = clock_timestamp() WHERE partner = %s",

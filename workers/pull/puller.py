@@ -25,6 +25,7 @@ from partners.truepill.faults import CallFailed, Garbled, NotGranted
 from partners.truepill.pages import Page
 from partners.truepill.wire import HttpClient, Wire
 from settings import Settings
+from statemachine import MACHINES
 from store.db.connections import connect_unhurried
 from store.inbox import queue
 from store.pulls import poll_schedule, record_schedule, surfaces
@@ -206,7 +207,8 @@ class Puller:
 
         None when there is no such entity. Raises UnknownStream, psycopg.Error.
         """
-        entity = poll_schedule.find(self._conn, kind, key)
+        waiting = waiting_states({kind} & MACHINES.keys())
+        entity = poll_schedule.find(self._conn, kind, key, waiting, self._settings.quiet)
         if entity is None:
             return None
         if kind not in (FILLS, "prescription", *BY_REQUEST):

@@ -8,15 +8,13 @@ from typing import Any
 import psycopg
 
 from partners.truepill.families import FAMILIES, Family
+from store.pulls.streams import EVERYTHING, FILLS, REQUESTS
 from store.reports import unconfirmed
 from store.reports.unconfirmed import Confirming, Position, Reach
 
 __all__ = ["confirming"]
 
 PARTNER = "truepill"
-
-#: The streams of `workers.pull.puller`: events of all types by time, of fill requests, of all other requests.
-EVERYTHING, FILLS, REQUESTS = "events", "fill_request", "requests"
 
 
 def confirming(conn: psycopg.Connection[Any], overlap: int) -> Confirming:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.moments import parse_moment
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.arguments.moments import parse_moment
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -141,7 +142,7 @@ def _telling(status: Status) -> Callable[[Report], None]:
 
 
 def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
-    from ops.keys import own_key
+    from ops.render.keys import own_key
     from store.reports import queries
 
     with queries.snapshot(str(settings.database_url)) as conn:

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, write_json
 from ops.sandbox.check import check_command
 from ops.sandbox.load import load_command
 

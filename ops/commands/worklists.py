@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.commands.show import check_kind
-from ops.moments import parse_moment
+from ops.arguments.kinds import check_kind
+from ops.arguments.moments import parse_moment
 from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:

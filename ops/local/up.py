@@ -19,7 +19,8 @@ from ops.local.embedded import Holder, hold
 from ops.local.ports import claim
 from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
-from ops.render.output import Refused, notes, screen
+from ops.refused import Refused
+from ops.render.output import notes, screen
 from settings import Settings, child_environment, read_env_file
 
 __all__ = ["run"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ops.duplicate_orders import unresolved
-from ops.keys import own_key
+from ops.refused import Refused
 from ops.render.details import Details, code_of, is_hashed, line_codes, line_details
-from ops.render.output import Refused
+from ops.render.duplicate_orders import unresolved
+from ops.render.keys import own_key
 from ops.render.tables import seconds
 from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines

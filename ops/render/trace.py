@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from ops.refused import Refused
 from ops.render.details import Details, code_of
 from ops.render.history import crowd_notes
-from ops.render.output import Refused
 from ops.render.tables import seconds
 from partners.reading import DOMAINS
 from partners.truepill import fields

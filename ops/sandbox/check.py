@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from ops.sandbox.compare import Known, Report

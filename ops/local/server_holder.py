@@ -92,7 +92,7 @@ def _say(text: str) -> None:
 
 
 def _serve(running: Servers, guarded: set[int]) -> None:
-    """Until standard input closes; its lines say whom to guard. Raises EmbeddedError, as ServerRestarter does."""
+    """Until standard input closes; its lines say whom to guard. Raises EmbeddedError."""
     restarter = ServerRestarter(running, _say)
     said = b""
     while True:

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from store.pulls.poll_schedule import Left
 from workers.pull.run import Report
 
-__all__ = ["Idle", "Source", "pull_until_idle"]
+__all__ = ["IdleReport", "Source", "pull_until_idle"]
 
 #: Rounds in a row that lead no further before it is left at that; the wait after each doubles.
 FRUITLESS = 5
@@ -27,7 +27,7 @@ STILL_SECONDS = 3.0
 CHECK_SECONDS = 0.25
 
 
-class Idle(NamedTuple):
+class IdleReport(NamedTuple):
     """What each stream came to over all rounds, what is still to be asked about, and whether all is done."""
 
     reports: list[Report]
@@ -67,7 +67,7 @@ def pull_until_idle(
     tell: Callable[[Report], None] = lambda _: None,
     planned: Callable[[Left], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Idle:
+) -> IdleReport:
     """Run these streams until nothing of them is due. `tell` hears of pages, `planned` what is to be asked.
 
     What comes while they run is for the next time, or it would have no end where there is always news.
@@ -104,7 +104,7 @@ def pull_until_idle(
             _until_applied(source, sleep)
             todo = one_by_one if source.left(as_of).due else []
     left = source.left(as_of)
-    return Idle(list(total.values()), left, not todo and not left.due)
+    return IdleReport(list(total.values()), left, not todo and not left.due)
 
 
 def _add(total: Report, report: Report) -> bool:

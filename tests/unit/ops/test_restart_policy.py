@@ -14,42 +14,42 @@ class FixedSeconds:
 
 def test_pauses_grow_until_a_part_is_given_up() -> None:
     seconds = FixedSeconds()
-    restarts = RestartPolicy(seconds)
+    policy = RestartPolicy(seconds)
     pauses = []
     for _ in range(MOST + 1):
-        pauses.append(restarts.died("web"))
+        pauses.append(policy.died("web"))
         seconds.now += 9.9
-        restarts.due()
+        policy.due()
     assert pauses == [0.5, 1, 2, 4, 8, None]
 
 
 def test_deaths_are_forgotten_after_a_minute() -> None:
     seconds = FixedSeconds()
-    restarts = RestartPolicy(seconds)
+    policy = RestartPolicy(seconds)
     for _ in range(20):
-        assert restarts.died("web") is not None
+        assert policy.died("web") is not None
         seconds.now += 12
-        assert restarts.due() == ["web"]
+        assert policy.due() == ["web"]
     seconds.now += 60
-    assert restarts.died("web") == 0.5
+    assert policy.died("web") == 0.5
 
 
 def test_parts_are_counted_each_for_itself() -> None:
-    restarts = RestartPolicy(FixedSeconds())
+    policy = RestartPolicy(FixedSeconds())
     for _ in range(MOST):
-        restarts.died("web")
-    assert restarts.died("beat") == 0.5
-    assert restarts.died("web") is None
+        policy.died("web")
+    assert policy.died("beat") == 0.5
+    assert policy.died("web") is None
 
 
 def test_a_part_is_due_once_and_not_before_its_pause_is_over() -> None:
     seconds = FixedSeconds()
-    restarts = RestartPolicy(seconds)
-    restarts.died("web")
+    policy = RestartPolicy(seconds)
+    policy.died("web")
     seconds.now += 0.4
-    assert restarts.due() == []
-    assert restarts.pending("web")
+    assert policy.due() == []
+    assert policy.pending("web")
     seconds.now += 0.1
-    assert restarts.due() == ["web"]
-    assert not restarts.pending("web")
-    assert restarts.due() == []
+    assert policy.due() == ["web"]
+    assert not policy.pending("web")
+    assert policy.due() == []

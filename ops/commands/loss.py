@@ -86,8 +86,7 @@ def _read(
     with_ids: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document and, where they are wanted, the ids; all as of one moment."""
-    from ops.render.loss_report import Found, report
-    from ops.render.loss_report import evidence as told
+    from ops.render.loss_report import Found, evidence, report
     from store.db.connections import connect
     from store.pulls import poll_schedule
     from store.reports import loss, unconfirmed
@@ -111,7 +110,7 @@ def _read(
             [] if types else loss.records(conn, of),
         )
         document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
-        ids = told(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
+        ids = evidence(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
     return document, ids
 
 

@@ -42,7 +42,7 @@ NO_LINES = Lines((), [], [])
 
 
 class Made(NamedTuple):
-    """One line, what is worth showing of it, and its token as apart, be it fit for the clear or not."""
+    """One line, what is worth showing of it, and its token as given, be it fit for the clear or not."""
 
     line: Line
     detail: dict[str, object]

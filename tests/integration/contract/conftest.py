@@ -8,12 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from settings import SealKey
-from store.crypto.keyed_hash import KeyedHash
-from store.crypto.sealing import Sealer
 from store.db.connections import connect
 from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
 from tests.support.fixed_time import FixedTime
+from tests.support.keys import tools_at
 from tests.support.ledger import Ledger
 from workers.apply.model import Tools
 
@@ -42,7 +40,7 @@ def clock() -> FixedTime:
 
 @pytest.fixture
 def tools(clock: FixedTime) -> Tools:
-    return Tools(Sealer([SealKey("k1", b"1" * 32)]), KeyedHash(b"a look-up key of the tests"), clock)
+    return tools_at(clock)
 
 
 @pytest.fixture

@@ -24,6 +24,7 @@ from tests.integration.sandbox.test_sandbox_fills import create
 from tests.integration.sandbox.test_sandbox_transfers import PATH as TRANSFERS
 from tests.integration.sandbox.test_sandbox_transfers import body as transfer
 from tests.support.backends import TABLES, fresh_database
+from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from tests.support.sandbox import KEY, Desk, desk
 from workers.celery.runtime import tools
@@ -46,8 +47,7 @@ class Side:
         self.settings = Settings.load(
             {
                 "DATABASE_URL": database,
-                "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
-                "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+                **KEY_SETTINGS,
                 "RXLEDGER_TRUEPILL_BASE_URL": partner.url,
                 "RXLEDGER_TRUEPILL_API_KEY": KEY,
                 "RXLEDGER_TRUEPILL_CALLS_PER_MINUTE": "100000",

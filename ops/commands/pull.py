@@ -134,7 +134,7 @@ def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Id
 def _telling(status: Status) -> Callable[[Report], None]:
     def tell(report: Report) -> None:
         status.update(
-            f"{report.stream}: {report.pages:,} pages, {report.seen:,} events, {report.stored:,} new"
+            f"{report.stream}: {report.pages:,} pages, {report.events:,} events, {report.stored:,} new"
         )
 
     return tell
@@ -154,8 +154,18 @@ def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Repor
 
 
 def _document(report: Report) -> dict[str, Any]:
-    counts = ("stream", "pages", "seen", "stored", "nameless", "refused")
-    return {name: getattr(report, name) for name in (*counts, "finished", "busy", "wait", "trouble")}
+    return {
+        "stream": report.stream,
+        "pages": report.pages,
+        "seen": report.events,
+        "stored": report.stored,
+        "nameless": report.unidentified,
+        "refused": report.refused,
+        "finished": report.finished,
+        "busy": report.busy,
+        "wait": report.wait,
+        "trouble": report.trouble,
+    }
 
 
 def _left(settled: Idle | None) -> dict[str, Any]:
@@ -175,7 +185,7 @@ def _left(settled: Idle | None) -> dict[str, Any]:
 def _print(reports: list[Report], settled: Idle | None) -> None:
     from ops.render.tables import moment, print_table
 
-    counted = [(r.stream, r.pages, r.seen, r.stored, r.nameless, r.refused) for r in reports]
+    counted = [(r.stream, r.pages, r.events, r.stored, r.unidentified, r.refused) for r in reports]
     rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in counted]
     print_table(("stream", "pages", "events", "new", "without a name", "not given"), rows, fold=())
     if settled is None:

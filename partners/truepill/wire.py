@@ -1,7 +1,7 @@
 """GET from Truepill over HTTP.
 
 A read is tried again a few times, after a growing wait. Before each attempt the `Gate` is asked, and
-afterwards told how it went: the budget of calls and the circuit are kept there, for all workers.
+afterwards told how it went: the budget of calls and the circuit stand there, for all workers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, N
 
 __all__ = ["Gate", "HttpClient", "OpenGate", "Wire"]
 
-#: A page holds a hundred events of some kilobytes each.
+#: A page has a hundred events of some kilobytes each.
 LARGEST = 16 << 20
 ATTEMPTS = 3
 LONGEST_ANSWER = 60.0
@@ -74,28 +74,30 @@ class Wire:
     """One pool of connections to the partner."""
 
     def __init__(
-        self, line: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
+        self, http_client: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         # They log URLs, which name patients, and headers; stamina each retry, which is counted as a call.
         for name, level in _SPARING:
             logging.getLogger(name).setLevel(level)
         self._gate: Gate = gate or OpenGate()
         # A read with its attempts must end before the lease of its stream does.
-        self._longest = min(line.timeout * 6, LONGEST_ANSWER)
+        self._longest = min(http_client.timeout * 6, LONGEST_ANSWER)
         # Given to each request as they are: to have the client merge them costs half of a call's own time.
-        self._base_url = line.base_url.rstrip("/").removesuffix("/v1")
+        self._base_url = http_client.base_url.rstrip("/").removesuffix("/v1")
         self._headers = httpx.Headers(
             {
-                "Authorization": f"ApiKey {line.key}",
+                "Authorization": f"ApiKey {http_client.key}",
                 "Accept": "application/json",
                 # What is packed could be small here and large in memory.
                 "Accept-Encoding": "identity",
                 "User-Agent": "rxledger",
             }
         )
-        self._extensions = {"timeout": httpx.Timeout(line.timeout).as_dict()}
+        self._extensions = {"timeout": httpx.Timeout(http_client.timeout).as_dict()}
         self._http = httpx.Client(
-            limits=httpx.Limits(max_connections=line.connections, max_keepalive_connections=line.connections),
+            limits=httpx.Limits(
+                max_connections=http_client.connections, max_keepalive_connections=http_client.connections
+            ),
             follow_redirects=False,
             transport=transport,
         )
@@ -155,8 +157,8 @@ class Wire:
         try:
             return orjson.loads(body), None
         except orjson.JSONDecodeError:
-            looks = "HTML" if body.lstrip()[:1] == b"<" else "no whole JSON"
-            return None, Garbled(surface, f"the answer is {looks}", 200)
+            found = "HTML" if body.lstrip()[:1] == b"<" else "no whole JSON"
+            return None, Garbled(surface, f"the answer is {found}", 200)
 
 
 _TOO_SLOW = "the answer did not end in time"

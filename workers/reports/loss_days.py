@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from partners.truepill.families import FAMILIES, SECONDARY, Family
+from store.pulls.streams import EVERYTHING, FILLS, REQUESTS
 from store.reports import gauges, loss, loss_days, unconfirmed
 from store.reports.gauges import Gauge
 from store.reports.loss import Span
@@ -24,8 +25,6 @@ PARTNER = "truepill"
 #: The last days change while one looks; others when something comes late.
 FRESH_DAYS = 3
 STALE = timedelta(hours=6)
-#: The streams of `workers.pull.puller`: events of all types by time, of fill requests, of all other requests.
-EVERYTHING, FILLS, REQUESTS = "events", "fill_request", "requests"
 
 
 def type_of(family: str) -> str:

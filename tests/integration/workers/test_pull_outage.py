@@ -13,6 +13,7 @@ import stamina
 
 from settings import Settings
 from store.db.connections import connect
+from store.pulls.streams import FILLS, NOTIFY, SNAPSHOTS
 from tests.integration.contract.conftest import Clock
 from tests.support.commandline import Cli
 from tests.support.factories import NotifyRx, OrderSuccess, Shipment
@@ -20,7 +21,7 @@ from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book
 from tests.support.records import FillRecord
 from workers.apply.model import Tools
-from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.puller import Puller
 from workers.pull.run import Report
 
 KEY = "tp_live_key_that_is_secret"
@@ -67,8 +68,8 @@ class World:
     def ship(self, event: dict[str, Any]) -> None:
         """News of the fill: a pulled copy holds neither its id nor its status."""
         at = int(self.clock.now.timestamp()) - 60
-        kept = {name: value for name, value in event.items() if name not in ("request_id", "status")}
-        self.of_fill.append(kept | {"timestamp": at})
+        pulled = {name: value for name, value in event.items() if name not in ("request_id", "status")}
+        self.of_fill.append(pulled | {"timestamp": at})
 
     def __call__(self, asked: Asked) -> Answer:
         if self.wrong is not None:

@@ -13,7 +13,7 @@ import pytest
 
 from store.db.connections import connect
 from store.inbox.deliveries import DeliveryRow, note_deliveries
-from store.pulls import cursors
+from store.pulls import cursors, leases
 from store.pulls.cursors import Progress
 from store.reports import gauges, loss, loss_days, unconfirmed
 from store.reports.gauges import Gauge
@@ -371,12 +371,12 @@ class Passes:
         self.conn = conn
 
     def read(self, since: int, newest: int) -> tuple[datetime | None, datetime | None]:
-        held = cursors.lease(self.conn, "truepill", "notify_rx", "a test")
-        assert held is not None
+        leased = leases.lease(self.conn, "truepill", "notify_rx", "a test")
+        assert leased is not None
         first = datetime.fromtimestamp(since, UTC)
-        held = cursors.begin_pass(self.conn, held, first)
-        held = cursors.advance_page(self.conn, held, None, Progress(1, 0, newest, True), 1)
-        cursors.release(self.conn, cursors.finish_pass(self.conn, held, 0, first))
+        leased = cursors.begin_pass(self.conn, leased, first)
+        leased = cursors.advance_page(self.conn, leased, None, Progress(1, 0, newest, True), 1)
+        leases.release(self.conn, cursors.finish_pass(self.conn, leased, 0, first))
         row = self.conn.execute("SELECT covered_from, watermark FROM streams").fetchone()
         assert row is not None
         return row[0], row[1]

@@ -81,20 +81,21 @@ SELECT e.id, e.kind, e.key, e.state, e.last_at, e.first_seen, l.looked_at, w.wai
                 ELSE l.next_at END) END AS at
 FROM entities e
 LEFT JOIN lookups l ON l.entity_id = e.id
-LEFT JOIN unnest(%(kinds)s::text[], %(states)s::text[]) AS s (kind, state)
-    ON s.kind = e.kind AND s.state = e.state
-CROSS JOIN LATERAL (SELECT coalesce(e.deadline <= clock_timestamp(), false) AS overdue) o
+CROSS JOIN LATERAL (
+    SELECT (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS open,
+           coalesce(e.deadline <= clock_timestamp(), false) AS overdue
+) o
 CROSS JOIN LATERAL (
     SELECT l.entity_id IS NULL OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at) AS changed
 ) c
-CROSS JOIN LATERAL (SELECT e.review IS NOT NULL AND s.state IS NULL AND NOT o.overdue AS only_review) r
+CROSS JOIN LATERAL (SELECT e.review IS NOT NULL AND NOT o.open AND NOT o.overdue AS only_review) r
 CROSS JOIN LATERAL (
     SELECT r.only_review AND l.entity_id IS NOT NULL AND (
         l.state <> '' AND c.changed
         OR EXISTS (SELECT FROM facts f WHERE f.entity_id = e.id AND f.received_at > l.looked_at)) AS news
 ) n
 CROSS JOIN LATERAL (
-    SELECT s.state IS NOT NULL OR o.overdue
+    SELECT o.open OR o.overdue
            OR r.only_review AND (l.entity_id IS NULL OR l.fruitless < %(review_polls)s OR n.news) AS waits
 ) w
 """

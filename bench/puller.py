@@ -18,10 +18,11 @@ import psutil
 from bench.memory import MIB
 from settings import Settings
 from store.db.connections import connect_unhurried
+from store.pulls.streams import NOTIFY
 from workers.celery.app import spare_the_collector
 from workers.celery.hints import HintPublisher
 from workers.celery.runtime import tools
-from workers.pull.puller import NOTIFY, Puller
+from workers.pull.puller import Puller
 from workers.pull.run import Report
 
 __all__: list[str] = []

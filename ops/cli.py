@@ -1,40 +1,51 @@
-"""The command line. A group of commands is a module of `ops.commands` with `register(app)`.
+"""The command line.
 
-Exit codes: 0 done; 1 not found, refused or differing, with the reason on stderr; 2 usage. Commands import
-what they need when they run, so that each process holds only its own part in memory.
+Exit codes: 0 done; 1 not found, refused or differing, with the reason on stderr; 2 usage. A command is
+loaded when it is asked for, and imports what it needs when it runs: it starts quickly, and holds only its
+own part in memory.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 from typer.main import get_command
 
-from ops.commands import REGISTERED
-from ops.local.processes import EmbeddedError
-from ops.render.output import Refused
+from ops.commands import Commands
+from ops.refused import Refused
 from settings import SettingsError
 
 __all__ = ["app", "main"]
 
+
+class Group(TyperGroup):
+    """The commands of `ops.commands`, none of them loaded yet."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.commands = Commands()
+
+
 app = typer.Typer(
     name="rxledger",
+    cls=Group,
     help="Turns pharmacy partners' webhooks into one trustworthy state per fill, and says what is missing.",
     no_args_is_help=True,
     add_completion=False,
     # Locals hold secrets and bodies: a traceback shows none of them.
     pretty_exceptions_enable=False,
 )
-for register in REGISTERED:
-    register(app)
+app.callback()(lambda: None)
 command = get_command(app)
 
 
 def main() -> None:
     try:
         command()
-    except (Refused, EmbeddedError, SettingsError) as error:
+    except (Refused, SettingsError) as error:
         sys.stderr.write(f"rxledger: {error}\n")
         sys.exit(1)
     except Exception as error:

@@ -6,7 +6,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from ops.render.output import Refused
+from ops.refused import Refused
 
 __all__ = ["write_private"]
 

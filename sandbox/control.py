@@ -53,8 +53,8 @@ def _status(engine: Engine) -> dict[str, Any]:
     return {
         "clock": {
             "now": iso(engine.now()),
-            "speed": engine.clock.speed,
-            "running": engine.clock.running,
+            "speed": engine.time.speed,
+            "running": engine.time.running,
         },
         "seed": engine.world.ids.seed,
         "counts": engine.world.counts(),

@@ -93,7 +93,7 @@ def _seconds(asked: dict[str, Any]) -> float:
 def _figures(engine: Engine) -> dict[str, Any]:
     """Cheap enough to be asked every second. `pending`: attempts and steps of what is under way."""
     return {
-        "speed": engine.clock.speed,
+        "speed": engine.time.speed,
         "cpu_seconds": time.process_time(),
         "callbacks": {
             "generated": engine.ledger.generated,

@@ -1,4 +1,4 @@
-"""What happens later: steps that are data, run when the sandbox's clock says so.
+"""What happens later: steps that are data, run when the sandbox's time has come to them.
 
 A step is a function of a `Turn`, the record that it is about and its data: it changes records, emits events
 and plans further steps, all in the transaction of its turn. Its time is the one it was due at, however late
@@ -13,12 +13,12 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from sandbox.clock import Clock
 from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.delivery import Courier
 from sandbox.ledger import Ledger
 from sandbox.plan import Planner
+from sandbox.time_source import SandboxTime
 from sandbox.world import Due, Record, World
 
 __all__ = ["Engine", "Step", "Turn"]
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 STEPS_A_TURN = 200
 # Under load each turn gathers what came in this many seconds, so that one COMMIT serves them all.
 BREATH_SECONDS = 0.002
-# The clock may run at any speed, and the machine's time may be set: never sleep longer than this.
+# Its time may run at any speed, and the machine's time may be set: never sleep longer than this.
 LONGEST_SLEEP = 0.5
 # Where a record keeps the manner of the request that brought it about.
 MANNER = "manner"
@@ -152,7 +152,7 @@ class Engine:
     def __init__(
         self,
         world: World,
-        clock: Clock,
+        time: SandboxTime,
         customers: Customers,
         steps: Mapping[str, Step],
         conduct: Conduct,
@@ -161,7 +161,7 @@ class Engine:
     ) -> None:
         self.world = world
         self.ledger = Ledger(world)
-        self.clock = clock
+        self.time = time
         self.customers = customers
         self.conduct = conduct
         self.planner = planner
@@ -169,11 +169,11 @@ class Engine:
         self._steps = steps
         self._wake = asyncio.Event()
         self.courier = Courier(customers, self._wake.set, callback_timeout)
-        self._set_clock()
+        self._run_or_rest()
 
     def now(self) -> float:
         """The sandbox's time: never past a step that has not happened yet."""
-        now, step = self.clock.now(), self.world.next_step()
+        now, step = self.time.now(), self.world.next_step()
         return now if step is None else min(now, step)
 
     @contextlib.contextmanager
@@ -181,7 +181,7 @@ class Engine:
         """A request's turn: one transaction, at the sandbox's present."""
         with self.world.transaction():
             yield Turn(self.world, self.ledger, self.conduct, customer, self.now(), manner, self.planner)
-        self._set_clock()
+        self._run_or_rest()
         self._wake.set()
 
     def wake(self) -> None:
@@ -191,15 +191,15 @@ class Engine:
     @property
     def settled(self) -> bool:
         """Whether all that is due has happened, was sent, and has ended."""
-        now = self.clock.now()
+        now = self.time.now()
         moments = (self.world.next_step(), self.ledger.next_attempt())
         return not self.courier.under_way and all(moment is None or moment > now for moment in moments)
 
-    def _set_clock(self) -> None:
+    def _run_or_rest(self) -> None:
         if self.world.next_step() is None and self.ledger.next_attempt() is None:
-            self.clock.rest()
+            self.time.rest()
         else:
-            self.clock.run()
+            self.time.run()
 
     async def run(self) -> None:
         """Until cancelled; what is under way then is given up and sent by the next run."""
@@ -216,7 +216,7 @@ class Engine:
 
     def advance(self) -> float:
         """Do what is due; returns how many real seconds nothing else will be. Needs a running loop."""
-        now = self.clock.now()
+        now = self.time.now()
         with self.world.transaction():
             self.ledger.record(self.courier.ended())
             for _ in range(STEPS_A_TURN):
@@ -226,7 +226,7 @@ class Engine:
                 self._happen(due)
             sendings = self.ledger.take(self.now(), self._room())
         self.courier.send(sendings)
-        self._set_clock()
+        self._run_or_rest()
         return self._pause()
 
     def _happen(self, due: Due) -> None:
@@ -254,5 +254,5 @@ class Engine:
         moments = [self.world.next_step()]
         if self._room():
             moments.append(self.ledger.next_attempt())
-        pauses = [self.clock.until(moment) for moment in moments if moment is not None]
+        pauses = [self.time.until(moment) for moment in moments if moment is not None]
         return min([LONGEST_SLEEP, *pauses])

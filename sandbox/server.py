@@ -16,12 +16,12 @@ import uvicorn
 from starlette.applications import Starlette
 
 from sandbox import control, desk
-from sandbox.clock import Clock
 from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.engine import Engine
 from sandbox.plan import Planner
 from sandbox.profile import CALM, Profile
+from sandbox.time_source import SandboxTime
 from sandbox.truepill import app as truepill
 from sandbox.world import World
 
@@ -32,7 +32,7 @@ SHUTDOWN_SECONDS = 5
 
 @dataclass(frozen=True)
 class Options:
-    """How a sandbox is set up. `lag`: how far back a fast clock starts, in seconds; None: the usual.
+    """How a sandbox is set up. `lag`: how far back a fast sandbox starts, in seconds; None: the usual.
 
     `profile` stands as long as the sandbox runs.
     """
@@ -55,10 +55,10 @@ class Sandbox:
     ) -> None:
         customers = Customers(options.customers)
         self.world = World(options.state, options.seed)
-        clock = Clock(real, options.speed, options.lag, self.world.newest())
+        own_time = SandboxTime(real, options.speed, options.lag, self.world.newest())
         conduct = Conduct(self.world.ids.seed, options.profile, real)
         self.engine = Engine(
-            self.world, clock, customers, truepill.STEPS, conduct, planner, options.callback_timeout
+            self.world, own_time, customers, truepill.STEPS, conduct, planner, options.callback_timeout
         )
         self.app: Starlette = truepill.build(
             self.engine,

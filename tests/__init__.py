@@ -1,1 +1,1 @@
-"""Tests; a folder is a tier: unit, integration, faults, e2e."""
+"""Tests; a folder is a tier: unit, integration, e2e. What they share is in support."""

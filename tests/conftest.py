@@ -1,4 +1,4 @@
-"""What every tier shares: real servers, started once a session in a folder of their own."""
+"""What every tier shares: a guard against the network, and real servers, started once a session."""
 
 from __future__ import annotations
 
@@ -13,11 +13,19 @@ import pytest
 
 from ops.local.embedded import Addresses
 from ops.local.embedded import servers as embedded_servers
+from tests.support.network_guard import no_network
 
 
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: half of their time tests wait for servers and processes."""
     return (os.cpu_count() or 1) + 1
+
+
+@pytest.fixture(scope="session", autouse=True)
+def network_guard() -> Iterator[None]:
+    """No test, and no fixture, reaches the network beyond loopback."""
+    with no_network():
+        yield
 
 
 @pytest.fixture(scope="session")

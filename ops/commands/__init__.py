@@ -1,49 +1,69 @@
-"""The groups of commands, in the order in which `rxledger --help` shows them."""
+"""The commands, by the module that holds each, in the order in which `rxledger --help` shows them.
+
+A module has `register(app)`, and is loaded when one of its commands is asked for: what one command needs
+costs no other its start.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator, MutableMapping
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.main import get_group
 
-from ops.commands import (
-    changes,
-    demo,
-    diagram,
-    doctor,
-    drift,
-    events,
-    loss,
-    pull,
-    quarantine,
-    replay,
-    run,
-    sandbox,
-    show,
-    stats,
-    trace,
-    track,
-    worklists,
-)
+__all__ = ["MODULES", "Commands"]
 
-__all__ = ["REGISTERED"]
+MODULES = {
+    "up": "run",
+    "web": "run",
+    "worker": "run",
+    "beat": "run",
+    "flower": "run",
+    "migrate": "run",
+    "demo": "demo",
+    "show": "show",
+    "trace": "trace",
+    "track": "track",
+    "stuck": "worklists",
+    "worklist": "worklists",
+    "changes": "changes",
+    "tail": "changes",
+    "replay": "replay",
+    "pull": "pull",
+    "loss": "loss",
+    "drift": "drift",
+    "stats": "stats",
+    "doctor": "doctor",
+    "diagram": "diagram",
+    "sandbox": "sandbox",
+    "events": "events",
+    "quarantine": "quarantine",
+}
 
-REGISTERED: tuple[Callable[[typer.Typer], None], ...] = (
-    run.register,
-    sandbox.register,
-    demo.register,
-    show.register,
-    trace.register,
-    track.register,
-    worklists.register,
-    changes.register,
-    events.register,
-    quarantine.register,
-    replay.register,
-    pull.register,
-    loss.register,
-    drift.register,
-    stats.register,
-    doctor.register,
-    diagram.register,
-)
+
+class Commands(MutableMapping[str, Any]):
+    """Commands by name, each built when it is looked up."""
+
+    def __init__(self) -> None:
+        self._built: dict[str, Any] = dict.fromkeys(MODULES)
+
+    def __getitem__(self, name: str) -> Any:
+        if self._built[name] is None:
+            part = typer.Typer()
+            import_module(f"{__name__}.{MODULES[name]}").register(part)
+            self._built |= get_group(part).commands
+        return self._built[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._built[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._built[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._built)
+
+    def __len__(self) -> int:
+        return len(self._built)

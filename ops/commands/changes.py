@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.moments import parse_span
+from ops.arguments.moments import parse_span
 from ops.render.output import DataOption, JsonOption, load, screen, write_json
-from ops.tailing import Tail, print_change
+from ops.tail import Tail, print_change
 
 if TYPE_CHECKING:
     from store.ledger.feed import Change

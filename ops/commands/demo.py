@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from ops.fill_life import Callback

@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from ops.commands.show import KindArgument, check_kind
+from ops.arguments.kinds import KindArgument, check_kind
 from ops.render.output import DataOption, JsonOption, write_json
 
 __all__ = ["register"]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.doctor.checks import Check

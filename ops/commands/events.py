@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.commands.show import check_kind
-from ops.moments import parse_moment
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.arguments.kinds import check_kind
+from ops.arguments.moments import parse_moment
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -70,7 +71,7 @@ def listing(
 def _list(settings: Settings, wanted: EventFilter, limit: int, as_json: bool) -> None:
     from dataclasses import replace
 
-    from ops.keys import own_key
+    from ops.render.keys import own_key
     from store.reports import events, queries
 
     with notes.status("reading events"), queries.snapshot(str(settings.database_url)) as conn:
@@ -122,7 +123,7 @@ def show_event(
     as_json: JsonOption = False,
 ) -> None:
     """Show one event and the facts that it states."""
-    from ops.event_ids import clean_id, find_event
+    from ops.arguments.event_ids import clean_id, find_event
     from store.reports import events, queries
 
     digits = clean_id(event_id)
@@ -177,7 +178,7 @@ def _facts(found: list[Any], settings: Settings) -> list[dict[str, Any]]:
 
 def _unsealed(settings: Settings, event: EventRow, sealed: bytes | None, reason: str | None) -> str:
     """The body as text; audited before it is given. Raises Refused when it cannot be had."""
-    from ops.person import person
+    from ops.arguments.person import person
     from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
     from store.ledger import audit
 

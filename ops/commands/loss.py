@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.moments import parse_moment
+from ops.arguments.moments import parse_moment
 from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
@@ -86,13 +86,13 @@ def _read(
     with_ids: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """The document and, where they are wanted, the ids; all as of one moment."""
-    from ops.render.loss_report import Found, report
-    from ops.render.loss_report import evidence as told
+    from ops.render.loss_report import Found, evidence, report
     from store.db.connections import connect
     from store.pulls import poll_schedule
     from store.reports import loss, unconfirmed
     from store.reports.loss_days import DAYS
-    from workers.reports.loss_days import confirming, span
+    from workers.reports.loss_days import span
+    from workers.reports.pull_reach import confirming
 
     with (
         connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
@@ -105,12 +105,12 @@ def _read(
         found = Found(
             loss.count(conn, of),
             loss.delays(conn, of),
-            loss.words(conn, of),
+            loss.deliveries(conn, of),
             unconfirmed.unconfirmed(conn, of, by),
             [] if types else loss.records(conn, of),
         )
         document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
-        ids = told(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
+        ids = evidence(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
     return document, ids
 
 

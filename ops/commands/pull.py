@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.moments import parse_moment
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.arguments.moments import parse_moment
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from rich.status import Status
 
     from settings import Settings
     from store.pulls.poll_schedule import Left
-    from workers.pull.pull_until_idle import Idle
+    from workers.pull.pull_until_idle import IdleReport
     from workers.pull.puller import Puller
     from workers.pull.run import Report
 
@@ -58,7 +59,7 @@ def pull(
         raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
     from workers.pull.puller import UnknownStream
 
-    settled: Idle | None = None
+    outcome: IdleReport | None = None
     with _puller(settings) as puller:
         try:
             if entity is not None:
@@ -66,18 +67,18 @@ def pull(
             elif stream is not None:
                 reports = [_run(puller, stream, since)]
             else:
-                settled = _settle(puller, since, settings.pull.calls_per_minute)
-                reports = settled.reports
+                outcome = _until_idle(puller, since, settings.pull.calls_per_minute)
+                reports = outcome.reports
         except UnknownStream as error:
             raise Refused(str(error)) from None
         except ValueError as error:  # a key that may stand in no URL
             raise Refused(str(error)) from None
-    document = {"streams": [_document(report) for report in reports], **_left(settled)}
+    document = {"streams": [_document(report) for report in reports], **_left(outcome)}
     if as_json:
         write_json(document)
     else:
-        _print(reports, settled)
-    _judge(reports, settled)
+        _print(reports, outcome)
+    _judge(reports, outcome)
 
 
 @contextmanager
@@ -116,7 +117,7 @@ def _run(puller: Puller, name: str, since: datetime | None) -> Report:
         return puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
 
 
-def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Idle:
+def _until_idle(puller: Puller, since: datetime | None, calls_per_minute: int) -> IdleReport:
     from workers.pull.pull_until_idle import pull_until_idle
 
     def planned(left: Left) -> None:
@@ -134,14 +135,14 @@ def _settle(puller: Puller, since: datetime | None, calls_per_minute: int) -> Id
 def _telling(status: Status) -> Callable[[Report], None]:
     def tell(report: Report) -> None:
         status.update(
-            f"{report.stream}: {report.pages:,} pages, {report.seen:,} events, {report.stored:,} new"
+            f"{report.stream}: {report.pages:,} pages, {report.events:,} events, {report.stored:,} new"
         )
 
     return tell
 
 
 def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
-    from ops.keys import own_key
+    from ops.render.keys import own_key
     from store.reports import queries
 
     with queries.snapshot(str(settings.database_url)) as conn:
@@ -154,16 +155,26 @@ def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Repor
 
 
 def _document(report: Report) -> dict[str, Any]:
-    counts = ("stream", "pages", "seen", "stored", "nameless", "refused")
-    return {name: getattr(report, name) for name in (*counts, "finished", "busy", "wait", "trouble")}
-
-
-def _left(settled: Idle | None) -> dict[str, Any]:
-    if settled is None:
-        return {}
-    left = settled.left
     return {
-        "settled": settled.done,
+        "stream": report.stream,
+        "pages": report.pages,
+        "seen": report.events,
+        "stored": report.stored,
+        "nameless": report.unidentified,
+        "refused": report.refused,
+        "finished": report.finished,
+        "busy": report.busy,
+        "wait": report.wait,
+        "trouble": report.trouble,
+    }
+
+
+def _left(outcome: IdleReport | None) -> dict[str, Any]:
+    if outcome is None:
+        return {}
+    left = outcome.left
+    return {
+        "settled": outcome.done,
         "left": {
             "due": left.due,
             "later": left.later,
@@ -172,26 +183,26 @@ def _left(settled: Idle | None) -> dict[str, Any]:
     }
 
 
-def _print(reports: list[Report], settled: Idle | None) -> None:
+def _print(reports: list[Report], outcome: IdleReport | None) -> None:
     from ops.render.tables import moment, print_table
 
-    counted = [(r.stream, r.pages, r.seen, r.stored, r.nameless, r.refused) for r in reports]
+    counted = [(r.stream, r.pages, r.events, r.stored, r.unidentified, r.refused) for r in reports]
     rows = [(name, *(f"{number:,}" for number in numbers)) for name, *numbers in counted]
     print_table(("stream", "pages", "events", "new", "without a name", "not given"), rows, fold=())
-    if settled is None:
+    if outcome is None:
         screen.print("what is new is applied by the workers", soft_wrap=True)
         return
-    if settled.done:
+    if outcome.done:
         screen.print("settled: the partner was asked for everything that it offers", soft_wrap=True)
-    if settled.left.next_at is not None:
+    if outcome.left.next_at is not None:
         text = (
-            f"{settled.left.later:,} requests wait for news: they are asked about again,"
-            f" the first at {moment(settled.left.next_at)}"
+            f"{outcome.left.later:,} requests wait for news: they are asked about again,"
+            f" the first at {moment(outcome.left.next_at)}"
         )
         screen.print(text, soft_wrap=True)
 
 
-def _judge(reports: list[Report], settled: Idle | None) -> None:
+def _judge(reports: list[Report], outcome: IdleReport | None) -> None:
     """Raises Refused with a clause for each stream that was not read to its end."""
     clauses = []
     for report in reports:
@@ -201,7 +212,7 @@ def _judge(reports: list[Report], settled: Idle | None) -> None:
             clauses.append(f"{report.stream}: {report.trouble}")
         elif report.wait is not None:
             clauses.append(f"{report.stream}: the partner wants no call for {report.wait:.0f} s")
-    if settled is not None and settled.left.due:
-        clauses.append(f"{settled.left.due:,} requests are still to be asked about")
+    if outcome is not None and outcome.left.due:
+        clauses.append(f"{outcome.left.due:,} requests are still to be asked about")
     if clauses:
         raise Refused("; ".join(clauses))

@@ -59,9 +59,9 @@ def _reasons(counts: list[tuple[str, str | None, int]]) -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     for reason, callback_type, count in counts:
-        told = explain(reason)
+        explained = explain(reason)
         entry = found.setdefault(
-            reason, {"count": 0, "types": {}, "meaning": told.meaning, "todo": told.todo}
+            reason, {"count": 0, "types": {}, "meaning": explained.meaning, "todo": explained.todo}
         )
         entry["count"] += count
         entry["types"][callback_type or "unknown"] = count

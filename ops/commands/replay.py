@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.commands.show import check_kind
-from ops.render.output import DataOption, JsonOption, Refused, load, screen, write_json
+from ops.arguments.kinds import check_kind
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, screen, write_json
 
 if TYPE_CHECKING:
-    from ops.replaying import Report
+    from ops.replay import Report
 
 __all__ = ["register"]
 
@@ -29,7 +30,7 @@ def replay(
     as_json: JsonOption = False,
 ) -> None:
     """Read events anew, quarantined ones too: after an upgrade, or when a state is in doubt."""
-    from ops.event_ids import clean_id
+    from ops.arguments.event_ids import clean_id
 
     if bool(ids) == (entity is not None):
         raise typer.BadParameter("wants event IDs, or --entity KIND KEY")
@@ -39,9 +40,9 @@ def replay(
     settings = load(data).require("database", "sealing")
     url = str(settings.database_url)
     seqs, subject = _by_entity(url, *entity) if entity is not None else _by_ids(url, digits)
-    from ops.person import person
+    from ops.arguments.person import person
     from ops.render.tables import progress
-    from ops.replaying import run
+    from ops.replay import run
     from store.db.connections import connect
     from store.ledger import audit
     from workers.celery.runtime import tools
@@ -58,7 +59,7 @@ def replay(
 
 
 def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
-    from ops.event_ids import find_event
+    from ops.arguments.event_ids import find_event
     from store.reports import queries
 
     with queries.snapshot(url) as conn:
@@ -67,7 +68,7 @@ def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
 
 
 def _by_entity(url: str, kind: str, key: str) -> tuple[list[int], str]:
-    from ops.keys import own_key
+    from ops.render.keys import own_key
     from store.reports import events, queries
 
     with queries.snapshot(url) as conn:

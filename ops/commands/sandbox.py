@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, write_json
 from ops.sandbox.check import check_command
 from ops.sandbox.load import load_command
 
@@ -60,9 +61,9 @@ def sandbox(
     if context.invoked_subcommand:
         return
     from ops.sandbox.customers import customers_of
-    from sandbox.clock import parse_speed
     from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run
+    from sandbox.time_source import parse_speed
     from sandbox.world import StateError
 
     settings = load(data).require("sandbox")

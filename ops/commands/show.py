@@ -7,27 +7,14 @@ from typing import Annotated, Any
 import typer
 from rich.text import Text
 
+from ops.arguments.kinds import KeyArgument, KindArgument, check_kind
 from ops.render.output import DataOption, JsonOption, load, screen, write_json
 
 __all__ = ["print_history", "register"]
 
-KindArgument = Annotated[str, typer.Argument(help="The kind, such as fill_request.", metavar="KIND")]
-KeyArgument = Annotated[
-    str, typer.Argument(help="Its key, such as the request_id, or another name of it.", metavar="KEY")
-]
-
 
 def register(app: typer.Typer) -> None:
     app.command()(show)
-
-
-def check_kind(kind: str) -> str:
-    """The kind, when this version has a machine for it. Raises typer.BadParameter."""
-    from statemachine import MACHINES
-
-    if kind not in MACHINES:
-        raise typer.BadParameter(f"{kind} is not a kind: there is {', '.join(sorted(MACHINES))}")
-    return kind
 
 
 def show(
@@ -44,7 +31,7 @@ def show(
     settings = load(data).require("database")
     if details:
         settings.require("sealing")
-    from ops.person import person
+    from ops.arguments.person import person
     from ops.render.history import history
     from ops.render.tables import note
     from store.ledger import audit

@@ -40,9 +40,9 @@ def _read(settings: Settings) -> dict[str, Any]:
     with queries.snapshot(str(settings.database_url)) as conn:
         now = figures.server_time(conn)
         waiting = figures.queue_figures(conn, now)
-        held: dict[str, int] = {}
+        quarantined: dict[str, int] = {}
         for reason, _, count in event_reports.quarantine_counts(conn):
-            held[reason] = held.get(reason, 0) + count
+            quarantined[reason] = quarantined.get(reason, 0) + count
         document: dict[str, Any] = {
             "at": now,
             "events": {
@@ -59,7 +59,7 @@ def _read(settings: Settings) -> dict[str, Any]:
                 "overdue_seconds": waiting.overdue,
                 "retrying": waiting.retrying,
             },
-            "quarantine": {"count": sum(held.values()), "reasons": held},
+            "quarantine": {"count": sum(quarantined.values()), "reasons": quarantined},
             "entities": {
                 **_count(figures.size(conn, entities)),
                 "by": _groups(figures.by_state(conn), ("kind", "state")),

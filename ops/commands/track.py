@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.commands.show import KeyArgument, KindArgument, check_kind
-from ops.render.output import DataOption, JsonOption, Refused, load, screen, write_json
+from ops.arguments.kinds import KeyArgument, KindArgument, check_kind
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, screen, write_json
 
 __all__ = ["register"]
 
@@ -46,7 +47,7 @@ def track(
     settings = load(data).require("database", "sealing")
     from datetime import UTC, datetime
 
-    from ops.keys import own_key
+    from ops.render.keys import own_key
     from ops.render.tables import seconds
     from ops.tracking import NotAccepted
     from ops.tracking import track as register_request

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.commands.show import check_kind
-from ops.moments import parse_moment
+from ops.arguments.kinds import check_kind
+from ops.arguments.moments import parse_moment
 from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def worklist(
         found += [_item("deadline", each) for each in late]
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         if kind is None:
-            found += [_held(each) for each in worklists.quarantined_for(conn, _ours())]
+            found += [_quarantined(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)
             found += _unconfirmed(loss_days.totals(queries.driver(conn), loss_days.DAYS))
     found.sort(key=lambda item: (item["at"], item["what"], item["kind"] or "", item["key"] or ""))
@@ -162,16 +162,16 @@ def _ours() -> list[str]:
     """The reasons of the quarantine that are ours to mend."""
     from ops.render.reasons import REASONS
 
-    return [reason for reason, told in REASONS.items() if told.care == "ours"]
+    return [reason for reason, explained in REASONS.items() if explained.care == "ours"]
 
 
-def _held(held: QuarantinedReason) -> dict[str, Any]:
+def _quarantined(row: QuarantinedReason) -> dict[str, Any]:
     from ops.render.reasons import explain
 
-    told = explain(held.reason)
-    counted = f"{held.events} {'event' if held.events == 1 else 'events'}"
-    why = f"{held.reason}, {counted}: {told.meaning} {told.todo}"
-    return {"what": "quarantine", "kind": None, "key": None, "state": None, "at": held.since, "why": why}
+    explained = explain(row.reason)
+    counted = f"{row.events} {'event' if row.events == 1 else 'events'}"
+    why = f"{row.reason}, {counted}: {explained.meaning} {explained.todo}"
+    return {"what": "quarantine", "kind": None, "key": None, "state": None, "at": row.since, "why": why}
 
 
 def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[str, Any]]:

@@ -72,7 +72,7 @@ def _partitions(url: str) -> Check:
     with connect(url, "ops") as conn:
         ahead, stray = partitions.ahead(conn), partitions.stray_rows(conn)
     if stray:
-        todo = "Move its rows into their months' partitions: retention passes over them."
+        todo = "Move its rows into their months' partitions: a month that is dropped leaves them behind."
         return Check("partitions", "fail", f"{partitions.DEFAULT} holds rows", todo)
     if ahead < MONTHS_AHEAD:
         todo = "`rxledger migrate` makes them; the worker does every hour, so check worker and beat."

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
+from ops.refused import Refused
+
 __all__ = [
     "SERVER_ENVIRONMENT",
     "EmbeddedError",
@@ -31,7 +33,7 @@ SERVER_ENVIRONMENT = {"LC_ALL": "C", "PATH": "/usr/local/bin:/usr/bin:/bin"}
 LEFTOVER_SECONDS = 30.0
 
 
-class EmbeddedError(Exception):
+class EmbeddedError(Refused):
     """An embedded server cannot be started; the text says why, and what to do about it."""
 
 

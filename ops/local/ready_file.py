@@ -17,7 +17,8 @@ from rich.console import Console
 
 from ops.local.data_folder import ENV_FILE, write_private
 from ops.local.readiness import Readiness
-from ops.render.output import Refused, write_json
+from ops.refused import Refused
+from ops.render.output import write_json
 from settings import Settings
 
 __all__ = ["ReadyFile", "Run"]

@@ -1,4 +1,4 @@
-"""Keeps the embedded servers of a holder up: one that dies is started again where it was."""
+"""Restarts an embedded server that has died, where it was and when `ops.local.restart_policy` says."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class ServerRestarter:
     def __init__(self, servers: Mapping[str, Server], say: Callable[[str], None]) -> None:
         self._servers = servers
         self._say = say
-        self._restarts = RestartPolicy()
+        self._policy = RestartPolicy()
 
     def mend(self) -> bool:
         """Notice what has died, start again what has waited long enough. True when one came back.
@@ -35,10 +35,10 @@ class ServerRestarter:
         """
         for name, server in self._servers.items():
             code = server.process.poll() if server.process else None
-            if code is not None and not self._restarts.pending(name):
+            if code is not None and not self._policy.pending(name):
                 self._put_off(name, ending(code))
         came_back = False
-        for name in self._restarts.due():
+        for name in self._policy.due():
             try:
                 self._servers[name].start()
             except (EmbeddedError, OSError) as error:
@@ -50,8 +50,8 @@ class ServerRestarter:
         return came_back
 
     def _put_off(self, name: str, how: str) -> None:
-        pause = self._restarts.died(name)
+        pause = self._policy.died(name)
         then = "" if pause is None else f"; started again in {pause:g} s"
         self._say(f"the embedded {name} server {how}{then}")
         if pause is None:
-            raise EmbeddedError(self._restarts.too_often(f"the embedded {name} server"))
+            raise EmbeddedError(self._policy.too_often(f"the embedded {name} server"))

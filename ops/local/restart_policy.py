@@ -1,4 +1,4 @@
-"""When what died by itself is started again: after a pause that grows, and not any number of times."""
+"""When what died is restarted: after a pause that grows, and not any number of times."""
 
 from __future__ import annotations
 

@@ -92,8 +92,8 @@ def _say(text: str) -> None:
 
 
 def _serve(running: Servers, guarded: set[int]) -> None:
-    """Until standard input closes; its lines say whom to guard. Raises EmbeddedError, as Keeper does."""
-    keeper = ServerRestarter(running, _say)
+    """Until standard input closes; its lines say whom to guard. Raises EmbeddedError."""
+    restarter = ServerRestarter(running, _say)
     said = b""
     while True:
         ready, _, _ = select.select([0], [], [], TICK_SECONDS)
@@ -105,7 +105,7 @@ def _serve(running: Servers, guarded: set[int]) -> None:
             for line in lines:
                 pid = int(line[1:])
                 (guarded.add if line[:1] == b"+" else guarded.discard)(pid)
-        if keeper.mend():
+        if restarter.mend():
             _tell(running)
 
 

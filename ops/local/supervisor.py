@@ -52,7 +52,7 @@ class Supervisor:
         self._width = width
         self._colours = cycle(COLOURS)
         self._parts: dict[str, Part] = {}
-        self._restarts = RestartPolicy()
+        self._policy = RestartPolicy()
         self._readers: list[threading.Thread] = []
         self._asked = threading.Event()
         self._hurry = threading.Event()
@@ -153,7 +153,7 @@ class Supervisor:
                 how = self._bury(part.child)
                 part.child = None
                 troubles.append(self._put_off(name, how))
-        for name in self._restarts.due():
+        for name in self._policy.due():
             try:
                 self._launch(name)
             except OSError as error:  # a machine that is out of memory or processes may recover
@@ -162,11 +162,11 @@ class Supervisor:
 
     def _put_off(self, name: str, how: str) -> str | None:
         """Plan the next start of a part; returns why there is none."""
-        pause = self._restarts.died(name)
+        pause = self._policy.died(name)
         colour = self._parts[name].colour
         if pause is None:
             self.say(name, how, colour)
-            return self._restarts.too_often(name)
+            return self._policy.too_often(name)
         self.say(name, f"{how}: started again in {pause:g} s", colour)
         return None
 

@@ -19,7 +19,8 @@ from ops.local.embedded import Holder, hold
 from ops.local.ports import claim
 from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
-from ops.render.output import Refused, notes, screen
+from ops.refused import Refused
+from ops.render.output import notes, screen
 from settings import Settings, child_environment, read_env_file
 
 __all__ = ["run"]
@@ -162,11 +163,11 @@ def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None
         try:
             for name, command in plan.commands().items():
                 supervisor.start(name, command, environment({**plan.variables, "PYTHONWARNINGS": AS_ROOT}))
-            announcer = ReadyFile(plan, console, partial(supervisor.say, "up"), target, as_json)
+            ready_file = ReadyFile(plan, console, partial(supervisor.say, "up"), target, as_json)
 
             def tick() -> None:
                 if supervisor.complete:
-                    announcer.look({**supervisor.pids, **holder.addresses.pids})
+                    ready_file.look({**supervisor.pids, **holder.addresses.pids})
 
             trouble = supervisor.run(tick)
             supervisor.say("up", f"{trouble}: stopping" if trouble else "stopping")

@@ -1,0 +1,1 @@
+"""What is stored, made into what people read: histories, stories, tables, texts."""

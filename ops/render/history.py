@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ops.duplicate_orders import unresolved
-from ops.keys import own_key
+from ops.refused import Refused
 from ops.render.details import Details, code_of, is_hashed, line_codes, line_details
-from ops.render.output import Refused
+from ops.render.duplicate_orders import unresolved
+from ops.render.keys import own_key
 from ops.render.tables import seconds
 from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
@@ -19,7 +19,7 @@ from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
 from store.reports import queries, unconfirmed
-from workers.reports.loss_days import confirming
+from workers.reports.pull_reach import confirming
 
 __all__ = ["History", "crowd_notes", "history"]
 
@@ -52,7 +52,7 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             by = confirming(driver, settings.pull.overlap)
             alone = unconfirmed.of_entity(driver, entity.id, by)
         keyed_hash = KeyedHash(settings.lookup_key or b"")
-        pointers = unresolved(conn, keyed_hash, entity.id, rows, sealed) if settings.lookup_key else []
+        duplicates = unresolved(conn, keyed_hash, entity.id, rows, sealed) if settings.lookup_key else []
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
     facts = []
@@ -67,7 +67,7 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
             f"rxledger replay --entity {kind} {key} puts it right"
         )
-    return History(_document(entity, summary, facts, lines, linked, pointers), notes)
+    return History(_document(entity, summary, facts, lines, linked, duplicates), notes)
 
 
 def crowd_notes(domains: Sequence[str]) -> list[str]:
@@ -84,7 +84,7 @@ def _document(
     facts: list[Any],
     lines: list[Any],
     linked: links.Near,
-    pointers: list[dict[str, Any]],
+    duplicates: list[dict[str, Any]],
 ) -> dict[str, Any]:
     document = {
         "kind": entity.kind,
@@ -96,7 +96,7 @@ def _document(
         "deadline": None if entity.deadline is None else seconds(entity.deadline),
         "facts": facts,
         "lines": lines,
-        "links": [*(link._asdict() for link in linked.links), *pointers],
+        "links": [*(link._asdict() for link in linked.links), *duplicates],
     }
     return document | ({"links_left_off": linked.left_off} if linked.left_off else {})
 

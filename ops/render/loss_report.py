@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from store.reports.loss import Counted, Delayed, Lost, Recorded, Word
+from store.reports.loss import Delayed, DeliveryCount, FactCount, Lost, Recorded
 from store.reports.unconfirmed import Flagged, Unconfirmed
 from workers.reports.loss_days import type_of
 
@@ -21,9 +21,9 @@ NOTHING = "nothing"
 class Found:
     """What the ledger holds of a span."""
 
-    counted: list[Counted]
+    counted: list[FactCount]
     delayed: list[Delayed]
-    words: list[Word]
+    deliveries: list[DeliveryCount]
     unconfirmed: list[Unconfirmed]
     recorded: list[Recorded]
 
@@ -98,9 +98,9 @@ def report(found: Found) -> dict[str, Any]:
         for row in rows(delayed.day, delayed.family):
             row.late[delayed.way][delayed.seconds] += delayed.number
             row.most[delayed.way] = max(row.most.get(delayed.way, 0), delayed.most)
-    for word in found.words:
-        for row in rows(word.day, word.family):
-            row.says[word.pushed][_said(word.status, word.status_code)] += word.number
+    for delivery in found.deliveries:
+        for row in rows(delivery.day, delivery.family):
+            row.says[delivery.pushed][_said(delivery.status, delivery.status_code)] += delivery.number
     for alone in found.unconfirmed:
         for row in rows(alone.day, alone.family):
             row.unconfirmed += alone.number

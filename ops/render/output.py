@@ -1,18 +1,24 @@
-"""What commands print: one document on stdout, everything else on stderr, and the errors a person reads."""
+"""What commands share: their common options, one document on stdout, everything else on stderr."""
 
 from __future__ import annotations
 
 import sys
+from functools import cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import orjson
 import typer
-from rich.console import Console
 
 from settings import Settings, use_data_folder
 
-__all__ = ["DataOption", "JsonOption", "Refused", "load", "notes", "screen", "write_json"]
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    #: For people: tables and texts go to stdout when there is no --json, notes and progress to stderr.
+    screen: Console
+    notes: Console
+
+__all__ = ["DataOption", "JsonOption", "load", "notes", "screen", "write_json"]
 
 DataOption = Annotated[
     Path | None,
@@ -25,13 +31,19 @@ DataOption = Annotated[
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
 
-#: For people: tables and texts go to stdout when there is no --json, notes and progress to stderr.
-screen = Console(highlight=False)
-notes = Console(stderr=True, highlight=False)
+
+def __getattr__(name: str) -> Any:
+    """`screen` and `notes`, made when one is first asked for: a command that prints JSON does without."""
+    if name in ("screen", "notes"):
+        return _console(stderr=name == "notes")
+    raise AttributeError(name)
 
 
-class Refused(Exception):
-    """Not found, refused or differing: the text, one line, goes to stderr and the exit code is 1."""
+@cache
+def _console(*, stderr: bool) -> Console:
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False)
 
 
 def load(data: Path | None) -> Settings:
@@ -41,5 +53,7 @@ def load(data: Path | None) -> Settings:
 
 def write_json(document: Any) -> None:
     """One JSON document, UTF-8, as the whole of stdout. Times become ISO 8601 in UTC with a Z."""
+    import orjson
+
     sys.stdout.write(orjson.dumps(document, option=orjson.OPT_UTC_Z).decode() + "\n")
     sys.stdout.flush()

@@ -60,7 +60,7 @@ REASONS: Mapping[str, Explained] = MappingProxyType(
             "ours",
         ),
         "no_body": Explained(
-            "Its body is no longer kept: retention, or a restored database without it.",
+            "Its body is no longer kept: its month was dropped, or a database was restored without it.",
             "Ask the partner for the event again.",
             "look",
         ),

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
+from ops.refused import Refused
 from ops.render.details import Details, code_of
 from ops.render.history import crowd_notes
-from ops.render.output import Refused
 from ops.render.tables import seconds
 from partners.reading import DOMAINS
 from partners.truepill import fields
@@ -47,15 +47,15 @@ def trace(url: str, keys: Sequence[SealKey], keyed_hash: KeyedHash, token: str, 
         facts = queries.facts_of_all(conn, ids)
     sealed = Details(keys)
     entities: list[dict[str, Any]] = []
-    told: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
+    story: list[tuple[tuple[Any, ...], dict[str, Any]]] = []
     for one in reach.found:
         summary, entries = _told(rows[one.id], facts[one.id], sealed)
         entities.append(_entity(rows[one.id], summary, one.by))
-        told += entries
+        story += entries
     document = {
         "token_found": True,
         "entities": entities,
-        "story": [entry for _, entry in sorted(told, key=lambda pair: pair[0])],
+        "story": [entry for _, entry in sorted(story, key=lambda pair: pair[0])],
         "left_off": reach.left_off,
     }
     notes = [*sealed.problems, *crowd_notes(reach.crowded)]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
 
 if TYPE_CHECKING:
     from ops.sandbox.compare import Known, Report
@@ -94,13 +95,14 @@ def _key(settings: Settings) -> str | None:
 def _until_applied(settings: Settings, url: str, wait: float) -> None:
     """Wait until the queue and this machine's spool are empty. Raises Refused when they do not become so."""
     from ops.doctor.spool_depth import spool_depth
-    from store.reports import comparison, queries
+    from store.inbox.queue import waiting
+    from store.reports import queries
 
     deadline = time.monotonic() + wait
     with notes.status("waiting for the queue") as status:
         while True:
             with queries.snapshot(url) as conn:
-                events = comparison.waiting(conn)
+                events = waiting(queries.driver(conn))
             spooled = spool_depth(settings.spool).files
             if not events and not spooled:
                 return
@@ -127,7 +129,7 @@ def _read(url: str, truth: Truth) -> tuple[dict[tuple[str, str], Known], dict[by
             _read_batch(conn, kind, keys, known)
             advance(len(keys))
         for ids in _batched(copies):
-            standings |= comparison.standings(conn, ids)
+            standings |= comparison.statuses(conn, ids)
             advance(len(ids))
         lost = _lost(conn)
         # Where the table is large its size is an estimate, which may come out below.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from ops.render.output import Refused
+from ops.refused import Refused
 from sandbox.customers import Callback, Customer, Environment, callback
 from settings import Settings
 

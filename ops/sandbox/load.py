@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ops.moments import parse_span
-from ops.render.output import DataOption, JsonOption, Refused, load, notes, screen, write_json
-from ops.tailing import Tail, print_change
+from ops.arguments.moments import parse_span
+from ops.refused import Refused
+from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.tail import Tail, print_change
 
 if TYPE_CHECKING:
     from store.ledger.feed import Change

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from ops.render.output import Refused
+from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
 from sandbox.truth import Said, state_after

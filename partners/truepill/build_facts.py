@@ -69,14 +69,14 @@ def stated(
     *,
     detail: dict[str, object],
     code: str | None = None,
-    told: object = None,
+    apart: object = None,
     lines: Lines = NO_LINES,
     due: int | None = None,
     links: Iterable[Link] = (),
 ) -> Stated:
     """One fact about the entity that the copy names by its key, or by other names alone.
 
-    `told` is what discriminates it from another fact of the same second, signal and code, if anything does.
+    `apart` is what tells it apart from another fact of the same second, signal and code, if anything does.
     `links` are those that no field's name gives away.
     """
     shown = clear_code(code, copy.hash) if code else None
@@ -84,7 +84,7 @@ def stated(
         detail["code"] = code
     if any(lines.detail):
         detail["lines"] = lines.detail
-    discriminator = copy.hash("fact", orjson.dumps(told).decode()) if told is not None else b""
+    discriminator = copy.hash("fact", orjson.dumps(apart).decode()) if apart is not None else b""
     content, _, key, at, _ = copy
     fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due))
     aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()

@@ -147,7 +147,7 @@ class Client:
         try:
             page = page_of(document)
             found = "the answer is no page of events"
-        except JSONEncodeError:  # raised below: what is chained here holds the document
+        except JSONEncodeError:  # raised below: what is chained here has the document
             page, found = None, "the answer is nested too deep"
         if page is None:
             raise self._wire.noted(Garbled(surface, found, 200, again=False))

@@ -42,9 +42,9 @@ def file(copy: Copy) -> tuple[Stated, ...]:
     """Documents arrived for a consult. One time may bring several callbacks, told apart by what they list."""
     known = copy.details if copy.details is not None else EMPTY
     lines = _documents(known, copy.hash)
-    told = [lines.told] if lines.told else None
+    apart = [lines.apart] if lines.apart else None
     return (
-        stated("consult", copy, "file:received", told=told, lines=lines, detail=texts(known, FILE_TEXTS)),
+        stated("consult", copy, "file:received", apart=apart, lines=lines, detail=texts(known, FILE_TEXTS)),
     )
 
 

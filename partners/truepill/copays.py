@@ -76,7 +76,7 @@ def copay(copy: Copy) -> tuple[Stated, ...]:
             copy,
             signal,
             code=code,
-            told=[lines.told] if lines.told else None,
+            apart=[lines.apart] if lines.apart else None,
             lines=lines,
             due=due,
             detail=detail,

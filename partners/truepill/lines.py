@@ -31,18 +31,18 @@ Shown = Sequence[tuple[str, Sequence[str]]]  # what to show of a line, and the n
 
 
 class Lines(NamedTuple):
-    """`lines[i]` is described by `detail[i]`; `told` is what discriminates one list from another."""
+    """`lines[i]` is described by `detail[i]`; `apart` is what discriminates one list from another."""
 
     lines: tuple[Line, ...]
     detail: list[dict[str, object]]
-    told: list[tuple[str, str]]
+    apart: list[tuple[str, str]]
 
 
 NO_LINES = Lines((), [], [])
 
 
 class Made(NamedTuple):
-    """One line, what is worth showing of it, and its token as told, be it fit for the clear or not."""
+    """One line, what is worth showing of it, and its token as given, be it fit for the clear or not."""
 
     line: Line
     detail: dict[str, object]
@@ -85,14 +85,14 @@ def made(
             if value is not None and (found := text(value)):
                 detail[name] = found
                 break
-    known, told = None, None
+    known, free = None, None
     for name in tokens:
         value = item.get(name)
         known = token(value)
         if known:
             break
-        told = told or text(value)
-    raw = known or told or ""
+        free = free or text(value)
+    raw = known or free or ""
     if raw and known is None:
         detail["token"] = raw
     if reason:
@@ -106,8 +106,8 @@ def made(
 def gathered(lines: Iterable[Made]) -> Lines:
     """The lines in their order, and what they tell in an order of its own, so that shuffled copies agree."""
     found = list(lines)
-    told = sorted([(one.raw, one.line.status) for one in found])
-    return Lines(tuple([one.line for one in found]), [one.detail for one in found], told)
+    apart = sorted([(one.raw, one.line.status) for one in found])
+    return Lines(tuple([one.line for one in found]), [one.detail for one in found], apart)
 
 
 def is_refused(item: Json) -> bool:

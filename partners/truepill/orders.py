@@ -87,9 +87,9 @@ def order(copy: Copy) -> tuple[Stated, ...]:
         if named == DUPLICATE and (number := duplicate_of(detail.get("message"))):
             links = (("order_number", number),)
     lines = order_lines(known, line_status, copy.hash)
-    told = [lines.told, extra] if lines.told or extra else None
+    apart = [lines.apart, extra] if lines.apart or extra else None
     return (
-        stated(FILL, copy, signal, code=code, told=told, lines=lines, due=due, links=links, detail=detail),
+        stated(FILL, copy, signal, code=code, apart=apart, lines=lines, due=due, links=links, detail=detail),
     )
 
 
@@ -103,14 +103,14 @@ def shipment(copy: Copy) -> tuple[Stated, ...]:
         raise Unreadable("missing_status")
     signal = SHIPMENTS.get(label(status))
     detail = texts(details, SHIPMENT_TEXTS)
-    told = [detail.get("tracking_number"), detail.get("message")]
+    apart = [detail.get("tracking_number"), detail.get("message")]
     return (
         stated(
             FILL,
             copy,
             signal or "shipment:unknown",
             code=status if signal is None else None,
-            told=told if any(told) else None,
+            apart=apart if any(apart) else None,
             due=_estimate(details, copy.at) if signal in ON_THE_WAY else None,
             detail=detail,
         ),

@@ -28,8 +28,8 @@ def notify_rx(copy: Copy) -> tuple[Stated, ...]:
     if successor is None or successor in ("", copy.key):
         return (stated("prescription", copy, "rx:received", detail=detail),)
     new = copy._replace(key=key_of(successor))
-    told = [new.key]
+    apart = [new.key]
     return (
-        stated("prescription", copy, "rx:superseded", told=told, detail=detail),
-        stated("prescription", new, "rx:received", told=told, detail=dict(detail)),
+        stated("prescription", copy, "rx:superseded", apart=apart, detail=detail),
+        stated("prescription", new, "rx:received", apart=apart, detail=dict(detail)),
     )

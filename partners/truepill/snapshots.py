@@ -47,7 +47,7 @@ RX_TEXTS = ("medication_name", "prescribed_written_name", "prescriber", "current
 LINE_TOKENS = ("prescription_token", "url_token")
 
 
-class _Seen(NamedTuple):
+class _Read(NamedTuple):
     """A record to be read: `copy.content` is the record with the id that it was asked for."""
 
     record: Record
@@ -85,7 +85,7 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         at = when(envelope.get("asked_at")) if updated is None else updated
         known = content if own_names(resource, content) else {**content, IDS[resource][0]: asked_for}
         copy = Copy(known, known, _key(resource, content, asked_for), at, hash)
-        fact = _READERS[resource](_Seen(record, copy, record.states.get(label(content.get("status")))))
+        fact = _READERS[resource](_Read(record, copy, record.states.get(label(content.get("status")))))
         return Reading(callback_type, (fact,) if fact else (), unseen)
     except Unreadable as error:
         error.callback_type = callback_type
@@ -115,14 +115,14 @@ def _key(resource: str, content: Json, asked_for: str) -> str | None:
     return None if request_id is None else key_of(request_id)
 
 
-def _state(seen: _Seen) -> str:
+def _state(seen: _Read) -> str:
     if seen.state is None:
         raise Unreadable("missing_status")
     return seen.state
 
 
 def _stated(
-    seen: _Seen,
+    seen: _Read,
     state: str,
     shown: tuple[str, ...],
     *,
@@ -137,14 +137,14 @@ def _stated(
         f"seen:{state}",
         detail=texts(seen.copy.content, shown),
         code=code,
-        told=[lines.told] if lines.told else None,
+        apart=[lines.apart] if lines.apart else None,
         lines=lines,
         due=due,
         links=links,
     )
 
 
-def _fill_request(seen: _Seen) -> Stated:
+def _fill_request(seen: _Read) -> Stated:
     """A pending order with a reason for a triage is in triage; the code of an error may say how it ended."""
     state, content = _state(seen), seen.copy.content
     reason, error = text(content.get("triage_reason")), text(content.get("error_code"))
@@ -155,7 +155,7 @@ def _fill_request(seen: _Seen) -> Stated:
     return _stated(seen, state, FILL_TEXTS, code=reason or error if state == "triage" else error)
 
 
-def _transfer(seen: _Seen) -> Stated:
+def _transfer(seen: _Read) -> Stated:
     """The items of a list tell neither reasons nor what came of each medication, so they have no lines."""
     state, content = _state(seen), seen.copy.content
     reason = text(content.get("cancel_reason"))
@@ -207,7 +207,7 @@ def _came(item: Json) -> str:
     return "transferred" if type(item.get("prescription")) is dict else "unclear"
 
 
-def _direct_transfer(seen: _Seen) -> Stated:
+def _direct_transfer(seen: _Read) -> Stated:
     state = _state(seen)
     lines = NO_LINES
     if state != "pending":
@@ -216,7 +216,7 @@ def _direct_transfer(seen: _Seen) -> Stated:
     return _stated(seen, state, DIRECT_TEXTS, lines=lines)
 
 
-def _copay_request(seen: _Seen) -> Stated:
+def _copay_request(seen: _Read) -> Stated:
     """Its prescriptions are its lines once it has left pending; a refill that came too early has its date."""
     state, content = _state(seen), seen.copy.content
     reason, error = text(content.get("triage_reason")), text(content.get("error_code"))
@@ -233,14 +233,14 @@ def _copay_request(seen: _Seen) -> Stated:
     return _stated(seen, state, COPAY_TEXTS, code=code, lines=lines, due=due)
 
 
-def _consult(seen: _Seen) -> Stated | None:
+def _consult(seen: _Read) -> Stated | None:
     """The record of one consult has no status, and nothing in it tells one; an item of a list has."""
     if "status" not in seen.copy.content:
         return None
     return _stated(seen, _state(seen), CONSULT_TEXTS)
 
 
-def _prescription(seen: _Seen) -> Stated:
+def _prescription(seen: _Read) -> Stated:
     """Whether it can be filled. The words of its status are an open set, so they decide only without that."""
     fillable, content = seen.copy.content.get("fillable"), seen.copy.content
     if type(fillable) is not bool:
@@ -250,7 +250,7 @@ def _prescription(seen: _Seen) -> Stated:
     return _stated(seen, "received" if fillable else "unfillable", RX_TEXTS)
 
 
-_READERS: dict[str, Callable[[_Seen], Stated | None]] = {
+_READERS: dict[str, Callable[[_Read], Stated | None]] = {
     "fill_request": _fill_request,
     "transfer": _transfer,
     "direct_transfer": _direct_transfer,

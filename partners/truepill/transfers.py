@@ -41,7 +41,7 @@ def transfer(copy: Copy) -> tuple[Stated, ...]:
             copy,
             signal,
             code=code,
-            told=[lines.told] if lines.told else None,
+            apart=[lines.apart] if lines.apart else None,
             lines=lines,
             detail=texts(known, TEXTS),
         ),
@@ -57,14 +57,14 @@ def transfer_contact(copy: Copy) -> tuple[Stated, ...]:
         if not known.get("error_code") and not detail.get("contact_number"):
             raise Unreadable("missing_status")
         status = "error" if known.get("error_code") else "success"
-    told = [label(known.get("contact_method")), detail.get("contact_number")]
+    apart = [label(known.get("contact_method")), detail.get("contact_number")]
     return (
         stated(
             "transfer",
             copy,
             f"contact:{status}",
             code=text(known.get("error_code") or known.get("code")) if status == "error" else None,
-            told=told if any(told) else None,
+            apart=apart if any(apart) else None,
             detail=detail,
         ),
     )
@@ -81,7 +81,7 @@ def direct_transfer(copy: Copy) -> tuple[Stated, ...]:
             copy,
             f"direct_transfer:{status}",
             code=text(known.get("error_code") or known.get("code")) if status == "error" else None,
-            told=[lines.told] if lines.told else None,
+            apart=[lines.apart] if lines.apart else None,
             lines=lines,
             detail=texts(known, TEXTS),
         ),

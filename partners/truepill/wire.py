@@ -1,7 +1,7 @@
 """GET from Truepill over HTTP.
 
 A read is tried again a few times, after a growing wait. Before each attempt the `Gate` is asked, and
-afterwards told how it went: the budget of calls and the circuit are kept there, for all workers.
+afterwards told how it went: the budget of calls and the circuit stand there, for all workers.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tolerant_json import NOT_JSON, loads
 
 __all__ = ["Gate", "HttpClient", "OpenGate", "Wire"]
 
-#: A page holds a hundred events of some kilobytes each.
+#: A page has a hundred events of some kilobytes each.
 LARGEST = 16 << 20
 ATTEMPTS = 3
 LONGEST_ANSWER = 60.0
@@ -35,8 +35,11 @@ PAUSE, LONGEST_PAUSE = 30.0, 900.0
 class Gate(Protocol):
     """What every attempt passes through."""
 
-    def enter(self) -> None:
-        """Return when a call may be made. Whatever it raises ends the read."""
+    def enter(self, attempt: int) -> None:
+        """Return when a call may be made. Whatever it raises ends the read.
+
+        `attempt` counts from 1 within one read: the first says that another read begins.
+        """
 
     def leave(self, failure: CallFailed | None) -> None:
         """Hear how the call went."""
@@ -45,7 +48,7 @@ class Gate(Protocol):
 class OpenGate:
     """Lets every call through."""
 
-    def enter(self) -> None:
+    def enter(self, attempt: int) -> None:
         return None
 
     def leave(self, failure: CallFailed | None) -> None:
@@ -71,28 +74,30 @@ class Wire:
     """One pool of connections to the partner."""
 
     def __init__(
-        self, line: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
+        self, http_client: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
     ) -> None:
         # They log URLs, which name patients, and headers; stamina each retry, which is counted as a call.
         for name, level in _SPARING:
             logging.getLogger(name).setLevel(level)
         self._gate: Gate = gate or OpenGate()
         # A read with its attempts must end before the lease of its stream does.
-        self._longest = min(line.timeout * 6, LONGEST_ANSWER)
+        self._longest = min(http_client.timeout * 6, LONGEST_ANSWER)
         # Given to each request as they are: to have the client merge them costs half of a call's own time.
-        self._base_url = line.base_url.rstrip("/").removesuffix("/v1")
+        self._base_url = http_client.base_url.rstrip("/").removesuffix("/v1")
         self._headers = httpx.Headers(
             {
-                "Authorization": f"ApiKey {line.key}",
+                "Authorization": f"ApiKey {http_client.key}",
                 "Accept": "application/json",
                 # What is packed could be small here and large in memory.
                 "Accept-Encoding": "identity",
                 "User-Agent": "rxledger",
             }
         )
-        self._extensions = {"timeout": httpx.Timeout(line.timeout).as_dict()}
+        self._extensions = {"timeout": httpx.Timeout(http_client.timeout).as_dict()}
         self._http = httpx.Client(
-            limits=httpx.Limits(max_connections=line.connections, max_keepalive_connections=line.connections),
+            limits=httpx.Limits(
+                max_connections=http_client.connections, max_keepalive_connections=http_client.connections
+            ),
             follow_redirects=False,
             transport=transport,
         )
@@ -116,11 +121,11 @@ class Wire:
             on=_again, attempts=ATTEMPTS, timeout=None, wait_initial=0.5, wait_max=5.0, wait_jitter=1.0
         ):
             with attempt:
+                self._gate.enter(attempt.num)
                 return self._attempt(surface, path, asked or {}, beyond)
         raise AssertionError("the last attempt returns or raises")
 
     def _attempt(self, surface: str, path: str, asked: Mapping[str, str], beyond: bool) -> Any:
-        self._gate.enter()
         document, failure = self._send(surface, path, asked, beyond)
         self._gate.leave(failure)
         if failure is not None:

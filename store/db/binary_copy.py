@@ -19,6 +19,7 @@ import psycopg
 __all__ = [
     "bigint",
     "blob",
+    "double",
     "json",
     "moment",
     "second",
@@ -38,6 +39,7 @@ NULL = b"\xff\xff\xff\xff"
 
 _length = Struct(">i").pack
 _eight = Struct(">iq").pack
+_double = Struct(">id").pack
 _array_head = Struct(">iiiiii").pack
 _one_uuid = Struct(">iiiiiii16s").pack
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
@@ -64,6 +66,11 @@ def write_rows(conn: psycopg.Connection[Any], table: str, columns: str, rows: It
 
 def bigint(value: int | None) -> bytes:
     return NULL if value is None else _eight(8, value)
+
+
+def double(value: float | None) -> bytes:
+    """A double precision."""
+    return NULL if value is None else _double(8, value)
 
 
 def second(value: int | None) -> bytes:

@@ -19,6 +19,7 @@ from store.db import arrays, binary_copy
 __all__ = [
     "BIGINT",
     "BYTES",
+    "FLOAT",
     "JSON",
     "MOMENT",
     "SECOND",
@@ -62,6 +63,8 @@ def _joined_hex(values: Iterable[Sequence[bytes]]) -> str:
     return arrays.texts([",".join([one.hex() for one in value]) for value in values])
 
 
+#: A double precision of an int or a float.
+FLOAT = Type("float8", arrays.numbers, binary_copy.double, fixed="d")
 BIGINT = Type("bigint", arrays.numbers, binary_copy.bigint, fixed="q")
 UUID = Type("uuid", _hex, binary_copy.blob, fixed="16s")
 TEXT = Type("text", arrays.texts, binary_copy.text)

@@ -17,16 +17,16 @@ from store.ledger.postings import POSTINGS
 __all__ = ["write_small_batch"]
 
 _WRITE = f"""
-WITH stated AS (
+WITH new_facts AS (
     INSERT INTO facts ({FACTS.names}) SELECT {FACTS.values} FROM {FACTS.rows}
-), told AS (
+), new_event_facts AS (
     INSERT INTO event_facts ({EVENT_FACTS.names}) SELECT {EVENT_FACTS.values} FROM {EVENT_FACTS.rows}
 ), posted AS (
     INSERT INTO postings ({POSTINGS.names}) SELECT {POSTINGS.values} FROM {POSTINGS.rows}
     ON CONFLICT DO NOTHING RETURNING entity_id
-), changed AS (
+), new_changes AS (
     INSERT INTO changes_unplaced ({CHANGES.names}) SELECT {CHANGES.values} FROM {CHANGES.rows}
-), stands AS (
+), updated AS (
     UPDATE entities e SET {ENTITIES.assignments("id")} FROM {ENTITIES.rows} WHERE e.id = n.id
 )
 SELECT DISTINCT entity_id FROM posted

@@ -1,9 +1,13 @@
-"""Which requests the partner is to be asked about, and when it last was.
+"""Which requests the partner is to be polled about, and when it last was.
 
-A request is due when it has been quiet for a while and something may have been missed: it was never asked
-about, it has changed since, it still waits for news, or it is under review. Each fruitless look doubles the
-time to the next one, up to a day; what has come to its end is looked at once, and again only if it changes.
-Of that is left out what the partner's other streams have confirmed: of which every fact was pulled too.
+A request is due when it has been quiet for a while and something may have been missed: it was never polled,
+it has changed since, it still waits for news, or it is under review. Each fruitless poll doubles the time to
+the next one, up to a day; what has come to its end is polled once, and again only if it changes. Of that is
+left out what the partner's other streams have confirmed: of which every fact was pulled too.
+
+What is at its end and waits only because of a review is polled less and less: nothing but news lifts a
+review, and most will never have any. The time doubles up to a week, and when it can grow no more the polls
+end (`backoff`). News of it, also of a time before, starts them over (docs/decisions/0015).
 """
 
 from __future__ import annotations
@@ -16,16 +20,22 @@ import psycopg
 
 from statemachine import MACHINES, Fact
 from store.db import arrays
+from store.pulls.backoff import LONGEST_SECONDS, review_polls, seconds_to_next
 
 __all__ = ["Due", "Left", "PollResult", "due", "find", "gaps", "left", "note", "put_off", "server_time"]
 
 Connection = psycopg.Connection[Any]
 
-LONGEST_SECONDS = 86_400
+#: More fruitless polls are not counted.
+_MOST_FRUITLESS = 100
 
 
 class Due(NamedTuple):
-    """An entity to ask about, as it stood then. `waits`: it is open, overdue or under review."""
+    """A request to poll, as it stood then. `waits`: it is open, overdue or under review.
+
+    `only_review`: nothing but its review is a reason to wait for news. `fruitless`: how many polls in a row
+    have brought nothing; of what only waits for a review, since the last news of it.
+    """
 
     id: int
     kind: str
@@ -33,10 +43,12 @@ class Due(NamedTuple):
     state: str
     last_at: datetime | None
     waits: bool = True
+    only_review: bool = False
+    fruitless: int = 0
 
 
 class PollResult(NamedTuple):
-    """What a look came to: how many events were new, or why there was no answer."""
+    """What a poll came to: how many events were new, or why there was no answer."""
 
     stored: int
     trouble: str | None = None
@@ -50,47 +62,60 @@ class Left(NamedTuple):
     next_at: datetime | None
 
 
-# A registered request of which nothing was heard is as old as its registration says.
-_OF = """
+#: Every entity as the schedule sees it: whether it is to be polled at all (`polled`), and from when on (`at`,
+#: NULL for at once). A registered request of which nothing was heard is as old as its registration says. What
+#: was put off (no state noted) has not changed by that; and news of an older time changes no state.
+_SCHEDULE = """
+SELECT e.id, e.kind, e.key, e.state, e.last_at, e.first_seen, l.looked_at, w.waits, r.only_review,
+       CASE WHEN n.news THEN 0 ELSE coalesce(l.fruitless, 0) END AS fruitless,
+       w.waits OR c.changed AND (e.last_at IS NULL OR EXISTS (
+           SELECT FROM facts f WHERE f.entity_id = e.id
+           AND f.via && '{push,snapshot}' AND NOT f.via @> '{pull}')) AS polled,
+       CASE WHEN c.changed AND least(e.first_seen, e.registered_at) <= %(as_of)s::timestamptz
+                 AND (l.entity_id IS NULL OR l.looked_at < %(as_of)s OR l.trouble IS NOT NULL) THEN NULL
+       ELSE greatest(
+           CASE WHEN e.review IS NULL AND NOT o.overdue THEN
+                CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
+                     ELSE greatest(e.first_seen, e.last_at) END + %(quiet)s * interval '1 s' END,
+           CASE WHEN n.news THEN least(l.next_at, l.looked_at + %(quiet)s * interval '1 s')
+                ELSE l.next_at END) END AS at
 FROM entities e
 LEFT JOIN lookups l ON l.entity_id = e.id
 CROSS JOIN LATERAL (
-    SELECT e.review IS NOT NULL OR coalesce(e.deadline <= clock_timestamp(), false)
-           OR (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS waits
-) w
+    SELECT (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS open,
+           coalesce(e.deadline <= clock_timestamp(), false) AS overdue
+) o
 CROSS JOIN LATERAL (
     SELECT l.entity_id IS NULL OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at) AS changed
 ) c
+CROSS JOIN LATERAL (SELECT e.review IS NOT NULL AND NOT o.open AND NOT o.overdue AS only_review) r
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN e.last_at IS NULL AND e.registered_at IS NOT NULL THEN e.registered_at
-           ELSE greatest(e.first_seen, e.last_at) END AS newest
+    SELECT r.only_review AND l.entity_id IS NOT NULL AND (
+        l.state <> '' AND c.changed
+        OR EXISTS (SELECT FROM facts f WHERE f.entity_id = e.id AND f.received_at > l.looked_at)) AS news
 ) n
 CROSS JOIN LATERAL (
-    SELECT CASE WHEN c.changed AND least(e.first_seen, e.registered_at) <= %(as_of)s::timestamptz
-                     AND (l.entity_id IS NULL OR l.looked_at < %(as_of)s OR l.trouble IS NOT NULL) THEN NULL
-    ELSE greatest(
-        CASE WHEN e.review IS NULL AND coalesce(e.deadline > clock_timestamp(), true)
-             THEN n.newest + %(quiet)s * interval '1 s' END,
-        l.next_at) END AS at
-) t
-WHERE e.kind = ANY(%(of)s::text[])
-  AND (w.waits
-       OR c.changed
-          AND (e.last_at IS NULL OR EXISTS (
-              SELECT FROM facts f WHERE f.entity_id = e.id
-              AND f.via && '{push,snapshot}' AND NOT f.via @> '{pull}')))
+    SELECT o.open OR o.overdue
+           OR r.only_review AND (l.entity_id IS NULL OR l.fruitless < %(review_polls)s OR n.news) AS waits
+) w
 """
-# Waiting ones first, each group by its last look.
+# Waiting ones first, each group by its last poll.
 _DUE = f"""
-SELECT e.id, e.kind, e.key, e.state, e.last_at, w.waits {_OF}
-  AND coalesce(t.at <= clock_timestamp(), true) AND coalesce(l.looked_at < %(before)s, true)
-ORDER BY NOT w.waits, coalesce(l.looked_at, '-infinity'), e.first_seen, e.id
+SELECT id, kind, key, state, last_at, waits, only_review, fruitless FROM ({_SCHEDULE}) schedule
+WHERE kind = ANY(%(of)s::text[]) AND polled
+  AND coalesce(at <= clock_timestamp(), true) AND coalesce(looked_at < %(before)s, true)
+ORDER BY NOT waits, coalesce(looked_at, '-infinity'), first_seen, id
 LIMIT %(limit)s
 """
 _LEFT = f"""
-SELECT count(*) FILTER (WHERE coalesce(t.at <= clock_timestamp(), true)),
-       count(*) FILTER (WHERE t.at > clock_timestamp()),
-       min(t.at) FILTER (WHERE t.at > clock_timestamp()) {_OF}
+SELECT count(*) FILTER (WHERE coalesce(at <= clock_timestamp(), true)),
+       count(*) FILTER (WHERE at > clock_timestamp()),
+       min(at) FILTER (WHERE at > clock_timestamp())
+FROM ({_SCHEDULE}) schedule WHERE kind = ANY(%(of)s::text[]) AND polled
+"""
+_FIND = f"""
+SELECT id, kind, key, state, last_at, waits, only_review, fruitless FROM ({_SCHEDULE}) schedule
+WHERE kind = %(kind)s AND key = %(key)s
 """
 _FACTS = """
 SELECT entity_id, extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
@@ -108,13 +133,13 @@ def due(
     limit: int,
     as_of: datetime | None = None,
 ) -> list[Due]:
-    """The most urgent requests of these kinds that were not looked at since `before`.
+    """The most urgent requests of these kinds that were not polled since `before`.
 
     `waiting` are the (kind, state) in which news is expected; `quiet` is seconds without news. `as_of`: what
     was known or made by then, and gave no answer since, is due without being quiet.
     """
-    asked = {**_asked(kinds, waiting, quiet, as_of), "before": before, "limit": limit}
-    return [Due._make(row) for row in conn.execute(_DUE, asked)]
+    of = {"of": arrays.texts(sorted(kinds)), "before": before, "limit": limit}
+    return [Due._make(row) for row in conn.execute(_DUE, {**_schedule(waiting, quiet, as_of), **of})]
 
 
 def left(
@@ -124,20 +149,27 @@ def left(
     quiet: float,
     as_of: datetime | None = None,
 ) -> Left:
-    """What is still to be asked about these kinds, now and later; all as for `due`."""
-    row = conn.execute(_LEFT, _asked(kinds, waiting, quiet, as_of)).fetchone()
+    """What is still to be polled of these kinds, now and later; all as for `due`."""
+    of = {"of": arrays.texts(sorted(kinds))}
+    row = conn.execute(_LEFT, {**_schedule(waiting, quiet, as_of), **of}).fetchone()
     return Left(*(row or (0, 0, None)))
 
 
-def _asked(
-    kinds: Collection[str], waiting: Sequence[tuple[str, str]], quiet: float, as_of: datetime | None
-) -> dict[str, object]:
+def find(
+    conn: Connection, kind: str, key: str, waiting: Sequence[tuple[str, str]], quiet: float
+) -> Due | None:
+    """One entity, due or not; `waiting` and `quiet` as for `due`."""
+    row = conn.execute(_FIND, {**_schedule(waiting, quiet, None), "kind": kind, "key": key}).fetchone()
+    return None if row is None else Due._make(row)
+
+
+def _schedule(waiting: Sequence[tuple[str, str]], quiet: float, as_of: datetime | None) -> dict[str, object]:
     return {
-        "of": arrays.texts(sorted(kinds)),
         "kinds": arrays.texts([kind for kind, _ in waiting]),
         "states": arrays.texts([state for _, state in waiting]),
         "quiet": quiet,
         "as_of": as_of,
+        "review_polls": review_polls(quiet),
     }
 
 
@@ -158,47 +190,41 @@ def server_time(conn: Connection) -> datetime:
     return conn.execute("SELECT clock_timestamp()").fetchall()[0][0]  # type: ignore[no-any-return]
 
 
-def find(conn: Connection, kind: str, key: str) -> Due | None:
-    """One entity, due or not."""
-    row = conn.execute(
-        "SELECT id, kind, key, state, last_at FROM entities WHERE kind = %s AND key = %s", (kind, key)
-    ).fetchone()
-    return None if row is None else Due(*row)
+_NOTE = """
+INSERT INTO lookups (entity_id, looked_at, next_at, state, last_at, fruitless, trouble)
+VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(next)s * interval '1 s', %(state)s, %(last_at)s,
+        %(fruitless)s, %(trouble)s)
+ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, next_at = excluded.next_at,
+    state = excluded.state, last_at = excluded.last_at, fruitless = excluded.fruitless,
+    trouble = excluded.trouble
+"""
+_PUT_OFF = """
+INSERT INTO lookups (entity_id, looked_at, next_at, state, last_at, fruitless, trouble)
+VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(next)s * interval '1 s', '', NULL, 0, %(trouble)s)
+ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, next_at = excluded.next_at,
+    state = excluded.state, last_at = excluded.last_at, trouble = excluded.trouble
+"""
 
 
-def note(conn: Connection, entity: Due, looked: PollResult, quiet: float) -> None:
-    """Keep what a look came to, in the transaction that stores the last of what it found."""
+def note(conn: Connection, entity: Due, result: PollResult, quiet: float) -> None:
+    """Store what a poll came to, in the transaction that stores the last of what it found."""
+    fruitless = 0 if result.stored else min(entity.fruitless + 1, _MOST_FRUITLESS)
     conn.execute(
-        "INSERT INTO lookups AS l (entity_id, looked_at, next_at, state, last_at, fruitless, trouble) "
-        "VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(quiet)s * interval '1 s', %(state)s, "
-        "%(last_at)s, CASE WHEN %(stored)s > 0 THEN 0 ELSE 1 END, %(trouble)s) "
-        "ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, state = excluded.state, "
-        "last_at = excluded.last_at, trouble = excluded.trouble, "
-        "fruitless = CASE WHEN %(stored)s > 0 THEN 0 ELSE least(l.fruitless + 1, 100) END, "
-        "next_at = clock_timestamp() + least(%(longest)s, %(quiet)s * "
-        "CASE WHEN %(stored)s > 0 THEN 1 ELSE 2 ^ least(l.fruitless, 20) END) * interval '1 s'",
+        _NOTE,
         {
             "id": entity.id,
-            "quiet": quiet,
-            "longest": LONGEST_SECONDS,
+            "next": seconds_to_next(fruitless, quiet, only_review=entity.only_review),
             "state": entity.state,
             "last_at": entity.last_at,
-            "stored": looked.stored,
-            "trouble": looked.trouble,
+            "fruitless": fruitless,
+            "trouble": result.trouble,
         },
     )
 
 
 def put_off(conn: Connection, entity: Due, trouble: str, quiet: float) -> None:
-    """Keep that a look came to nothing by the partner's fault, so that the others have their turn first.
+    """Store that a poll came to nothing by the partner's fault, so that the others are polled first.
 
     It stays due, also where its state is an end: what was known of it then is noted as nothing.
     """
-    conn.execute(
-        "INSERT INTO lookups (entity_id, looked_at, next_at, state, last_at, fruitless, trouble) "
-        "VALUES (%(id)s, clock_timestamp(), clock_timestamp() + %(quiet)s * interval '1 s', '', NULL, 0, "
-        "%(trouble)s) "
-        "ON CONFLICT (entity_id) DO UPDATE SET looked_at = excluded.looked_at, next_at = excluded.next_at, "
-        "state = excluded.state, last_at = excluded.last_at, trouble = excluded.trouble",
-        {"id": entity.id, "quiet": min(quiet, LONGEST_SECONDS), "trouble": trouble},
-    )
+    conn.execute(_PUT_OFF, {"id": entity.id, "next": min(quiet, LONGEST_SECONDS), "trouble": trouble})

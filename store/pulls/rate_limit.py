@@ -66,9 +66,9 @@ FROM calls, (SELECT clock_timestamp() AS now) t WHERE partner = %s
 _LEAST_WAIT = 0.01
 
 
-def take_calls(conn: Connection, partner: str, per_minute: int, turns: int = 1) -> Permit:
+def take_calls(conn: Connection, partner: str, per_minute: int, calls: int = 1) -> Permit:
     """Take so many calls out of the budget, or say how long to wait. One statement, committed at once."""
-    step = 60 / per_minute * turns
+    step = 60 / per_minute * calls
     # A call may always be made when the last one is a step past.
     burst = max(0.0, BURST_SECONDS - step)
     taken = conn.execute(_TAKE, {"partner": partner, "step": step, "burst": burst}).fetchone()
@@ -82,13 +82,29 @@ def take_calls(conn: Connection, partner: str, per_minute: int, turns: int = 1) 
     return Permit(longest, "pause" if pause == longest else "budget")
 
 
+_WENT_WELL = """
+UPDATE calls SET failures = 0, open_until = NULL, trouble = NULL, trouble_at = NULL,
+    answered_at = clock_timestamp()
+WHERE partner = %s
+"""
+_FAILED = """
+UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(),
+    open_until = CASE WHEN %(at_once)s OR open_until IS NOT NULL OR failures + 1 >= %(opens)s
+                 THEN clock_timestamp()
+                      + least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s)))
+                        * (1 - 0.25 * random()) * interval '1 s' END
+WHERE partner = %(partner)s
+"""
+_PAUSE = """
+UPDATE calls SET paused_until = greatest(paused_until, clock_timestamp() + %(seconds)s * interval '1 s'),
+    open_until = NULL, trouble = %(trouble)s, trouble_at = clock_timestamp()
+WHERE partner = %(partner)s
+"""
+
+
 def went_well(conn: Connection, partner: str) -> None:
-    """The partner answered: the circuit closes. To be told where the turn says so: else nothing changes."""
-    conn.execute(
-        "UPDATE calls SET failures = 0, open_until = NULL, trouble = NULL, trouble_at = NULL, "
-        "answered_at = clock_timestamp() WHERE partner = %s",
-        (partner,),
-    )
+    """The partner answered: the circuit closes. To be told where the permit says so: else nothing changes."""
+    conn.execute(_WENT_WELL, (partner,))
 
 
 def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = False) -> None:
@@ -97,11 +113,7 @@ def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = Fals
     So does a failure while it is open: that of the probe, or of a call that was under way when it opened.
     """
     conn.execute(
-        "UPDATE calls SET failures = failures + 1, trouble = %(trouble)s, trouble_at = clock_timestamp(), "
-        "open_until = CASE WHEN %(at_once)s OR open_until IS NOT NULL OR failures + 1 >= %(opens)s "
-        "THEN clock_timestamp() + "
-        "least(%(longest)s, %(first)s * 2 ^ least(20, greatest(0, failures + 1 - %(opens)s))) "
-        "* (1 - 0.25 * random()) * interval '1 s' END WHERE partner = %(partner)s",
+        _FAILED,
         {
             "partner": partner,
             "trouble": trouble,
@@ -115,8 +127,4 @@ def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = Fals
 
 def pause(conn: Connection, partner: str, seconds: float, trouble: str) -> None:
     """The partner asks to be left alone for so long: all workers do."""
-    conn.execute(
-        "UPDATE calls SET paused_until = greatest(paused_until, clock_timestamp() + %s * interval '1 s'), "
-        "open_until = NULL, trouble = %s, trouble_at = clock_timestamp() WHERE partner = %s",
-        (seconds, trouble, partner),
-    )
+    conn.execute(_PAUSE, {"partner": partner, "seconds": seconds, "trouble": trouble})

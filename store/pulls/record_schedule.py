@@ -1,6 +1,7 @@
-"""Which entities want a snapshot: those that have waited too long, where the partner has a record to read.
+"""Which records are due to be read: of what has waited too long, where the partner has a record of it.
 
-Read only. Who asks keeps where it stopped, so that everything that waits has its turn, however much it is.
+No reading is remembered by itself: the times at which a record is due follow from when its entity began to
+wait. A run that stops stores its resume point, so that everything comes to be read, however much it is.
 """
 
 from __future__ import annotations
@@ -16,26 +17,30 @@ from statemachine.model import is_snapshot
 from store.db import arrays
 from store.ledger.model import lines_of
 
-__all__ = ["DueRecord", "Place", "due_records", "last_facts", "name_of"]
+__all__ = ["DueRecord", "ResumePoint", "due_records", "is_due", "last_facts", "name_of"]
 
 #: Kinds whose record is asked for by another name than the entity's key.
 BY_ALIAS = frozenset({"transfer", "direct_transfer"})
-#: A fill's record says nothing of the parcel, so for a packed one its events are the place to look.
+#: A fill's record says nothing of the parcel: of a packed one its events do.
 TOLD_ELSEWHERE = {"fill_request": frozenset({"completed", "in_transit", "delivered", "delivery_failed"})}
 
 
-class Place(NamedTuple):
-    """Where a run stopped: the next one goes on behind it."""
+#: Between two readings of a record: a day at most, and a second at least, however short the quiet time is.
+LONGEST, SHORTEST = timedelta(days=1), timedelta(seconds=1)
+
+
+class ResumePoint(NamedTuple):
+    """The entity behind which the next run goes on."""
 
     since: datetime
     entity_id: int
 
 
 class DueRecord(NamedTuple):
-    """An entity to ask about. `name` is the id that its record is asked for by.
+    """A record to read, and of which entity. `name` is the id that it is asked for by.
 
-    `since` is when it began to want a snapshot: its deadline, or the end of the quiet time, whichever was
-    first. `place` is where a run that stops after it goes on.
+    `since` is when the entity began to wait for it: its deadline, or the end of the quiet time, whichever was
+    first. `resume_point` is for a run that stops after it.
     """
 
     kind: str
@@ -43,12 +48,13 @@ class DueRecord(NamedTuple):
     name: str
     state: str
     since: datetime
-    place: Place
+    resume_point: ResumePoint
 
 
-# A name that several keys claim is nobody's (D13), and of several names of one entity the first will do. They
-# are joined and not looked up one by one: aliases have no index by key, which would make this no faster.
-_WANTING = """
+# A name that several keys claim is nobody's (docs/decisions/0012), and of several names of one entity the
+# first will do. They are joined and not asked for one by one: aliases have no index by key, which would make
+# this no faster.
+_DUE_RECORDS = """
 WITH waiting AS (
     SELECT e.id, e.kind, e.key, e.state,
            least(e.deadline, CASE WHEN s.clocked THEN
@@ -78,7 +84,7 @@ def due_records(
     kinds: Collection[str],
     quiet: timedelta,
     limit: int,
-    after: Place | None = None,
+    after: ResumePoint | None = None,
 ) -> list[DueRecord]:
     """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
 
@@ -90,7 +96,7 @@ def due_records(
     """
     rows = [(kind, state, state in MACHINES[kind].clocks) for kind in sorted(kinds) for state in _open(kind)]
     found = conn.execute(
-        _WANTING,
+        _DUE_RECORDS,
         {
             "kinds": arrays.texts([kind for kind, _, _ in rows]),
             "states": arrays.texts([state for _, state, _ in rows]),
@@ -104,20 +110,38 @@ def due_records(
         },
     )
     return [
-        DueRecord(kind, key, name, state, since, Place(since, entity_id))
+        DueRecord(kind, key, name, state, since, ResumePoint(since, entity_id))
         for kind, key, name, state, since, entity_id in found
     ]
+
+
+def is_due(since: datetime, before: datetime | None, now: datetime, quiet: timedelta) -> bool:
+    """Whether the record of what waits since `since` came to be due after `before` and up to `now`. Pure.
+
+    It is due at `since`, and `quiet`, twice, four times as long after it and so on; from a day on, daily.
+    """
+    if before is None or before < since:
+        return since <= now
+    waited, due = before - since, max(quiet, SHORTEST)
+    while due <= waited and due < LONGEST:
+        due *= 2
+    if due <= waited:
+        due += ((waited - due) // LONGEST + 1) * LONGEST
+    return since + due <= now
+
+
+_NAME = """
+SELECT min(a.alias) FROM aliases a WHERE a.kind = %(kind)s AND a.key = %(key)s AND NOT EXISTS (
+    SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key
+)
+"""
 
 
 def name_of(conn: psycopg.Connection[Any], kind: str, key: str) -> str | None:
     """The id that an entity's record is asked for by; None where it is not known. Raises psycopg.Error."""
     if kind not in BY_ALIAS:
         return key
-    found = conn.execute(
-        "SELECT min(a.alias) FROM aliases a WHERE a.kind = %s AND a.key = %s AND NOT EXISTS "
-        "(SELECT FROM aliases o WHERE o.kind = a.kind AND o.alias = a.alias AND o.key <> a.key)",
-        (kind, key),
-    ).fetchall()
+    found = conn.execute(_NAME, {"kind": kind, "key": key}).fetchall()
     name: str | None = found[0][0]
     return name
 
@@ -138,7 +162,7 @@ def _open(kind: str) -> list[str]:
 _LAST_FACTS = """
 SELECT e.kind, e.key, extract(epoch FROM f.occurred_at)::bigint, f.signal, f.code, f.discriminator,
        f.lines::text, extract(epoch FROM f.due)::bigint
-FROM unnest(%s::text[], %s::text[]) AS n (kind, key)
+FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS n (kind, key)
 JOIN entities e ON e.kind = n.kind AND e.key = n.key
 JOIN facts f ON f.entity_id = e.id AND f.occurred_at = e.last_at
 """
@@ -147,7 +171,11 @@ JOIN facts f ON f.entity_id = e.id AND f.occurred_at = e.last_at
 def last_facts(conn: psycopg.Connection[Any], names: Collection[tuple[str, str]]) -> dict[Any, Fact]:
     """The last known fact of these entities, given and returned by (kind, key)."""
     rows = conn.execute(
-        _LAST_FACTS, (arrays.texts([kind for kind, _ in names]), arrays.texts([key for _, key in names]))
+        _LAST_FACTS,
+        {
+            "kinds": arrays.texts([kind for kind, _ in names]),
+            "keys": arrays.texts([key for _, key in names]),
+        },
     )
     found: dict[Any, Fact] = {}
     for kind, key, at, signal, code, discriminator, lines, due in rows:

@@ -1,0 +1,1 @@
+"""What people, scrapes and `doctor` ask of the tables: lists, counts, figures, the loss ledger."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection
 from uuid import UUID
 
-from sqlalchemy import Connection, exists, func, select
+from sqlalchemy import Connection, exists, select
 
 from store.ledger.model import EntityRow
 from store.reports.queries import entity_row
 from store.schema import aliases, entities, event_facts, events, quarantine, queue
 
-__all__ = ["entities_named", "known_by_alias", "standings", "waiting"]
+__all__ = ["entities_named", "known_by_alias", "statuses"]
 
 
 def entities_named(conn: Connection, kind: str, keys: Collection[str]) -> list[EntityRow]:
@@ -26,8 +26,8 @@ def known_by_alias(conn: Connection, kind: str, keys: Collection[str]) -> set[st
     return set(conn.scalars(query))
 
 
-def standings(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str]:
-    """How each event stands, by its id: `applied`, `queued`, `nothing`, or why it is in quarantine.
+def statuses(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str]:
+    """What became of each event, by its id: `applied`, `queued`, `nothing`, or why it is in quarantine.
 
     What is not in the inbox is left out.
     """
@@ -42,8 +42,3 @@ def standings(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str
         found.bytes: reason or ("queued" if queued else "applied" if stated else "nothing")
         for found, reason, queued, stated in conn.execute(query)
     }
-
-
-def waiting(conn: Connection) -> int:
-    """How many events are not applied yet, those that wait for another try included."""
-    return conn.execute(select(func.count()).select_from(queue)).scalar_one()

@@ -8,14 +8,26 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, case, exists, func, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    Select,
+    and_,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+)
 
+from store.reports.queries import columns
 from store.schema import bodies, entities, event_facts, events, facts, quarantine, queue
 
 __all__ = [
     "EventFilter",
     "EventRow",
-    "QuarantineRow",
+    "QuarantinedEvent",
     "applied",
     "events_of",
     "find",
@@ -23,6 +35,7 @@ __all__ = [
     "quarantine_counts",
     "quarantined",
     "sealed_body",
+    "type_stated_by",
 ]
 
 
@@ -63,10 +76,10 @@ class EventFilter:
 
 
 _QUEUED = queue.c.seq.is_not(None)
-_HELD = and_(queue.c.seq.is_(None), quarantine.c.seq.is_not(None))
+_QUARANTINED = and_(queue.c.seq.is_(None), quarantine.c.seq.is_not(None))
 _STATUS = {
     "queued": _QUEUED,
-    "quarantined": _HELD,
+    "quarantined": _QUARANTINED,
     "applied": and_(queue.c.seq.is_(None), quarantine.c.seq.is_(None)),
 }
 
@@ -79,33 +92,23 @@ def list_events(conn: Connection, wanted: EventFilter, limit: int) -> list[Event
     return [_event(row, tuple(names.get(row.seq, ()))) for row in rows]
 
 
+def type_stated_by(seq: ColumnElement[int]) -> ScalarSelect[Any]:
+    """The callback type of an event by what it states; null where it states nothing."""
+    stated = select(event_facts.c.callback_type).where(event_facts.c.seq == seq)
+    return stated.limit(1).scalar_subquery()
+
+
 def _events() -> Select[Any]:
-    stated = (
-        select(event_facts.c.callback_type)
-        .where(event_facts.c.seq == events.c.seq)
-        .limit(1)
-        .scalar_subquery()
+    selected = columns(
+        EventRow._fields[:-1],
+        events,
+        queue,
+        quarantine,
+        status=case((_QUEUED, "queued"), (_QUARANTINED, "quarantined"), else_="applied"),
+        callback_type=func.coalesce(type_stated_by(events.c.seq), quarantine.c.callback_type),
     )
-    status = case((_QUEUED, "queued"), (_HELD, "quarantined"), else_="applied")
-    return select(
-        events.c.seq,
-        events.c.id,
-        events.c.partner,
-        events.c.via,
-        events.c.received_at,
-        status.label("status"),
-        func.coalesce(stated, quarantine.c.callback_type).label("callback_type"),
-        queue.c.attempts,
-        queue.c.due_at,
-        queue.c.last_error,
-        quarantine.c.reason,
-        quarantine.c.detail,
-        quarantine.c.retry_at,
-    ).select_from(
-        events.outerjoin(queue, queue.c.seq == events.c.seq).outerjoin(
-            quarantine, quarantine.c.seq == events.c.seq
-        )
-    )
+    with_queue = events.outerjoin(queue, queue.c.seq == events.c.seq)
+    return select(*selected).select_from(with_queue.outerjoin(quarantine, quarantine.c.seq == events.c.seq))
 
 
 def _narrowed(query: Select[Any], wanted: EventFilter) -> Select[Any]:
@@ -122,10 +125,10 @@ def _narrowed(query: Select[Any], wanted: EventFilter) -> Select[Any]:
     if wanted.seq is not None:
         query = query.where(events.c.seq == wanted.seq)
     if wanted.callback_type is not None:
-        told = exists().where(
+        stated = exists().where(
             event_facts.c.seq == events.c.seq, event_facts.c.callback_type == wanted.callback_type
         )
-        query = query.where(or_(told, quarantine.c.callback_type == wanted.callback_type))
+        query = query.where(or_(stated, quarantine.c.callback_type == wanted.callback_type))
     if wanted.entity is not None:
         kind, key = wanted.entity
         ids = select(entities.c.id).where(entities.c.kind == kind, entities.c.key == key)
@@ -187,7 +190,7 @@ def sealed_body(conn: Connection, event: EventRow) -> bytes | None:
     return conn.scalar(query.limit(1))
 
 
-class QuarantineRow(NamedTuple):
+class QuarantinedEvent(NamedTuple):
     """One event in quarantine. `id` is 32 hex digits."""
 
     id: str
@@ -201,23 +204,15 @@ class QuarantineRow(NamedTuple):
     retry_at: datetime | None
 
 
-def quarantined(conn: Connection, reason: str | None, limit: int) -> list[QuarantineRow]:
+def quarantined(conn: Connection, reason: str | None, limit: int) -> list[QuarantinedEvent]:
     """Events in quarantine, the newest first."""
-    query = select(
-        events.c.id,
-        events.c.partner,
-        events.c.via,
-        events.c.received_at,
-        quarantine.c.callback_type,
-        quarantine.c.reason,
-        quarantine.c.detail,
-        quarantine.c.since,
-        quarantine.c.retry_at,
-    ).join(quarantine, quarantine.c.seq == events.c.seq)
+    query = select(*columns(QuarantinedEvent._fields, events, quarantine)).select_from(
+        events.join(quarantine, quarantine.c.seq == events.c.seq)
+    )
     if reason is not None:
         query = query.where(quarantine.c.reason == reason)
     rows = conn.execute(query.order_by(quarantine.c.seq.desc()).limit(limit))
-    return [QuarantineRow(row.id.hex, *row[1:]) for row in rows]
+    return [QuarantinedEvent(row.id.hex, *row[1:]) for row in rows]
 
 
 def quarantine_counts(conn: Connection) -> list[tuple[str, str | None, int]]:

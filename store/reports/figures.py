@@ -16,7 +16,9 @@ from sqlalchemy import (
     text,
 )
 
-from store.schema import bodies, entities, event_facts, events, quarantine, queue
+from store.reports.events import type_stated_by
+from store.reports.queries import columns
+from store.schema import bodies, entities, events, quarantine, queue
 
 __all__ = [
     "EXACT_UP_TO",
@@ -37,7 +39,7 @@ __all__ = [
 #: Tables up to this size are counted; of larger ones the server's own estimate and a sample are used.
 EXACT_UP_TO = 200_000
 _SAMPLE = 50_000
-#: The newest events, from which the rate of the last hour is told.
+#: The newest events, from which the rate of the last hour is reckoned.
 _RECENT = 100_000
 _QUEUE_AT_MOST = 1_000_000
 
@@ -81,20 +83,20 @@ def server_version(conn: Connection) -> tuple[int, str]:
     return number, str(printed).split()[0]
 
 
+# Rows a page as of the last analyze, times the pages of now.
+_ESTIMATE = text("""
+SELECT (reltuples / nullif(relpages, 0)) * (pg_relation_size(oid) / current_setting('block_size')::int)
+FROM pg_class WHERE oid = cast(:name AS regclass)
+""")
+
+
 def size(conn: Connection, table: Table) -> Count:
     """The number of rows: counted in a small table, else as the planner estimates it."""
-    counted = _count_up_to(conn, table, EXACT_UP_TO)
-    if counted <= EXACT_UP_TO:
-        return Count(counted, False)
-    # Rows a page as of the last analyze, times the pages of now.
-    known = conn.execute(
-        text(
-            "SELECT (reltuples / nullif(relpages, 0)) * (pg_relation_size(oid) / "
-            "current_setting('block_size')::int) FROM pg_class WHERE oid = cast(:name AS regclass)"
-        ),
-        {"name": table.name},
-    ).scalar_one()
-    return Count(max(counted, int(known or 0)), True)
+    exact = _count_up_to(conn, table, EXACT_UP_TO)
+    if exact <= EXACT_UP_TO:
+        return Count(exact, False)
+    estimate = conn.execute(_ESTIMATE, {"name": table.name}).scalar_one()
+    return Count(max(exact, int(estimate or 0)), True)
 
 
 def _count_up_to(conn: Connection, table: Table, limit: int) -> int:
@@ -115,14 +117,9 @@ def _sampled(conn: Connection, table: Table) -> tuple[FromClause, float]:
 def by_source(conn: Connection) -> Grouped:
     """Events by partner, via and callback type; the type is null while an event was not read."""
     source, weight = _sampled(conn, events)
-    stated = (
-        select(event_facts.c.callback_type)
-        .where(event_facts.c.seq == source.c.seq)
-        .limit(1)
-        .scalar_subquery()
-    )
-    held = select(quarantine.c.callback_type).where(quarantine.c.seq == source.c.seq).scalar_subquery()
-    each = select(source.c.partner, source.c.via, func.coalesce(stated, held).label("type")).subquery()
+    quarantined = select(quarantine.c.callback_type).where(quarantine.c.seq == source.c.seq)
+    callback_type = func.coalesce(type_stated_by(source.c.seq), quarantined.scalar_subquery())
+    each = select(source.c.partner, source.c.via, callback_type.label("type")).subquery()
     columns = (each.c.partner, each.c.via, each.c.type)
     return _grouped(conn, columns, weight)
 
@@ -164,8 +161,8 @@ def queue_figures(conn: Connection, now: datetime) -> QueueFigures:
             func.count().filter(some.c.attempts > 0),
         )
     ).one()
-    counted = Count(depth, False) if depth <= _QUEUE_AT_MOST else size(conn, queue)
-    return QueueFigures(counted, _age(now, oldest), due, _age(now, first_due) if due else None, retrying)
+    whole = Count(depth, False) if depth <= _QUEUE_AT_MOST else size(conn, queue)
+    return QueueFigures(whole, _age(now, oldest), due, _age(now, first_due) if due else None, retrying)
 
 
 def _age(now: datetime, moment: datetime | None) -> float | None:
@@ -193,9 +190,8 @@ class Body(NamedTuple):
 def newest_body(conn: Connection) -> Body | None:
     """The callback's body stored last, pushed or pulled; None when there is none.
 
-    Records and looks are named by more than stands beside their bodies.
+    Records and rechecks are named by more than stands beside their bodies.
     """
-    query = select(bodies.c.id, bodies.c.partner, bodies.c.via, bodies.c.url_id, bodies.c.sealed)
-    query = query.where(bodies.c.via.in_(("push", "pull")))
+    query = select(*columns(Body._fields, bodies)).where(bodies.c.via.in_(("push", "pull")))
     row = conn.execute(query.order_by(bodies.c.seq.desc()).limit(1)).one_or_none()
     return None if row is None else Body(row[0].bytes, row[1], row[2], row[3], bytes(row[4]))

@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 
-from store.db import arrays
-from store.db.locks import GAUGES
+from store.db import arrays, locks
+from store.db.columns import FLOAT, JSON, WORD, Columns
 
 __all__ = [
     "HELP",
@@ -22,8 +22,8 @@ __all__ = [
     "USUAL_GAP",
     "WATCHED",
     "Gauge",
-    "keep",
     "read",
+    "replace",
 ]
 
 SILENT_ENTITIES = "rxledger_silent_entities"
@@ -56,23 +56,21 @@ class Gauge(NamedTuple):
     value: float
 
 
-def keep(conn: psycopg.Connection[Any], names: Collection[str], gauges: Collection[Gauge]) -> None:
-    """Replace all that is kept under these names, in the caller's transaction."""
+#: As the fields of a Gauge, whose labels are JSON text here.
+GAUGES = Columns("gauges", {"name": WORD, "labels": JSON, "value": FLOAT})
+
+
+def replace(conn: psycopg.Connection[Any], names: Collection[str], gauges: Collection[Gauge]) -> None:
+    """Put these gauges in the place of all under these names, in the caller's transaction."""
     # What another puts there meanwhile the DELETE would not see, and the INSERT would meet.
-    conn.execute("SELECT pg_advisory_xact_lock(%s)", (GAUGES,))
+    conn.execute("SELECT pg_advisory_xact_lock(%s)", (locks.GAUGES,))
     conn.execute("DELETE FROM gauges WHERE name = ANY(%s::text[])", (arrays.texts(names),))
-    conn.execute(
-        "INSERT INTO gauges (name, labels, value) "
-        "SELECT * FROM unnest(%s::text[], %s::jsonb[], %s::float8[])",
-        (
-            arrays.texts([gauge.name for gauge in gauges]),
-            arrays.texts([orjson.dumps(dict(gauge.labels)).decode() for gauge in gauges]),
-            [float(gauge.value) for gauge in gauges],
-        ),
+    GAUGES.copy(
+        conn, [(gauge.name, orjson.dumps(dict(gauge.labels)).decode(), gauge.value) for gauge in gauges]
     )
 
 
 async def read(conn: psycopg.AsyncConnection[Any]) -> list[Gauge]:
-    """All that is kept, by name."""
-    cursor = await conn.execute("SELECT name, labels, value FROM gauges ORDER BY name, labels")
+    """Every gauge, by name and labels."""
+    cursor = await conn.execute(f"SELECT {GAUGES.names} FROM gauges ORDER BY name, labels")
     return [Gauge._make(row) for row in await cursor.fetchall()]

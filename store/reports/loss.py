@@ -21,19 +21,19 @@ __all__ = [
     "DAY",
     "FAMILY",
     "WITHIN",
-    "Counted",
     "Delayed",
+    "DeliveryCount",
+    "FactCount",
     "Lost",
     "Recorded",
     "Span",
-    "Word",
     "bounds",
     "count",
     "delays",
+    "deliveries",
     "lost",
     "records",
     "snapshot",
-    "words",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -50,7 +50,7 @@ class Span(NamedTuple):
     families: Sequence[str] | None = None
 
 
-class Counted(NamedTuple):
+class FactCount(NamedTuple):
     """So many facts of a day came by push, by pull, or by both."""
 
     family: str
@@ -71,7 +71,7 @@ class Delayed(NamedTuple):
     most: int
 
 
-class Word(NamedTuple):
+class DeliveryCount(NamedTuple):
     """What the partner says last of its push of so many facts, all pulled; None where it says nothing."""
 
     family: str
@@ -91,7 +91,7 @@ class Recorded(NamedTuple):
 
 
 class Lost(NamedTuple):
-    """A fact that came by pull alone, and the partner's last word on its push. `event`: its copy's id."""
+    """A fact that came by pull alone, and what the partner says last of its push. `event`: its copy's id."""
 
     family: str
     kind: str
@@ -105,7 +105,7 @@ class Lost(NamedTuple):
 
 @contextmanager
 def snapshot(conn: Connection) -> Iterator[None]:
-    """All that is counted within is as of one moment; nothing can be written."""
+    """All within is read as of one moment; nothing can be written."""
     conn.isolation_level, conn.read_only = psycopg.IsolationLevel.REPEATABLE_READ, True
     with conn.transaction():
         # The server expects a group for each fact and would sort them all, where a day has some hundreds.
@@ -114,7 +114,7 @@ def snapshot(conn: Connection) -> Iterator[None]:
         yield
 
 
-#: Parts of statements over facts `f` within a span, whose parameters `bounds` gives.
+#: Parts of statements over facts `f`; `bounds` gives the parameters of `WITHIN`.
 FAMILY = "split_part(f.signal, ':', 1)"
 DAY = "(f.occurred_at AT TIME ZONE 'UTC')::date"
 WITHIN = f"""f.occurred_at >= %(since)s AND f.occurred_at < %(until)s
@@ -123,6 +123,7 @@ WITHIN = f"""f.occurred_at >= %(since)s AND f.occurred_at < %(until)s
 
 
 def bounds(span: Span) -> dict[str, Any]:
+    """The parameters of `WITHIN`."""
     return {
         "since": span.since,
         "until": span.until,
@@ -137,8 +138,9 @@ FROM facts f WHERE {WITHIN} AND f.via && '{{push,pull}}' GROUP BY 1, 2, 3, 4
 """
 
 
-def count(conn: Connection, span: Span) -> list[Counted]:
-    return [Counted._make(row) for row in conn.execute(_COUNT, bounds(span))]
+def count(conn: Connection, span: Span) -> list[FactCount]:
+    """How many facts came each way, by family and day."""
+    return [FactCount._make(row) for row in conn.execute(_COUNT, bounds(span))]
 
 
 # Two digits are enough to tell how late things are, and keep the number of groups small. `date_part` gives a
@@ -162,39 +164,40 @@ def delays(conn: Connection, span: Span) -> list[Delayed]:
     return [Delayed._make(row) for row in conn.execute(_DELAYS, bounds(span))]
 
 
-# A fact may have been pulled from two surfaces: the last word counts.
-_WORD = """
+# A fact may have been pulled from two surfaces: what it says last counts.
+_DELIVERY = """
 LEFT JOIN LATERAL (
     SELECT d.status, d.status_code
     FROM unnest(f.events) AS copy (id) JOIN events e ON e.id = copy.id JOIN deliveries d ON d.seq = e.seq
     ORDER BY d.noted_at DESC, d.seq DESC LIMIT 1
-) word ON true
+) delivery ON true
 """
 # Both halves begin at what is rare: what was lost, and what the partner believes was not delivered.
-_WORDS = f"""
-SELECT {FAMILY}, {DAY}, false, word.status, word.status_code, count(*)
-FROM facts f {_WORD} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5
+_DELIVERIES = f"""
+SELECT {FAMILY}, {DAY}, false, delivery.status, delivery.status_code, count(*)
+FROM facts f {_DELIVERY} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5
 UNION ALL
-SELECT {FAMILY}, {DAY}, true, word.status, word.status_code, count(*)
+SELECT {FAMILY}, {DAY}, true, delivery.status, delivery.status_code, count(*)
 FROM (
-    SELECT DISTINCT o.entity_id, o.fact_id FROM deliveries d JOIN event_facts o ON o.seq = d.seq
+    SELECT DISTINCT s.entity_id, s.fact_id FROM deliveries d JOIN event_facts s ON s.seq = d.seq
     WHERE d.status IS DISTINCT FROM 'success'
-) doubted JOIN facts f USING (entity_id, fact_id) {_WORD}
-WHERE {WITHIN} AND f.via @> '{{push,pull}}' AND word.status IS DISTINCT FROM 'success' GROUP BY 1, 2, 4, 5
+) doubted JOIN facts f USING (entity_id, fact_id) {_DELIVERY}
+WHERE {WITHIN} AND f.via @> '{{push,pull}}' AND delivery.status IS DISTINCT FROM 'success'
+GROUP BY 1, 2, 4, 5
 """
 
 
-def words(conn: Connection, span: Span) -> list[Word]:
+def deliveries(conn: Connection, span: Span) -> list[DeliveryCount]:
     """What the partner says of its pushes: of all that were lost; of what came both ways, only what is other
     than `success`.
     """
-    return [Word._make(row) for row in conn.execute(_WORDS, bounds(span))]
+    return [DeliveryCount._make(row) for row in conn.execute(_DELIVERIES, bounds(span))]
 
 
 _LOST = f"""
 SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pulled_at, f.received_at),
-       word.status, word.status_code, f.preferred
-FROM facts f JOIN entities e ON e.id = f.entity_id {_WORD}
+       delivery.status, delivery.status_code, f.preferred
+FROM facts f JOIN entities e ON e.id = f.entity_id {_DELIVERY}
 WHERE {WITHIN} AND f.via = '{{pull}}' ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
 """
 

@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.db import arrays
+from store.db.columns import BIGINT, WORD, Columns
 
-__all__ = ["DAYS", "DayRow", "Totals", "counted", "keep", "last_counted", "totals"]
+__all__ = ["COUNTS", "DAYS", "DayRow", "Totals", "count_times", "last_counted", "replace_day", "totals"]
 
 Connection = psycopg.Connection[Any]
 
-#: How many days are kept counted, today included: what is told without being asked for.
+#: How many days are counted, today included: what is shown without being asked for.
 DAYS = 30
 
 
@@ -30,6 +30,12 @@ class DayRow(NamedTuple):
     flagged: int
 
 
+#: What is counted of each day and type, in the order in which it stands in a DayRow and in Totals.
+COUNTS = DayRow._fields[2:]
+#: As the fields of a DayRow, less its day.
+LOSSES = Columns("losses", {"callback_type": WORD} | dict.fromkeys(COUNTS, BIGINT))
+
+
 class Totals(NamedTuple):
     """The counts of a type over the last days. `since`: the earliest of the days with something flagged."""
 
@@ -42,15 +48,17 @@ class Totals(NamedTuple):
     since: date | None
 
 
-def counted(conn: Connection, days: int) -> dict[date, datetime | None]:
+_COUNT_TIMES = """
+SELECT d::date, c.counted_at
+FROM generate_series((now() AT TIME ZONE 'UTC')::date - (%(days)s - 1), (now() AT TIME ZONE 'UTC')::date,
+                     interval '1 day') AS d
+LEFT JOIN losses_counted c ON c.day = d::date ORDER BY 1
+"""
+
+
+def count_times(conn: Connection, days: int) -> dict[date, datetime | None]:
     """Each of the last days (UTC, today included), and when it was counted; None where it never was."""
-    rows = conn.execute(
-        "SELECT d::date, c.counted_at FROM generate_series("
-        "(now() AT TIME ZONE 'UTC')::date - %s, (now() AT TIME ZONE 'UTC')::date, interval '1 day') AS d "
-        "LEFT JOIN losses_counted c ON c.day = d::date ORDER BY 1",
-        (days - 1,),
-    )
-    return dict(rows.fetchall())
+    return dict(conn.execute(_COUNT_TIMES, {"days": days}).fetchall())
 
 
 def last_counted(conn: Connection) -> datetime | None:
@@ -58,38 +66,29 @@ def last_counted(conn: Connection) -> datetime | None:
     return conn.execute("SELECT max(counted_at) FROM losses_counted").fetchall()[0][0]  # type: ignore[no-any-return]
 
 
-def keep(conn: Connection, day: date, rows: Sequence[DayRow]) -> None:
+_COUNTED_NOW = """
+INSERT INTO losses_counted (day, counted_at) VALUES (%(day)s, clock_timestamp())
+ON CONFLICT (day) DO UPDATE SET counted_at = excluded.counted_at
+"""
+_INSERT = f"INSERT INTO losses (day, {LOSSES.names}) SELECT %(day)s, {LOSSES.values} FROM {LOSSES.rows}"
+
+
+def replace_day(conn: Connection, day: date, rows: Sequence[DayRow]) -> None:
     """Put a day's counts in the place of those there are. In one transaction, and one counter at a time."""
+    of_day = {"day": day}
     with conn.transaction():
-        conn.execute(
-            "INSERT INTO losses_counted (day, counted_at) VALUES (%s, clock_timestamp()) "
-            "ON CONFLICT (day) DO UPDATE SET counted_at = excluded.counted_at",
-            (day,),
-        )
-        conn.execute("DELETE FROM losses WHERE day = %s", (day,))
-        conn.execute(
-            "INSERT INTO losses (day, callback_type, pushed, pulled_only, both_ways, unconfirmed, flagged) "
-            "SELECT %s, n.* FROM unnest(%s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::bigint[], "
-            "%s::bigint[]) AS n",
-            (
-                day,
-                arrays.texts([row.callback_type for row in rows]),
-                arrays.numbers([row.pushed for row in rows]),
-                arrays.numbers([row.pulled_only for row in rows]),
-                arrays.numbers([row.both_ways for row in rows]),
-                arrays.numbers([row.unconfirmed for row in rows]),
-                arrays.numbers([row.flagged for row in rows]),
-            ),
-        )
+        conn.execute(_COUNTED_NOW, of_day)
+        conn.execute("DELETE FROM losses WHERE day = %(day)s", of_day)
+        conn.execute(_INSERT, of_day | LOSSES.parameters([row[1:] for row in rows]))
 
 
-_TOTALS = """
-SELECT callback_type, sum(pushed)::bigint, sum(pulled_only)::bigint, sum(both_ways)::bigint,
-       sum(unconfirmed)::bigint, sum(flagged)::bigint, min(day) FILTER (WHERE flagged > 0)
-FROM losses WHERE day > (now() AT TIME ZONE 'UTC')::date - %s GROUP BY 1 ORDER BY 1
+_TOTALS = f"""
+SELECT callback_type, {", ".join(f"sum({count})::bigint" for count in COUNTS)},
+       min(day) FILTER (WHERE flagged > 0)
+FROM losses WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s GROUP BY 1 ORDER BY 1
 """
 
 
 def totals(conn: Connection, days: int) -> list[Totals]:
     """The last days (UTC, today included) together, by type."""
-    return [Totals._make(row) for row in conn.execute(_TOTALS, (days,))]
+    return [Totals._make(row) for row in conn.execute(_TOTALS, {"days": days})]

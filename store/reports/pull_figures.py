@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, func, select
 
+from store.reports.queries import columns
 from store.schema import calls, lookups, streams, surfaces
 
 __all__ = ["Circuit", "PollFigures", "StreamFigures", "circuits", "offered", "poll_figures", "stream_figures"]
@@ -56,25 +57,14 @@ class PollFigures(NamedTuple):
 
 def stream_figures(conn: Connection, partner: str) -> list[StreamFigures]:
     """Every stream that was read, by name; less the single requests that people asked about."""
-    now = func.clock_timestamp()
+    selected = columns(
+        StreamFigures._fields,
+        streams,
+        running=func.coalesce(streams.c.leased_until > func.clock_timestamp(), False),
+        unfinished=streams.c.pass_from.is_not(None),
+    )
     query = (
-        select(
-            streams.c.name,
-            func.coalesce(streams.c.leased_until > now, False),
-            streams.c.watermark,
-            streams.c.pass_from.is_not(None),
-            streams.c.pages,
-            streams.c.seen,
-            streams.c.stored,
-            streams.c.nameless,
-            streams.c.read_at,
-            streams.c.completed_at,
-            streams.c.trouble,
-            streams.c.trouble_at,
-            streams.c.refused,
-            streams.c.refused_at,
-            streams.c.refusal,
-        )
+        select(*selected)
         .where(streams.c.partner == partner, ~streams.c.name.contains(":"))
         .order_by(streams.c.name)
     )
@@ -83,15 +73,7 @@ def stream_figures(conn: Connection, partner: str) -> list[StreamFigures]:
 
 def circuits(conn: Connection) -> list[Circuit]:
     """One row for each partner that was ever called."""
-    query = select(
-        calls.c.partner,
-        calls.c.failures,
-        calls.c.open_until,
-        calls.c.paused_until,
-        calls.c.trouble,
-        calls.c.trouble_at,
-        calls.c.answered_at,
-    )
+    query = select(*columns(Circuit._fields, calls))
     return [Circuit._make(row) for row in conn.execute(query.order_by(calls.c.partner))]
 
 

@@ -1,8 +1,8 @@
 """How often a partner pushes, and whether it is silent: what is usual is learnt from its own pushes.
 
-A worker rechecks at what came in since it last looked and keeps, for each day, the longest time between two
-pushes. The usual gap is the upper quartile of these over two weeks: a partner's nights count, and of its
-outages as many as fall on a quarter of the days do not. Nothing here reads more than `SAMPLE` events.
+A worker reads what came in since the last time and keeps, for each day, the longest time between two pushes.
+The usual gap is the upper quartile of these over two weeks: a partner's nights count, and of its outages as
+many as fall on a quarter of the days do not. Nothing here reads more than `SAMPLE` events.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["SAMPLE", "Silence", "learn", "silences"]
 Connection = psycopg.Connection[Any]
 
 SAMPLE = 50_000
-#: Inbox ids are seen out of order when they are committed so: the last ones are looked at again.
+#: Inbox ids are seen out of order when they are committed so: the last ones are read again.
 _AGAIN = 1_000
 DAYS = 14
 #: Fewer days than this have taught nothing; until then a day without a push is as long as may be.
@@ -57,10 +57,13 @@ ON CONFLICT (partner) DO UPDATE SET seq = greatest(p.seq, excluded.seq),
 """
 
 
+_FORGET = "DELETE FROM push_gaps WHERE day < (%(now)s AT TIME ZONE 'UTC')::date - %(days)s"
+
+
 def learn(conn: Connection, now: datetime) -> None:
     """Take in what was pushed since this was last called, in the caller's transaction."""
     conn.execute(_LEARN, {"sample": SAMPLE, "now": now})
-    conn.execute("DELETE FROM push_gaps WHERE day < (%s AT TIME ZONE 'UTC')::date - %s", (now, DAYS))
+    conn.execute(_FORGET, {"now": now, "days": DAYS})
 
 
 class Silence(NamedTuple):
@@ -81,8 +84,8 @@ class Silence(NamedTuple):
         return self.last_at or self.began_at
 
 
-# The newest events too, so that what is said does not depend on when a worker last looked.
-_STANDING = f"""
+# The newest events too, so that what is said does not depend on when a worker last learnt.
+_SILENCES = f"""
 WITH newest AS MATERIALIZED ({_NEWEST})
 SELECT p.partner, p.began_at, greatest(p.last_at, n.last_at), greatest(p.last_seq, n.last_seq),
        g.days, g.usual
@@ -98,8 +101,8 @@ ORDER BY p.partner
 _MISSED = """
 SELECT count(DISTINCT (f.entity_id, f.fact_id))
 FROM (SELECT seq, partner, via FROM events WHERE seq > %(seq)s ORDER BY seq DESC LIMIT %(sample)s) e
-JOIN event_facts o ON o.seq = e.seq
-JOIN facts f ON f.entity_id = o.entity_id AND f.fact_id = o.fact_id
+JOIN event_facts s ON s.seq = e.seq
+JOIN facts f ON f.entity_id = s.entity_id AND f.fact_id = s.fact_id
 WHERE e.partner = %(partner)s AND e.via = 'pull' AND NOT 'push' = ANY(f.via)
   AND f.occurred_at > %(since)s AND f.occurred_at <= %(until)s
 """
@@ -108,12 +111,16 @@ WHERE e.partner = %(partner)s AND e.via = 'pull' AND NOT 'push' = ANY(f.via)
 def silences(conn: Connection, now: datetime, least: timedelta) -> list[Silence]:
     """Every partner that was heard of. A silence up to `least` is always usual. Raises psycopg.Error."""
     found = []
-    for partner, began_at, last_at, last_seq, days, usual in conn.execute(_STANDING, {"sample": SAMPLE}):
+    for partner, began_at, last_at, last_seq, days, usual in conn.execute(_SILENCES, {"sample": SAMPLE}):
         allowed = max(least, usual or least, timedelta(0) if days >= LEARNT_DAYS else UNLEARNT)
         silence = Silence(partner, began_at, last_at, allowed, 0)
         if now - silence.since > allowed:
-            asked = {"seq": last_seq, "sample": SAMPLE, "partner": partner, "until": now - DELAY}
-            row = conn.execute(_MISSED, {**asked, "since": silence.since}).fetchone()
-            silence = silence._replace(missed=row[0] if row else 0)
+            silence = silence._replace(missed=_missed(conn, silence, last_seq, now - DELAY))
         found.append(silence)
     return found
+
+
+def _missed(conn: Connection, silence: Silence, last_seq: int, until: datetime) -> int:
+    span = {"seq": last_seq, "since": silence.since, "until": until}
+    row = conn.execute(_MISSED, {**span, "partner": silence.partner, "sample": SAMPLE}).fetchone()
+    return row[0] if row else 0

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Text, and_, cast, select, text
+from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, select, text
 
 from store.db.engine import engine
 from store.ledger.model import EntityRow, FactRow
 from store.schema import entities, event_facts, facts
 
 __all__ = [
+    "columns",
     "driver",
     "entities_of",
     "entity",
@@ -45,6 +46,17 @@ def driver(conn: Connection) -> psycopg.Connection[Any]:
     """The connection beneath, within the same transaction: for statements that are written out."""
     found: psycopg.Connection[Any] = conn.connection.driver_connection  # type: ignore[assignment]
     return found
+
+
+def columns(
+    fields: Iterable[str], *tables: Table, **computed: ColumnElement[Any]
+) -> list[ColumnElement[Any]]:
+    """What to select for a row of these fields: as computed, or the column of the first table that has it."""
+    named: dict[str, ColumnElement[Any]] = {}
+    for table in reversed(tables):
+        named |= {column.name: column for column in table.c}
+    named |= {name: column.label(name) for name, column in computed.items()}
+    return [named[field] for field in fields]
 
 
 def entity(conn: Connection, kind: str, key: str) -> EntityRow | None:

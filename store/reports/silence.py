@@ -22,7 +22,7 @@ After = Mapping[tuple[str, str], float]
 
 
 class Shift(NamedTuple):
-    """A state whose silence is told, and how long after (or before) its clock's end it begins."""
+    """A state whose silence is reported, and how long after (or before) its clock's end it begins."""
 
     kind: str
     state: str
@@ -40,7 +40,7 @@ class Silent(NamedTuple):
 
 
 def shifts(after: After) -> list[Shift]:
-    """Every state whose silence is told; `after` has seconds for those where the page's are not wanted."""
+    """Every state whose silence is reported; `after`: seconds for those where the page's are not wanted."""
     return [
         Shift(
             kind,
@@ -73,13 +73,13 @@ SELECT kind, state, count(*), min(since) FROM (
 
 def counts(conn: psycopg.Connection[Any], now: datetime, after: After) -> list[Silent]:
     """The silent entities by kind and state. Raises psycopg.Error."""
-    told = shifts(after)
+    watched = shifts(after)
     rows = conn.execute(
         _COUNTS,
         {
-            "kinds": arrays.texts([shift.kind for shift in told]),
-            "states": arrays.texts([shift.state for shift in told]),
-            "by": [shift.by.total_seconds() for shift in told],
+            "kinds": arrays.texts([shift.kind for shift in watched]),
+            "states": arrays.texts([shift.state for shift in watched]),
+            "by": [shift.by.total_seconds() for shift in watched],
             "ahead": ahead(after),
             "now": now,
         },

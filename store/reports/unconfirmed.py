@@ -60,13 +60,13 @@ class Reach(NamedTuple):
 class Confirming(NamedTuple):
     """What to judge by. `grace`: seconds after a fact from which an answer about its request has to hold it.
 
-    Answers are believed that came before `settled`: what later ones brought may not be applied yet. `whole`:
-    every pass over a stream did, so nothing is left unjudged for that reason.
+    Answers are believed that came before `applied_until`: what later ones brought may not be applied yet.
+    `whole`: every pass over a stream did, so nothing is left unjudged for that reason.
     """
 
     reaches: Sequence[Reach]
     grace: float
-    settled: datetime
+    applied_until: datetime
     whole: bool
 
 
@@ -80,7 +80,7 @@ class Unconfirmed(NamedTuple):
 
 
 class Flagged(NamedTuple):
-    """A fact that came by push alone, where the partner ought to tell it too. `event`: its copy's id."""
+    """A fact that came by push alone, where the partner ought to give it too. `event`: its copy's id."""
 
     family: str
     kind: str
@@ -90,46 +90,49 @@ class Flagged(NamedTuple):
     event: UUID
 
 
+_POSITIONS = """
+SELECT name, covered_from, watermark, completed_at FROM streams
+WHERE partner = %(partner)s AND completed_at IS NOT NULL AND name NOT LIKE '%%:%%' ORDER BY name
+"""
+
+
 def positions(conn: Connection, partner: str) -> list[Position]:
     """The streams that were read to their end once; less the single requests that people asked about."""
-    rows = conn.execute(
-        "SELECT name, covered_from, watermark, completed_at FROM streams "
-        "WHERE partner = %s AND completed_at IS NOT NULL AND name NOT LIKE '%%:%%' ORDER BY name",
-        (partner,),
-    )
-    return [Position._make(row) for row in rows]
+    return [Position._make(row) for row in conn.execute(_POSITIONS, {"partner": partner})]
+
+
+_APPLIED_UNTIL = f"""
+SELECT least(min(q.received_at), clock_timestamp()) - interval '{_SKEW_SECONDS} seconds'
+FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = 'pull'
+"""
 
 
 def applied_until(conn: Connection) -> datetime:
     """What was pulled before then is applied, whatever is pulled from now on."""
-    row = conn.execute(
-        "SELECT least(min(q.received_at), clock_timestamp()) - %s * interval '1 s' "
-        "FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = 'pull'",
-        (_SKEW_SECONDS,),
-    ).fetchall()
-    return row[0][0]  # type: ignore[no-any-return]
+    return conn.execute(_APPLIED_UNTIL).fetchall()[0][0]  # type: ignore[no-any-return]
 
 
 # A refused answer says nothing of what there is.
 _PASSED = """(r.until IS NOT NULL AND f.occurred_at >= r.since AND f.occurred_at < r.until
         OR r.asked AND l.looked_at > f.occurred_at + %(grace)s * interval '1 s' AND l.trouble IS NULL
-           AND l.looked_at < %(settled)s)"""
+           AND l.looked_at < %(applied_until)s)"""
 _REACHED = f"""
 FROM facts f
-JOIN unnest(%(of)s::text[], %(from)s::timestamptz[], %(to)s::timestamptz[], %(asked)s::bool[])
+JOIN unnest(%(reach_families)s::text[], %(reach_since)s::timestamptz[], %(reach_until)s::timestamptz[],
+            %(reach_asked)s::bool[])
      AS r (family, since, until, asked) ON r.family = {FAMILY}
 LEFT JOIN lookups l ON l.entity_id = f.entity_id
 """
 
 
-def _judging(by: Confirming) -> dict[str, Any]:
+def _parameters(by: Confirming) -> dict[str, Any]:
     return {
-        "of": arrays.texts([reach.family for reach in by.reaches]),
-        "from": arrays.texts([_text(reach.since) for reach in by.reaches]),
-        "to": arrays.texts([_text(reach.until) for reach in by.reaches]),
-        "asked": arrays.texts(["t" if reach.asked else "f" for reach in by.reaches]),
+        "reach_families": arrays.texts([reach.family for reach in by.reaches]),
+        "reach_since": arrays.texts([_text(reach.since) for reach in by.reaches]),
+        "reach_until": arrays.texts([_text(reach.until) for reach in by.reaches]),
+        "reach_asked": arrays.texts(["t" if reach.asked else "f" for reach in by.reaches]),
         "grace": by.grace,
-        "settled": by.settled,
+        "applied_until": by.applied_until,
     }
 
 
@@ -144,7 +147,8 @@ SELECT {FAMILY}, {DAY}, count(*), count(*) FILTER (WHERE {_PASSED})
 
 
 def unconfirmed(conn: Connection, span: Span, by: Confirming) -> list[Unconfirmed]:
-    rows = conn.execute(_UNCONFIRMED, {**bounds(span), **_judging(by)})
+    """How many facts are unconfirmed, and flagged, by family and day."""
+    rows = conn.execute(_UNCONFIRMED, {**bounds(span), **_parameters(by)})
     return [Unconfirmed._make(row) for row in rows]
 
 
@@ -158,7 +162,7 @@ ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
 
 def flagged(conn: Connection, span: Span, by: Confirming) -> list[Flagged]:
     """Each fact that is flagged, the earliest first."""
-    return [Flagged._make(row) for row in conn.execute(_FLAGGED, {**bounds(span), **_judging(by)})]
+    return [Flagged._make(row) for row in conn.execute(_FLAGGED, {**bounds(span), **_parameters(by)})]
 
 
 _OF_ENTITY = f"""
@@ -169,5 +173,5 @@ SELECT uuid_send(f.fact_id), {_PASSED}
 
 def of_entity(conn: Connection, entity_id: int, by: Confirming) -> dict[bytes, bool]:
     """The ids of an entity's unconfirmed facts, and whether each is flagged."""
-    rows = conn.execute(_OF_ENTITY, {"entity": entity_id, **_judging(by)})
+    rows = conn.execute(_OF_ENTITY, {"entity": entity_id, **_parameters(by)})
     return {bytes(fact_id): bool(passed) for fact_id, passed in rows}

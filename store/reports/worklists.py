@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, or_, select
 
 from statemachine import MACHINES
+from store.reports.queries import columns
 from store.reports.silence import ahead, shifts
 from store.schema import entities, facts, quarantine
 
@@ -98,8 +99,8 @@ def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after:
 
 def _silent_since(after: After) -> ColumnElement[Any]:
     """When an entity's silence begins or began; null where it means nothing."""
-    told = [(and_(entities.c.kind == s.kind, entities.c.state == s.state), s.by) for s in shifts(after)]
-    by = case(*((state, literal(shift)) for state, shift in told))
+    shifted = [(and_(entities.c.kind == s.kind, entities.c.state == s.state), s.by) for s in shifts(after)]
+    by = case(*((state, literal(shift)) for state, shift in shifted))
     # The date that was given is when something was to be heard: no shorter or longer wait counts.
     dated = and_(by.is_not(None), entities.c.due == entities.c.deadline)
     return case((dated, entities.c.deadline), else_=entities.c.deadline + by)
@@ -117,16 +118,8 @@ def under_review(conn: Connection, kind: str | None, limit: int) -> list[WorkIte
 
 def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
     on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline, _PROMPT.is_(None))
-    query = select(
-        entities.c.kind,
-        entities.c.key,
-        entities.c.state,
-        entities.c.since,
-        at.label("at"),
-        entities.c.review,
-        func.coalesce(on_date, False).label("on_date"),
-        _PROMPT.label("prompt"),
-    )
+    dated = func.coalesce(on_date, False)
+    query = select(*columns(WorkItem._fields, entities, at=at, on_date=dated, prompt=_PROMPT))
     if kind is not None:
         query = query.where(entities.c.kind == kind)
     return query.order_by(at, entities.c.kind, entities.c.key).limit(limit)

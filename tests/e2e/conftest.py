@@ -15,7 +15,8 @@ from typing import Any
 import psutil
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.support.printed import ROOT
+
 START_SECONDS = 90.0
 OURS = ("RXLEDGER_", "DATABASE_URL", "REDIS_URL", "BROKER_URL")
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from tests.e2e.conftest import Up
 from tests.e2e.test_no_leak import post
-
-CALLBACKS = Path(__file__).parents[1] / "data" / "callbacks"
+from tests.support.printed import CALLBACKS
 
 #: What each file makes of a fill of its own: state, outcome, and the code of its last fact.
 FILLS = {

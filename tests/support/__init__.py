@@ -1,0 +1,1 @@
+"""What tests share: servers, senders and bodies made to measure."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,16 +12,11 @@ import psycopg
 import pytest
 
 from ops.cli import main
-from settings import SealKey
-from store.crypto.keyed_hash import KeyedHash
-from store.crypto.sealing import Sealer
+from tests.support.keys import KEY_SETTINGS, tools_at
 from tests.support.ledger import Ledger
-from workers.apply.model import Tools
 
-__all__ = ["KEY", "LOOKUP", "Cli", "Ran"]
+__all__ = ["Cli", "Ran"]
 
-KEY = SealKey("k1", b"1" * 32)
-LOOKUP = "a look-up key of the tests"
 UNSET = (
     "REDIS_URL",
     "BROKER_URL",
@@ -57,15 +51,13 @@ class Cli:
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        tools = Tools(Sealer([KEY]), KeyedHash(LOOKUP.encode()), lambda: datetime.now(UTC))
-        self.ledger = Ledger(conn, tools)
+        self.ledger = Ledger(conn, tools_at(lambda: datetime.now(UTC)))
         self.data = data
         self._monkeypatch = monkeypatch
         self._capsys = capsys
         self.setenv(
             DATABASE_URL=url,
-            RXLEDGER_SEAL_KEYS=f"{KEY.id}:{base64.b64encode(KEY.secret).decode()}",
-            RXLEDGER_LOOKUP_KEY=LOOKUP,
+            **KEY_SETTINGS,
             # Set, so that what a command sets is taken back with it.
             RXLEDGER_DATA=str(data),
         )

@@ -38,7 +38,7 @@ class Asked:
 
 
 class Partner(ThreadingHTTPServer):
-    """Answers each request by `answer(asked)`, and keeps what it was asked."""
+    """Answers each request by `answer(asked)`, and remembers what it was asked."""
 
     daemon_threads = True
     request_queue_size = 64

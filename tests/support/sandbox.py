@@ -21,18 +21,18 @@ from sandbox.customers import Customer, callback
 from sandbox.plan import Planner
 from sandbox.profile import CALM, Profile
 from sandbox.server import Options, Sandbox, configured
+from tests.support.printed import CALLBACKS
 
 __all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "desk", "shape"]
 
 KEY, OTHER_KEY, LIVE_KEY = "tp_test_key_one", "tp_test_key_two", "tp_live_key_one"
 START = 1_770_000_000.0
 SETTLE_SECONDS = 20.0
-PRINTED = Path(__file__).parents[1] / "data" / "callbacks"
 
 
 def printed(name: str) -> Any:
     """A callback of the reference."""
-    return json.loads((PRINTED / name).read_text())
+    return json.loads((CALLBACKS / name).read_text())
 
 
 def shape(value: Any) -> Any:

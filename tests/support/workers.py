@@ -14,6 +14,8 @@ from typing import IO, Any
 
 from celery import Celery
 
+from tests.support.keys import KEY_SETTINGS
+
 SECONDS = 30.0
 
 
@@ -49,8 +51,7 @@ def environment(database_url: str, broker: Broker, data: Path) -> dict[str, str]
         "BROKER_URL": broker.url,
         "RXLEDGER_BROKER_PREFIX": broker.prefix,
         "RXLEDGER_DATA": str(data),
-        "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
-        "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+        **KEY_SETTINGS,
         "REMAP_SIGTERM": "SIGQUIT",
     }
 

@@ -97,9 +97,9 @@ def _stated(
     tools: Tools,
 ) -> Iterable[tuple[Name, Statement]]:
     """One fact for each that is implied. The cause tells it apart: two may imply the same in one second."""
-    told = tools.keyed_hash.hash("cause", orjson.dumps([one.name, cause.kind, cause.key]).decode())
+    discriminator = tools.keyed_hash.hash("cause", orjson.dumps([one.name, cause.kind, cause.key]).decode())
     for at, signal, due in implied:
-        fact = Fact(at, signal, None, told, (), due)
+        fact = Fact(at, signal, None, discriminator, (), due)
         name = fact_id(fact)
         detail = tools.sealer.seal(orjson.dumps({"cause": f"{cause.kind} {cause.key}"}), name)
         yield (

@@ -28,7 +28,7 @@ def resolve_aliases(conn: psycopg.Connection[Any], read: ReadBatch, anew: Iterab
     for a batch without aliases. Raises psycopg.Error.
     """
     anew = list(anew)
-    told = {
+    claimed = {
         AliasRow(kind, alias, key)
         for (kind, key), stated in read.statements.items()
         for statement in stated
@@ -36,8 +36,8 @@ def resolve_aliases(conn: psycopg.Connection[Any], read: ReadBatch, anew: Iterab
     }
     asked = {(one.kind, alias) for one in read.unaddressed for alias in one.statement.aliases}
     if asked:
-        aliases.ask(conn, asked, {(row.kind, row.alias) for row in told})
-    woken = aliases.add(conn, told) if told else []
+        aliases.ask(conn, asked, {(row.kind, row.alias) for row in claimed})
+    woken = aliases.add(conn, claimed) if claimed else []
     if anew:
         aliases.forget_news(conn, anew)
     if not asked:

@@ -1,7 +1,7 @@
 """Which of the records that were read are worth storing.
 
-The fold leaves out snapshots that add nothing, whatever is stored: this only keeps the ledger from growing
-with every look at a record that stands still and has no time of its own.
+The fold leaves out snapshots that add nothing, whatever is stored: without this the ledger would grow with
+each reading of a record that stands still and has no time of its own.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def filter_snapshots(
     """The envelopes to store, in their order.
 
     Left out is what states no fact, and what would directly follow an equal snapshot that is applied already.
-    What cannot be read is kept once a day, so that quarantine tells of it without filling up. Two statements
-    at most, whatever the number of records. Raises psycopg.Error.
+    What cannot be read is stored once a day, so that quarantine tells of it without filling up. Two
+    statements at most, whatever the number of records. Raises psycopg.Error.
     """
     read: list[tuple[Envelope, Stated | None]] = []
     for envelope in found:
@@ -45,12 +45,12 @@ def filter_snapshots(
     keys = {name: next(iter(owners)) for name, owners in claimed.items() if len(owners) == 1}
     entities = {name for _, one in read if one is not None and (name := _entity(one, keys))}
     last = last_facts(conn, entities) if entities else {}
-    kept = []
+    to_store = []
     for envelope, one in read:
         before = last.get(_entity(one, keys)) if one is not None else None
         if one is None or before is None or not _repeats(one.fact, before):
-            kept.append(envelope)
-    return kept
+            to_store.append(envelope)
+    return to_store
 
 
 def _repeats(fact: Fact, before: Fact) -> bool:

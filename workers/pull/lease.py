@@ -8,13 +8,16 @@ from contextlib import suppress
 import psycopg
 
 from partners.truepill.faults import CallFailed
-from store.pulls import cursors
-from store.pulls.cursors import LeaseLost, Stream
+from store.pulls import cursors, leases
+from store.pulls.leases import LeaseLost, Stream
 from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER
 
-__all__ = ["LeasedRun", "run_leased"]
+__all__ = ["LEFT_ALONE", "LeasedRun", "run_leased"]
+
+#: What a stream's trouble is while the circuit is open.
+LEFT_ALONE = "the partner is left alone for a while, after failures"
 
 
 class LeasedRun:
@@ -39,22 +42,22 @@ class LeasedRun:
 def run_leased(run: Run, name: str, work: Callable[[LeasedRun], None]) -> Report:
     """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error."""
     report = Report(name)
-    stream = cursors.lease(run.conn, PARTNER, name, run.holder)
+    stream = leases.lease(run.conn, PARTNER, name, run.holder)
     if stream is None:
         report.busy = True
         return report
-    held = LeasedRun(run, report, stream)
+    leased = LeasedRun(run, report, stream)
     try:
-        work(held)
+        work(leased)
     except LeaseLost:
         report.busy = True
     except NotNow as refused:
         report.wait = refused.wait
         if refused.why == "circuit":
-            held.trouble("the partner is left alone for a while, after failures")
+            leased.trouble(LEFT_ALONE)
     except CallFailed as failure:
-        held.trouble(str(failure))
+        leased.trouble(str(failure))
     finally:
         with suppress(psycopg.Error):  # then its time runs out
-            cursors.release(run.conn, stream, report.rest)
+            leases.release(run.conn, stream, report.rest)
     return report

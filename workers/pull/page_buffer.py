@@ -1,4 +1,8 @@
-"""Pages that were read and are not stored yet: those of a partner that is quicker than a COMMIT."""
+"""Pages that were read and are not stored yet: those of a partner that is quicker than a COMMIT.
+
+They are stored a few together, each time with the cursor behind the last of them in one COMMIT, by a thread
+and a connection of its own while the next ones are fetched.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +10,18 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
 
 from partners.truepill.pages import Pulled
+from store.pulls import cursors
 from store.pulls.cursors import Progress
+from store.pulls.leases import Stream
+from workers.pull.store_page import Store, Stored
 
-__all__ = ["QUICK_SECONDS", "PageBuffer", "StoringThread", "done_already"]
+__all__ = ["QUICK_SECONDS", "BufferedStore", "PageBuffer", "StoringThread", "done_already"]
 
 T = TypeVar("T")
 Connection = psycopg.Connection[Any]
@@ -41,7 +49,7 @@ class PageBuffer:
         self.size += sum([len(event.body) for event in events])
 
     @property
-    def enough(self) -> bool:
+    def full(self) -> bool:
         return (
             len(self.events) >= TOGETHER_EVENTS
             or self.size >= TOGETHER_BYTES
@@ -70,7 +78,70 @@ class StoringThread:
 
 
 def done_already(work: Callable[[Connection], T], conn: Connection) -> Future[T]:
-    """As `Aside.do`, here and now. Raises what the work does."""
+    """As `StoringThread.do`, here and now. Raises what the work does."""
     future: Future[T] = Future()
     future.set_result(work(conn))
     return future
+
+
+class BufferedStore:
+    """Buffers pages and stores them. `make_ready` says what becomes of events, outside of any transaction.
+
+    `thread` gives where pages are stored while others are fetched; None where they are not. `stored` hears of
+    what is committed, and of the pages that it was on.
+    """
+
+    def __init__(
+        self,
+        conn: Connection,
+        thread: Callable[[], StoringThread] | None,
+        make_ready: Callable[[Sequence[Pulled]], Store],
+        stored: Callable[[Stored, Sequence[Progress]], None],
+    ) -> None:
+        self._conn = conn
+        self._thread = thread
+        self._make_ready = make_ready
+        self._stored = stored
+        self._buffer = PageBuffer()
+        self._under_way: tuple[Sequence[Progress], Future[tuple[Stored, Stream]]] | None = None
+
+    def add(self, events: Sequence[Pulled], page: Progress) -> None:
+        self._buffer.add(events, page)
+
+    @property
+    def full(self) -> bool:
+        return self._buffer.full
+
+    def store(self, stream: Stream, *, wait: bool = True) -> Stream:
+        """Store what is buffered, with the cursor of `stream`, which stands behind the last page of it.
+
+        The stream as it is then; with `wait` or without a thread, all that was read is stored when this
+        returns. Raises LeaseLost, psycopg.Error, also of what was stored by the thread before.
+        """
+        buffer, self._buffer = self._buffer, PageBuffer()
+        if buffer.pages:
+            write = partial(_write, self._make_ready(buffer.events), stream, buffer.pages)
+            self._await_store()
+            thread = None if wait or self._thread is None else self._thread()
+            under_way = done_already(write, self._conn) if thread is None else thread.do(write)
+            self._under_way = (buffer.pages, under_way)
+        if wait or self._thread is None:
+            return self._await_store() or stream
+        return stream
+
+    def _await_store(self) -> Stream | None:
+        """Wait for what is being stored; the stream as it stands behind it."""
+        if self._under_way is None:
+            return None
+        (pages, future), self._under_way = self._under_way, None
+        stored, stream = future.result()
+        self._stored(stored, pages)
+        return stream
+
+
+def _write(
+    store: Store, stream: Stream, pages: Sequence[Progress], conn: Connection
+) -> tuple[Stored, Stream]:
+    with conn.transaction():
+        stored = store(conn)
+        return stored, cursors.advance_pages(conn, stream, pages, stored.new)

@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from store.pulls.poll_schedule import Left
 from workers.pull.run import Report
 
-__all__ = ["Idle", "Source", "pull_until_idle"]
+__all__ = ["IdleReport", "Source", "pull_until_idle"]
 
 #: Rounds in a row that lead no further before it is left at that; the wait after each doubles.
 FRUITLESS = 5
@@ -24,10 +24,10 @@ LONGEST_WAIT = 60.0
 PAUSE_SECONDS = 3.0
 #: How long the workers may take to apply one more event, before they are not waited for.
 STILL_SECONDS = 3.0
-POLL_SECONDS = 0.25
+CHECK_SECONDS = 0.25
 
 
-class Idle(NamedTuple):
+class IdleReport(NamedTuple):
     """What each stream came to over all rounds, what is still to be asked about, and whether all is done."""
 
     reports: list[Report]
@@ -36,13 +36,14 @@ class Idle(NamedTuple):
 
 
 class Source(Protocol):
-    """What rounds are made of: `workers.pull.puller.Puller`, `asking` being its streams that ask by requests.
+    """What rounds are made of: `workers.pull.puller.Puller`.
 
-    `last` is the one that runs when all others are done.
+    `one_by_one` are its streams that go through what is known; `last` is the one that runs when all others
+    are done.
     """
 
     @property
-    def asking(self) -> Sequence[str]: ...
+    def one_by_one(self) -> Sequence[str]: ...
 
     def pull(
         self, name: str, *, since: datetime | None, tell: Callable[[Report], None], as_of: datetime
@@ -66,23 +67,23 @@ def pull_until_idle(
     tell: Callable[[Report], None] = lambda _: None,
     planned: Callable[[Left], None] = lambda _: None,
     sleep: Callable[[float], None] = time.sleep,
-) -> Idle:
+) -> IdleReport:
     """Run these streams until nothing of them is due. `tell` hears of pages, `planned` what is to be asked.
 
     What comes while they run is for the next time, or it would have no end where there is always news.
     Raises UnknownStream, psycopg.Error.
     """
     total, as_of = {name: Report(name) for name in names}, source.clock()
-    asking = [name for name in names if name in source.asking]
+    one_by_one = [name for name in names if name in source.one_by_one]
     todo, fruitless, first = list(names), 0, True
     while todo:
         further = False
         for name in todo:
             if name == source.last and not all(total[other].finished for other in names if other != name):
                 continue  # records are for what no event tells
-            if name in asking:
+            if name in one_by_one:
                 _until_applied(source, sleep)
-                if name == asking[0]:
+                if name == one_by_one[0]:
                     planned(source.left(as_of))
             report = source.pull(name, since=since if first else None, tell=tell, as_of=as_of)
             further = _add(total[name], report) or further
@@ -98,20 +99,20 @@ def pull_until_idle(
             fruitless = 0
         if todo:
             sleep(_wait(fruitless, [total[name] for name in todo]))
-        elif further and asking:
+        elif further and one_by_one:
             # What was brought may have made requests known, or set them back.
             _until_applied(source, sleep)
-            todo = asking if source.left(as_of).due else []
+            todo = one_by_one if source.left(as_of).due else []
     left = source.left(as_of)
-    return Idle(list(total.values()), left, not todo and not left.due)
+    return IdleReport(list(total.values()), left, not todo and not left.due)
 
 
 def _add(total: Report, report: Report) -> bool:
     """Add a run to what came of its stream before; whether it led further."""
     total.pages += report.pages
-    total.seen += report.seen
+    total.events += report.events
     total.stored += report.stored
-    total.nameless += report.nameless
+    total.unidentified += report.unidentified
     total.refused += report.refused
     total.finished, total.busy = report.finished, report.busy
     total.wait, total.trouble = report.wait, report.trouble
@@ -127,7 +128,7 @@ def _until_applied(source: Source, sleep: Callable[[float], None]) -> None:
     """Wait for the workers: what is applied need not be asked for."""
     before, still = source.unapplied(), 0.0
     while before and still < STILL_SECONDS:
-        sleep(POLL_SECONDS)
+        sleep(CHECK_SECONDS)
         now = source.unapplied()
-        still = 0.0 if now < before else still + POLL_SECONDS
+        still = 0.0 if now < before else still + CHECK_SECONDS
         before = now

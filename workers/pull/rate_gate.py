@@ -10,11 +10,12 @@ import psycopg
 
 from partners.truepill.faults import CallFailed, KeyRefused, PartnerFault, Throttled
 from store.pulls import rate_limit
+from store.pulls.rate_limit import Permit
 
 __all__ = ["NotNow", "SharedGate"]
 
 
-#: Turns are taken at once for so many seconds of the budget, and so many at most.
+#: Permits are taken at once for so many seconds of the budget, and so many at most.
 AHEAD_SECONDS, MOST_AHEAD = 0.25, 20
 
 
@@ -28,10 +29,10 @@ class NotNow(Exception):
 
 
 class SharedGate:
-    """Waits for a turn up to `patience` seconds in all of one read; raises NotNow when it takes longer.
+    """Waits for permits up to `patience` seconds in one read, its retries included; then raises NotNow.
 
     Each of its statements is committed at once: no transaction is open during a call. Where the budget allows
-    many calls a second, a few turns are taken at once; what is not used soon, or before a failure, lapses.
+    many calls a second, a few permits are taken at once; what is not used soon, or before a failure, lapses.
     """
 
     def __init__(
@@ -48,26 +49,32 @@ class SharedGate:
         self._per_minute = per_minute
         self._patience = patience
         self._sleep = sleep
-        self._turns = max(1, min(MOST_AHEAD, int(per_minute / 60 * AHEAD_SECONDS)))
-        self._ahead = 0
+        self._calls_at_once = max(1, min(MOST_AHEAD, int(per_minute / 60 * AHEAD_SECONDS)))
+        self._permits = 0
         self._lapse_at = 0.0
+        #: Seconds that the read under way has waited, in all of its attempts.
+        self._waited = 0.0
         self._tell = False
 
-    def enter(self) -> None:
-        """Raises NotNow, or psycopg.Error."""
-        if self._ahead and time.monotonic() < self._lapse_at:
-            self._ahead -= 1
+    def enter(self, attempt: int = 1) -> None:
+        """Take a permit, for an attempt of a read, counted from 1. Raises NotNow, or psycopg.Error."""
+        if attempt == 1:
+            self._waited = 0.0
+        if self._permits and time.monotonic() < self._lapse_at:
+            self._permits -= 1
             self._tell = False
             return
-        waited = 0.0
-        while (turn := rate_limit.take_calls(self._conn, self._partner, self._per_minute, self._turns)).wait:
-            # An open circuit is no queue: whoever waits for it would only hold a place.
-            if turn.why == "circuit" or waited + turn.wait > self._patience:
-                raise NotNow(turn.wait, turn.why or "budget")
-            self._sleep(turn.wait)
-            waited += turn.wait
-        self._ahead, self._lapse_at = self._turns - 1, time.monotonic() + AHEAD_SECONDS
-        self._tell = turn.tell
+        while (permit := self._take()).wait:
+            # An open circuit is no queue: to wait for it would only keep others from going on.
+            if permit.why == "circuit" or self._waited + permit.wait > self._patience:
+                raise NotNow(permit.wait, permit.why or "budget")
+            self._sleep(permit.wait)
+            self._waited += permit.wait
+        self._permits, self._lapse_at = self._calls_at_once - 1, time.monotonic() + AHEAD_SECONDS
+        self._tell = permit.tell
+
+    def _take(self) -> Permit:
+        return rate_limit.take_calls(self._conn, self._partner, self._per_minute, self._calls_at_once)
 
     def leave(self, failure: CallFailed | None) -> None:
         """A failure that says nothing about the next call closes the circuit: it was an answer.
@@ -75,7 +82,7 @@ class SharedGate:
         An answer is written down once a second at most while all goes well. Raises psycopg.Error.
         """
         if failure is not None:
-            self._ahead = 0
+            self._permits = 0
         if isinstance(failure, Throttled):
             rate_limit.pause(self._conn, self._partner, failure.wait, str(failure))
         elif isinstance(failure, KeyRefused):

@@ -30,7 +30,7 @@ def register_listed(listed: Sequence[Pulled], tools: Tools) -> Store:
     """Registers what is not known yet of a page of listed requests, as of when each was made."""
     rows = {str(row["request_id"]): (row, one.at) for one in listed for row in (orjson.loads(one.body),)}
 
-    def keep(conn: psycopg.Connection[Any]) -> Stored:
+    def store(conn: psycopg.Connection[Any]) -> Stored:
         new = sorted(unknown(conn, KIND, rows))
         for key in new:
             row, at = rows[key]
@@ -40,4 +40,4 @@ def register_listed(listed: Sequence[Pulled], tools: Tools) -> Store:
             register(conn, tools.keyed_hash, KIND, key, links=links, aliases=aliases, now=made)
         return Stored(len(new), [])
 
-    return keep
+    return store

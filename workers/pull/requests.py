@@ -1,4 +1,4 @@
-"""Pulling the events of single requests: those that are quiet, overdue or in doubt, the most urgent first."""
+"""Polls of single requests for their events: those that are quiet, overdue or in doubt, most urgent first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Protocol
 from partners.truepill.faults import NotGranted, PartnerFault
 from partners.truepill.pages import Page
 from statemachine import MACHINES
-from store.pulls import cursors, poll_schedule
+from store.pulls import poll_schedule, rounds
 from store.pulls.cursors import Progress
 from store.pulls.poll_schedule import Due, PollResult
 from workers.pull.lease import LeasedRun, run_leased
@@ -18,7 +18,7 @@ from workers.pull.store_page import seal, store_page
 
 __all__ = ["EventsOf", "pull_one", "pull_requests", "waiting_states"]
 
-#: How many due requests are chosen at once, by a look at all of them; the choice is made anew after them.
+#: How many due requests are chosen at once, out of all of them; the choice is made anew after them.
 CHOSEN = 2000
 #: Pages of one request: it has a dozen events.
 MOST_PAGES = 50
@@ -36,23 +36,23 @@ class EventsOf(Protocol):
 
 
 def pull_requests(run: Run, name: str, kinds: Collection[str], events_of: EventsOf) -> Report:
-    """Ask about every request of these kinds that is due, until the run is over or no call may be made.
+    """Poll every request of these kinds that is due, until the run is over or no call may be made.
 
-    Raises psycopg.Error, after which a request is asked about again or was not asked about.
+    Raises psycopg.Error, after which a request is polled again or was not polled.
     """
-    return run_leased(run, name, lambda held: _Work(held, events_of).all_due(kinds))
+    return run_leased(run, name, lambda leased: _Polls(leased, events_of).all_due(kinds))
 
 
 def pull_one(run: Run, name: str, entity: Due, events_of: EventsOf) -> Report:
-    """Ask about one request, due or not. Raises psycopg.Error."""
-    return run_leased(run, name, lambda held: _Work(held, events_of).one(entity, strict=True))
+    """Poll one request, due or not. Raises psycopg.Error."""
+    return run_leased(run, name, lambda leased: _Polls(leased, events_of).one(entity, strict=True))
 
 
-class _Work:
-    def __init__(self, held: LeasedRun, events_of: EventsOf) -> None:
-        self.held = held
-        self.run = held.run
-        self.report = held.report
+class _Polls:
+    def __init__(self, leased: LeasedRun, events_of: EventsOf) -> None:
+        self.leased = leased
+        self.run = leased.run
+        self.report = leased.report
         self.events_of = events_of
 
     def all_due(self, kinds: Collection[str]) -> None:
@@ -64,7 +64,7 @@ class _Work:
                     return
                 self.one(entity)
             if not chosen:
-                self.held.stream = cursors.finish_round(self.run.conn, self.held.stream)
+                self.leased.stream = rounds.finish_polls(self.run.conn, self.leased.stream)
                 self.report.finished = True
                 return
 
@@ -77,9 +77,9 @@ class _Work:
         return sorted(found, key=lambda entity: (not entity.waits, entity.id not in jumped))
 
     def one(self, entity: Due, *, strict: bool = False) -> None:
-        """Read all of a request's events. What the partner does not know it is asked about less and less.
+        """Read all of a request's events. What the partner does not know is polled less and less.
 
-        `strict`: that is then an error, since somebody wants to know. Raises CallFailed, NotNow, LeaseLost;
+        `strict`: that is then an error, since somebody asks for it. Raises CallFailed, NotNow, LeaseLost;
         ValueError where `strict` and the key may stand in no URL.
         """
         token: str | None = None
@@ -90,7 +90,7 @@ class _Work:
             except (NotGranted, ValueError) as failure:
                 with self.run.conn.transaction():
                     if isinstance(failure, NotGranted):
-                        self.held.refused(entity.kind, entity.key, failure)
+                        self.leased.refused(entity.kind, entity.key, failure)
                     if token is None:
                         poll_schedule.note(
                             self.run.conn, entity, PollResult(stored, str(failure)), self.run.quiet
@@ -106,24 +106,24 @@ class _Work:
                 raise
             again = page.next == token
             token = None if again or number == MOST_PAGES else page.next
-            stored += self._keep(entity, page, stored, last=token is None)
+            stored += self._store(entity, page, stored, last=token is None)
             if token is None:
                 break
         self.report.finished = strict
 
-    def _keep(self, entity: Due, page: Page, before: int, *, last: bool) -> int:
-        """Store a page; with the last one, that the request was looked at. One transaction."""
+    def _store(self, entity: Due, page: Page, before: int, *, last: bool) -> int:
+        """Store a page; with the last one, that the request was polled. One transaction."""
         # A prescription is asked for among all of them: no URL is about it.
         url_id = None if entity.kind == "prescription" else entity.key
         batch = seal(page.events, url_id, self.run.tools)
         progress = Progress(len(page.events), 0, None, True)
         with self.run.conn.transaction():
-            held, new = store_page(self.run.conn, self.held.stream, None, progress, batch)
+            stream, new = store_page(self.run.conn, self.leased.stream, None, progress, batch)
             if last:
                 poll_schedule.note(self.run.conn, entity, PollResult(before + len(new)), self.run.quiet)
-        self.held.stream = held
+        self.leased.stream = stream
         self.report.pages += 1
-        self.report.seen += len(page.events)
+        self.report.events += len(page.events)
         self.report.stored += len(new)
         if new:
             self.run.hint(new)

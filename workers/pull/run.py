@@ -19,14 +19,15 @@ __all__ = ["Report", "Run"]
 class Report:
     """What a run came to. `wait`: it can go on after so many seconds. `trouble`: why it could not.
 
-    `refused`: how many single things the partner did not give, which ends no run.
+    `events` were read, of which nobody can tell whose the `unidentified` are. `refused`: how many single
+    things the partner did not give, which ends no run.
     """
 
     stream: str
     pages: int = 0
-    seen: int = 0
+    events: int = 0
     stored: int = 0
-    nameless: int = 0
+    unidentified: int = 0
     refused: int = 0
     finished: bool = False
     busy: bool = False
@@ -44,8 +45,8 @@ class Run:
     """What every run needs. `hint` is told what is new after its COMMIT; `over` says when to end.
 
     `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `as_of` asks about
-    requests that had news up to then without waiting until they are quiet. `aside` gives where pages may be
-    stored while the next ones are fetched.
+    requests that had news up to then without waiting until they are quiet. `storing_thread` gives where pages
+    may be stored while the next ones are fetched.
     """
 
     conn: psycopg.Connection[Any]
@@ -57,4 +58,4 @@ class Run:
     over: Callable[[], bool] = lambda: False
     tell: Callable[[Report], None] = lambda _: None
     as_of: datetime | None = None
-    aside: Callable[[], StoringThread] | None = None
+    storing_thread: Callable[[], StoringThread] | None = None

@@ -1,8 +1,8 @@
-"""Looking at the partner's records of what waits too long: what they say is news beside the callbacks (D14).
+"""Reading the partner's records of what waits too long: what they say is news beside the callbacks.
 
-No look is remembered by itself. Each entity has its turns: when it begins to wait, then each time that it has
-waited twice as long, then daily. A round asks about what had a turn since the round before it began, and its
-place is kept with what each answer brought.
+No reading is remembered by itself. A record is due when its entity begins to wait, then each time that it has
+waited twice as long, then daily. A round reads what came to be due since the round before it began, and its
+resume point is stored with what each answer brought (docs/decisions/0014, 0015).
 """
 
 from __future__ import annotations
@@ -15,28 +15,26 @@ import orjson
 
 from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
 from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
-from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import Arrival
-from store.pulls import cursors
+from store.pulls import rounds
 from store.pulls.cursors import Progress
-from store.pulls.record_schedule import DueRecord, Place, due_records
+from store.pulls.record_schedule import DueRecord, ResumePoint, due_records, is_due
 from workers.pull.filter_snapshots import filter_snapshots
 from workers.pull.lease import LeasedRun, run_leased
+from workers.pull.resume_point import seal_resume_point, unseal_resume_point
 from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER, SealedPage, store_page
 from workers.pull.transfer_list import BARREN, LIST_FROM, newest_first, pending
 
-__all__ = ["Reads", "is_due", "pull_record", "pull_snapshots"]
+__all__ = ["Reads", "pull_record", "pull_snapshots"]
 
 VIA = "snapshot"
-#: How many of those that wait are read at once.
+#: How many of those that wait are chosen at once.
 CHOSEN = 5000
 #: The kind whose state only the pages of a list tell.
 LISTED = "consult"
 TRANSFER = "transfer"
 MOST_PAGES = 1000
-LONGEST, SHORTEST = timedelta(days=1), timedelta(seconds=1)
-_CONTEXT = b"place of "
 
 
 class Reads(NamedTuple):
@@ -53,49 +51,35 @@ class Reads(NamedTuple):
 def pull_snapshots(
     run: Run, name: str, kinds: Collection[str], reads: Reads, since: datetime | None = None
 ) -> Report:
-    """Look at everything of these kinds that has its turn, until the run is over or no call may be made.
+    """Read every record of these kinds that is due, until the run is over or no call may be made.
 
-    `since` looks again at what had its turn since then. Raises psycopg.Error, after which one record at most
+    `since` reads again what came to be due since then. Raises psycopg.Error, after which one record at most
     is read again.
     """
-    return run_leased(run, name, lambda held: _Work(held, reads).round(kinds, since))
+    return run_leased(run, name, lambda leased: _Reading(leased, reads).round(kinds, since))
 
 
 def pull_record(run: Run, name: str, kind: str, asked_for: str, reads: Reads) -> Report:
-    """Look at one record now. Raises ValueError for an id that may stand in no URL, and psycopg.Error."""
-    return run_leased(run, name, lambda held: _Work(held, reads).single(kind, asked_for))
+    """Read one record now. Raises ValueError for an id that may stand in no URL, and psycopg.Error."""
+    return run_leased(run, name, lambda leased: _Reading(leased, reads).single(kind, asked_for))
 
 
-def is_due(since: datetime, before: datetime | None, now: datetime, quiet: timedelta) -> bool:
-    """Whether what waits since `since` has a turn after `before` and up to `now`.
-
-    The turns are at `since`, and `quiet`, twice, four times as long after it and so on; from a day on, daily.
-    """
-    if before is None or before < since:
-        return since <= now
-    waited, turn = before - since, max(quiet, SHORTEST)
-    while turn <= waited and turn < LONGEST:
-        turn *= 2
-    if turn <= waited:
-        turn += ((waited - turn) // LONGEST + 1) * LONGEST
-    return since + turn <= now
-
-
-class _Work:
-    def __init__(self, held: LeasedRun, reads: Reads) -> None:
-        self.held = held
-        self.run = held.run
-        self.report = held.report
+class _Reading:
+    def __init__(self, leased: LeasedRun, reads: Reads) -> None:
+        self.leased = leased
+        self.run = leased.run
+        self.report = leased.report
         self.reads = reads
-        self.asked: set[tuple[str, str]] = set()
+        #: (kind, key) of what this round has read.
+        self.read: set[tuple[str, str]] = set()
 
     def round(self, kinds: Collection[str], since: datetime | None) -> None:
         """One round, or the rest of one. Raises CallFailed, NotNow, LeaseLost."""
-        if self.held.stream.pass_from is None or since is not None:
-            self.held.stream = cursors.begin_records(
-                self.run.conn, self.held.stream, self.run.tools.clock(), since
-            )
-        at = self._place()
+        if self.leased.stream.pass_from is None or since is not None:
+            now = self.run.tools.clock()
+            self.leased.stream = rounds.begin_records(self.run.conn, self.leased.stream, now, since)
+        stream = self.leased.stream
+        at = unseal_resume_point(self.run.tools.sealer, stream.name, stream.next_page)
         if at is None and TRANSFER in kinds and not self._still_pending():
             return
         if not isinstance(at, int):
@@ -103,10 +87,10 @@ class _Work:
                 return
             at = 1
         if LISTED in kinds:
-            wanted = {one.key for one in self._waiting([LISTED], None)}
-            if not self._pages(wanted, at):
+            due = {one.key for one in self._due([LISTED], None)}
+            if not self._pages(due, at):
                 return
-        self.held.stream = cursors.finish_records(self.run.conn, self.held.stream)
+        self.leased.stream = rounds.finish_records(self.run.conn, self.leased.stream)
         self.report.finished = True
 
     def single(self, kind: str, asked_for: str) -> None:
@@ -114,30 +98,30 @@ class _Work:
         if kind == LISTED:
             self.report.finished = self._pages({asked_for}, 1)
             return
-        self._keep(self._record(kind, asked_for), None)
+        self._store(self._record(kind, asked_for), None)
         self.report.finished = True
 
-    def _singles(self, kinds: Collection[str], after: Place | None) -> bool:
+    def _singles(self, kinds: Collection[str], after: ResumePoint | None) -> bool:
         """False when the run is over before they are all done."""
-        for entity in self._waiting(kinds, after):
+        for entity in self._due(kinds, after):
             # An answer may have moved it behind the others.
-            if (entity.kind, entity.key) in self.asked:
+            if (entity.kind, entity.key) in self.read:
                 continue
             if self.run.over():
                 return False
-            self.asked.add((entity.kind, entity.key))
+            self.read.add((entity.kind, entity.key))
             try:
                 found = self._record(entity.kind, entity.name)
             except ValueError:
                 found = []  # its name may stand in no URL
             except NotGranted as failure:
-                found = []  # it is asked about at its next turn
-                self.held.refused(entity.kind, entity.key, failure)
+                found = []  # it is read again when it is next due
+                self.leased.refused(entity.kind, entity.key, failure)
             except PartnerFault:
                 # It may be this record that fails: the next run goes on behind it.
-                self._keep([], entity.place)
+                self._store([], entity.resume_point)
                 raise
-            self._keep(found, entity.place)
+            self._store(found, entity.resume_point)
         return True
 
     def _still_pending(self) -> bool:
@@ -145,11 +129,11 @@ class _Work:
 
         What it does not give, or tells to have ended, is asked for one by one.
         """
-        wanted = {one.name: one.key for one in self._waiting([TRANSFER], None)}
-        if len(wanted) < LIST_FROM:
+        due = {one.name: one.key for one in self._due([TRANSFER], None)}
+        if len(due) < LIST_FROM:
             return True
         pages, barren = newest_first(self.reads.transfers), 0
-        while wanted and barren < BARREN:
+        while due and barren < BARREN:
             if self.run.over():
                 return False
             asked_at = self._now()
@@ -157,66 +141,68 @@ class _Work:
                 answer = next(pages, None)
                 found = _enveloped(RESOURCE_OF[TRANSFER], pending(answer), asked_at, None)
             except CallFailed as failure:
-                self.held.refused(TRANSFER, "list", failure)
+                self.leased.refused(TRANSFER, "list", failure)
                 return True
             if answer is None:
                 return True
-            known = [envelope for envelope in found if envelope.id in wanted]
+            known = [envelope for envelope in found if envelope.id in due]
             barren = 0 if known else barren + 1
-            self._keep(known, None)
-            self.asked |= {(TRANSFER, wanted.pop(one.id)) for one in known if one.id in wanted}
+            self._store(known, None)
+            self.read |= {(TRANSFER, due.pop(one.id)) for one in known if one.id in due}
         return True
 
-    def _pages(self, wanted: set[str], page: int) -> bool:
-        """Read the list until all are found or it ends; False when the run is over before that."""
-        seen: set[str] = set()
-        while wanted and page <= MOST_PAGES:
+    def _pages(self, missing: set[str], page: int) -> bool:
+        """Read the list until none is missing or it ends; False when the run is over before that."""
+        listed: set[str] = set()
+        while missing and page <= MOST_PAGES:
             if self.run.over():
                 return False
             asked_at = self._now()
             try:
                 found = _enveloped(LISTED, self.reads.page(page), asked_at, None)
             except NotGranted as failure:
-                self.held.refused(LISTED, f"page {page}", failure)
+                self.leased.refused(LISTED, f"page {page}", failure)
                 return True
             except PartnerFault:
-                self._keep([], page + 1)
+                self._store([], page + 1)
                 raise
             names = {envelope.id for envelope in found}
-            self._keep([envelope for envelope in found if envelope.id in wanted], page + 1)
+            self._store([envelope for envelope in found if envelope.id in missing], page + 1)
             # Past its end a list is empty; one that gives the same page for every number has no more either.
-            if names <= seen:
+            if names <= listed:
                 return True
-            seen |= names
-            wanted = wanted - names
+            listed |= names
+            missing = missing - names
             page += 1
         return True
 
-    def _waiting(self, kinds: Collection[str], after: Place | None) -> Iterator[DueRecord]:
-        """What waits and has its turn in this round, the longest first."""
-        began, quiet = self.held.stream.pass_from, timedelta(seconds=self.run.quiet)
-        before = self.held.stream.watermark
+    def _due(self, kinds: Collection[str], after: ResumePoint | None) -> Iterator[DueRecord]:
+        """What is due in this round, the longest waiting first."""
+        began, quiet = self.leased.stream.pass_from, timedelta(seconds=self.run.quiet)
+        before = self.leased.stream.watermark
         while began is not None:
             found = due_records(self.run.conn, began, kinds=kinds, quiet=quiet, limit=CHOSEN, after=after)
             yield from (one for one in found if is_due(one.since, before, began, quiet))
             if len(found) < CHOSEN:
                 return
-            after = found[-1].place
+            after = found[-1].resume_point
 
     def _record(self, kind: str, name: str) -> list[Envelope]:
         resource, asked_at = RESOURCE_OF[kind], self._now()
         return _enveloped(resource, self.reads.one(resource, name), asked_at, name)
 
-    def _keep(self, found: Sequence[Envelope], place: Place | int | None) -> None:
-        """Store what says something new, with the place that comes after it. One transaction."""
+    def _store(self, found: Sequence[Envelope], resume_point: ResumePoint | int | None) -> None:
+        """Store what says something new, with the point from which to go on. One transaction."""
         batch = self._sealed(filter_snapshots(self.run.conn, found, self.run.tools.keyed_hash))
-        turned = None if place is None else self._written(place)
+        sealed = None
+        if resume_point is not None:
+            sealed = seal_resume_point(self.run.tools.sealer, self.leased.stream.name, resume_point)
         progress = Progress(len(found), 0, None, True)
         with self.run.conn.transaction():
-            held, new = store_page(self.run.conn, self.held.stream, turned, progress, batch)
-        self.held.stream = held
+            stream, new = store_page(self.run.conn, self.leased.stream, sealed, progress, batch)
+        self.leased.stream = stream
         self.report.pages += 1
-        self.report.seen += len(found)
+        self.report.events += len(found)
         self.report.stored += len(new)
         if new:
             self.run.hint(new)
@@ -233,27 +219,9 @@ class _Work:
     def _now(self) -> int:
         return int(self.run.tools.clock().timestamp())
 
-    def _written(self, place: Place | int) -> bytes:
-        told = place if isinstance(place, int) else [place.since.isoformat(), place.entity_id]
-        return self.run.tools.sealer.seal(orjson.dumps(told), self._context())
-
-    def _place(self) -> Place | int | None:
-        """Where the round stopped: behind an entity, or before a page. Unreadable, it begins anew."""
-        sealed = self.held.stream.next_page
-        if sealed is None:
-            return None
-        try:
-            told = orjson.loads(self.run.tools.sealer.unseal(sealed, self._context()))
-        except (BrokenSeal, UnknownSealKey):
-            return None
-        return told if isinstance(told, int) else Place(datetime.fromisoformat(told[0]), told[1])
-
-    def _context(self) -> bytes:
-        return _CONTEXT + self.held.stream.name.encode()
-
 
 def _enveloped(resource: str, answer: Any, asked_at: int, asked_for: str | None) -> list[Envelope]:
-    """Raises Garbled for an answer that cannot be kept."""
+    """Raises Garbled for an answer that cannot be stored."""
     try:
         return envelopes(resource, answer, asked_at=asked_at, asked_for=asked_for)
     except orjson.JSONEncodeError:

@@ -1,4 +1,4 @@
-"""From a page of pulled events into the inbox, through the one door (D3)."""
+"""From a page of pulled events into the inbox, as every event comes there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from store.inbox import admit
 from store.inbox.deliveries import DeliveryRow, note_deliveries
 from store.inbox.model import Arrival
 from store.pulls import cursors
-from store.pulls.cursors import Progress, Stream
+from store.pulls.cursors import Progress
+from store.pulls.leases import Stream
 from workers.apply.model import Tools
 
 __all__ = ["PARTNER", "VIA", "SealedPage", "Store", "Stored", "seal", "store_events", "store_page"]
@@ -35,7 +36,7 @@ class Stored(NamedTuple):
     seqs: list[int]
 
 
-#: Keeps a page in the caller's transaction.
+#: Stores a page in the caller's transaction.
 Store = Callable[[psycopg.Connection[Any]], Stored]
 
 
@@ -43,11 +44,11 @@ def store_events(events: Sequence[Pulled], tools: Tools) -> Store:
     """Makes events ready, outside of any transaction, to be admitted."""
     batch = seal(events, None, tools)
 
-    def keep(conn: psycopg.Connection[Any]) -> Stored:
+    def store(conn: psycopg.Connection[Any]) -> Stored:
         new = _admit(conn, batch)
         return Stored(len(new), new)
 
-    return keep
+    return store
 
 
 def seal(events: Sequence[Pulled], url_id: str | None, tools: Tools) -> SealedPage:
@@ -76,9 +77,9 @@ def store_page(
     progress: Progress,
     batch: SealedPage,
 ) -> tuple[Stream, list[int]]:
-    """Admit a page and turn it in the caller's transaction; the inbox ids of what is new.
+    """Admit a page and advance the cursor in the caller's transaction; the inbox ids of what is new.
 
-    A fixed number of statements, whatever the page holds. Raises LeaseLost, after which nothing may be
+    A fixed number of statements, whatever the page has. Raises LeaseLost, after which nothing may be
     committed.
     """
     new = _admit(conn, batch)

@@ -1,0 +1,1 @@
+"""Figures that workers take every few minutes, for scrapes and `doctor`."""

@@ -1,31 +1,30 @@
-"""How far pulls reach, by the streams that were read; and the loss ledger, counted again day by day."""
+"""The loss ledger, counted again day by day, for as long as there is time."""
 
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import psycopg
 
-from partners.truepill.families import FAMILIES, SECONDARY, Family
+from partners.truepill.families import FAMILIES, SECONDARY
 from store.reports import gauges, loss, loss_days, unconfirmed
 from store.reports.gauges import Gauge
 from store.reports.loss import Span
-from store.reports.loss_days import DAYS, DayRow
-from store.reports.unconfirmed import Confirming, Position, Reach
+from store.reports.loss_days import COUNTS, DAYS, DayRow
+from store.reports.unconfirmed import Confirming
+from workers.reports.pull_reach import confirming
 
-__all__ = ["confirming", "count_day", "recount", "span", "type_of"]
+__all__ = ["count_day", "recount", "span", "type_of"]
 
 Connection = psycopg.Connection[Any]
-PARTNER = "truepill"
 
-#: The last days change while one looks; others when something comes late.
+#: The last days change all the time; others when something comes late.
 FRESH_DAYS = 3
 STALE = timedelta(hours=6)
-#: The streams of `workers.pull.puller`: events of all types by time, of fill requests, of all other requests.
-EVERYTHING, FILLS, REQUESTS = "events", "fill_request", "requests"
 
 
 def type_of(family: str) -> str:
@@ -41,57 +40,21 @@ def span(since: datetime, until: datetime, types: Iterable[str] | None = None) -
     return Span(since, until, sorted(SECONDARY), families)
 
 
-def confirming(conn: Connection, overlap: int) -> Confirming:
-    """What an unconfirmed fact is judged by. `overlap`: seconds by which the partner may show events late."""
-    settled = unconfirmed.applied_until(conn)
-    read = {position.stream: position for position in unconfirmed.positions(conn, PARTNER)}
-    passes = {name: _passes(family, read) for name, family in FAMILIES.items()}
-    whole = all(one.completed_at < settled for found in passes.values() for one in found)
-    reaches = [
-        _reach(name, [one for one in passes[name] if one.completed_at < settled], asked)
-        for name, family in FAMILIES.items()
-        if (asked := _is_asked(family, read)) or passes[name]
-    ]
-    return Confirming(reaches, float(overlap), settled, whole)
-
-
-def _passes(family: Family, read: Mapping[str, Position]) -> list[Position]:
-    """The streams that were read by time and hold every callback of a family."""
-    streams = (family.callback_type.lower(), EVERYTHING) if family.names_itself else ()
-    return [read[stream] for stream in streams if stream in read]
-
-
-def _is_asked(family: Family, read: Mapping[str, Position]) -> bool:
-    """Whether requests of a family's kind are asked about, and an answer has to hold the family.
-
-    What names itself has no request_id to be asked for: an answer without it may not have looked for it.
-    """
-    if family.names_itself:
-        return False
-    return (FILLS if family.kind == FILLS else REQUESTS) in read
-
-
-def _reach(family: str, passes: Iterable[Position], asked: bool) -> Reach:
-    by_time = [(one.until, one.since) for one in passes if one.until is not None and one.since is not None]
-    until, since = max(by_time, default=(None, None))
-    return Reach(family, since, until, asked)
-
-
 def count_day(conn: Connection, day: date, by: Confirming) -> list[DayRow]:
     """One day's counts by type."""
     start = datetime.combine(day, datetime.min.time(), UTC)
     of_day = span(start, start + timedelta(days=1))
-    found: dict[str, list[int]] = {}
+    found: dict[str, Counter[str]] = {}
     for row in loss.count(conn, of_day):
-        counts = found.setdefault(type_of(row.family), [0, 0, 0, 0, 0])
-        counts[0] += row.number if row.pushed else 0
-        counts[1] += 0 if row.pushed else row.number
-        counts[2] += row.number if row.pushed and row.pulled else 0
+        counts = found.setdefault(type_of(row.family), Counter())
+        counts["pushed"] += row.number if row.pushed else 0
+        counts["pulled_only"] += 0 if row.pushed else row.number
+        counts["both_ways"] += row.number if row.pushed and row.pulled else 0
     for one in unconfirmed.unconfirmed(conn, of_day, by):
-        counts = found.setdefault(type_of(one.family), [0, 0, 0, 0, 0])
-        counts[3] += one.number
-        counts[4] += one.flagged
-    return [DayRow(day, name, *counts) for name, counts in sorted(found.items())]
+        counts = found.setdefault(type_of(one.family), Counter())
+        counts["unconfirmed"] += one.number
+        counts["flagged"] += one.flagged
+    return [DayRow(day, name, *(counts[each] for each in COUNTS)) for name, counts in sorted(found.items())]
 
 
 def recount(
@@ -109,31 +72,37 @@ def recount(
     Raises psycopg.Error, after which the days before are kept.
     """
     ends = timer() + seconds
-    known = loss_days.counted(conn, DAYS)
-    newest = sorted(known, reverse=True)
-    due = [*newest[:FRESH_DAYS], *(day for day in newest[FRESH_DAYS:] if _is_stale(known[day], now()))]
-    due.sort(key=lambda day: (known[day] is not None, known[day] or now()))
     done: list[date] = []
-    for day in due:
+    for day in _due(loss_days.count_times(conn, DAYS), now()):
         by = confirming(conn, overlap)
         if not by.whole or (done and timer() > ends):
             break
-        loss_days.keep(conn, day, count_day(conn, day, by))
+        loss_days.replace_day(conn, day, count_day(conn, day, by))
         done.append(day)
     if done:
         with conn.transaction():
-            gauges.keep(conn, (gauges.LOSS_CALLBACKS, gauges.LOSS_COUNTED), list(_figures(conn)))
+            gauges.replace(conn, (gauges.LOSS_CALLBACKS, gauges.LOSS_COUNTED), list(_gauges(conn)))
     return done
 
 
-def _figures(conn: Connection) -> Iterator[Gauge]:
-    for row in loss_days.totals(conn, DAYS):
-        for came in ("pushed", "pulled_only", "both_ways", "unconfirmed", "flagged"):
-            labels = {"type": row.callback_type, "came": came}
-            yield Gauge(gauges.LOSS_CALLBACKS, labels, getattr(row, came))
-    if (at := loss_days.last_counted(conn)) is not None:
-        yield Gauge(gauges.LOSS_COUNTED, {}, at.timestamp())
+def _due(count_times: Mapping[date, datetime | None], now: datetime) -> list[date]:
+    """The days to count: never counted ones first, then those that were counted longest ago."""
+    newest = sorted(count_times, reverse=True)
+    stale = [day for day in newest[FRESH_DAYS:] if _is_stale(count_times[day], now)]
+    return sorted(
+        [*newest[:FRESH_DAYS], *stale],
+        key=lambda day: (count_times[day] is not None, count_times[day] or now),
+    )
 
 
 def _is_stale(counted_at: datetime | None, now: datetime) -> bool:
     return counted_at is None or now - counted_at > STALE
+
+
+def _gauges(conn: Connection) -> Iterator[Gauge]:
+    for row in loss_days.totals(conn, DAYS):
+        for came in COUNTS:
+            labels = {"type": row.callback_type, "came": came}
+            yield Gauge(gauges.LOSS_CALLBACKS, labels, getattr(row, came))
+    if (at := loss_days.last_counted(conn)) is not None:
+        yield Gauge(gauges.LOSS_COUNTED, {}, at.timestamp())

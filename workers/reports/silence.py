@@ -20,17 +20,17 @@ _OF_ENTITIES = (gauges.SILENT_ENTITIES, gauges.WATCHED)
 
 
 def watch(conn: psycopg.Connection[Any], now: datetime, settings: SilenceSettings) -> None:
-    """Learn what is usual and keep the figures; does nothing while another does. Raises psycopg.Error.
+    """Learn what is usual and write the gauges; does nothing while another does. Raises psycopg.Error.
 
     Partners and entities each in a transaction: counting the entities of a large table takes a while.
     """
     with conn.transaction():
         if try_lock(conn, SILENCE):
             pushes.learn(conn, now)
-            gauges.keep(conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push))))
+            gauges.replace(conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push))))
     with conn.transaction():
         if try_lock(conn, SILENCE):
-            gauges.keep(conn, _OF_ENTITIES, list(_entities(conn, now, settings.after)))
+            gauges.replace(conn, _OF_ENTITIES, list(_entities(conn, now, settings.after)))
 
 
 def _partners(conn: psycopg.Connection[Any], now: datetime, least: timedelta) -> Iterator[Gauge]:
@@ -46,7 +46,7 @@ def _partners(conn: psycopg.Connection[Any], now: datetime, least: timedelta) ->
 def _entities(
     conn: psycopg.Connection[Any], now: datetime, after: Mapping[tuple[str, str], float]
 ) -> Iterator[Gauge]:
-    counted = {(one.kind, one.state): one.entities for one in silence.counts(conn, now, after)}
+    found = {(one.kind, one.state): one.entities for one in silence.counts(conn, now, after)}
     for kind, state, *_ in silence.shifts(after):
-        yield Gauge(gauges.SILENT_ENTITIES, {"kind": kind, "state": state}, counted.get((kind, state), 0))
+        yield Gauge(gauges.SILENT_ENTITIES, {"kind": kind, "state": state}, found.get((kind, state), 0))
     yield Gauge(gauges.WATCHED, {}, now.timestamp())

@@ -3,32 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
 import pytest
 
-from settings import SealKey
-from store.crypto.keyed_hash import KeyedHash
-from store.crypto.sealing import Sealer
 from store.db.connections import connect
 from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
+from tests.support.fixed_time import FixedTime
+from tests.support.keys import tools_at
 from tests.support.ledger import Ledger
 from workers.apply.model import Tools
-
-
-class Clock:
-    """A clock that stands until a test moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 @pytest.fixture(scope="session", params=DATABASES)
@@ -49,13 +34,13 @@ def conn(contract_url: str) -> Iterator[psycopg.Connection[Any]]:
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> FixedTime:
+    return FixedTime()
 
 
 @pytest.fixture
-def tools(clock: Clock) -> Tools:
-    return Tools(Sealer([SealKey("k1", b"1" * 32)]), KeyedHash(b"a look-up key of the tests"), clock)
+def tools(clock: FixedTime) -> Tools:
+    return tools_at(clock)
 
 
 @pytest.fixture

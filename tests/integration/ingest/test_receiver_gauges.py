@@ -23,7 +23,7 @@ def kept(inbox_url: str) -> Iterator[None]:
             Gauge(gauges.WATCHED, {}, 1_760_000_000),
             Gauge("rxledger_of_tomorrow", {}, 1),
         ]
-        gauges.keep(conn, [gauge.name for gauge in found], found)
+        gauges.replace(conn, [gauge.name for gauge in found], found)
         yield
         conn.execute("TRUNCATE gauges")
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from ops.local.ports import free_port
+from tests.support.printed import ROOT
 from tests.support.receiver import TOKEN, Cable, Running, raw, stored, until
 
-ROOT = Path(__file__).parents[3]
 CANARY = "Zephyrine-Quillfeather-1931"
 
 # What `rxledger web` does, without the hints; the seal fails for one body, as a bug of ours might.
@@ -25,6 +25,7 @@ PROGRAM = """
 import pathlib, sys
 from ingest.server import run
 from settings import Settings
+from tests.support.printed import ROOT
 from store.crypto.sealing import Sealer
 
 seal = Sealer.seal

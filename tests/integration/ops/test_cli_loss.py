@@ -134,7 +134,7 @@ def test_show_marks_what_came_by_push_alone(both_lost_and_alone: Cli) -> None:
 
 
 def keep(cli: Cli, *, flagged: int) -> None:
-    loss_days.keep(cli.ledger.conn, AT.date(), [DayRow(AT.date(), "NOTIFY_RX", 9, 3, 4, 5, flagged)])
+    loss_days.replace_day(cli.ledger.conn, AT.date(), [DayRow(AT.date(), "NOTIFY_RX", 9, 3, 4, 5, flagged)])
 
 
 def test_doctor_warns_of_what_is_flagged_and_says_what_to_do(cli: Cli) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ops import replaying
+from ops import replay
 from tests.support.commandline import Cli
 from tests.support.factories import OrderSuccess, OrderTriage, Shipment
 
@@ -85,7 +85,7 @@ def test_an_entity_is_replayed_by_its_events(cli: Cli) -> None:
 
 
 def test_batches_are_told_as_one(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replaying, "BATCH", 2)
+    monkeypatch.setattr(replay, "BATCH", 2)
     bodies = [Shipment(request_id=KEY, timestamp=AT + n) for n in range(5)]
     for each in bodies:
         quarantine(cli, each)

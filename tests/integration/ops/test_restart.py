@@ -46,18 +46,18 @@ def kill(server: Valkey) -> None:
 
 def test_a_server_that_lives_is_left_alone(valkey: Valkey) -> None:
     pid, said = valkey.pid, list[str]()
-    keeper = ServerRestarter({"valkey": valkey}, said.append)
-    assert not keeper.mend()
+    restarter = ServerRestarter({"valkey": valkey}, said.append)
+    assert not restarter.mend()
     assert (valkey.pid, said) == (pid, [])
 
 
 def test_a_killed_valkey_comes_back_with_its_port_and_password(valkey: Valkey, tmp_path: Path) -> None:
     url, pid, said = valkey.url, valkey.pid, list[str]()
-    keeper = ServerRestarter({"valkey": valkey}, said.append)
+    restarter = ServerRestarter({"valkey": valkey}, said.append)
     # Not even a lost address file makes it another server than the one its clients know.
     (tmp_path / "valkey" / "address.json").unlink()
     kill(valkey)
-    until(keeper.mend)
+    until(restarter.mend)
     assert valkey.pid != pid
     assert valkey.url == url
     with redis.from_url(url) as client:
@@ -70,21 +70,21 @@ def test_a_killed_valkey_comes_back_with_its_port_and_password(valkey: Valkey, t
 
 def test_a_server_whose_port_was_taken_is_given_up_after_some_tries(valkey: Valkey) -> None:
     said: list[str] = []
-    keeper = ServerRestarter({"valkey": valkey}, said.append)
+    restarter = ServerRestarter({"valkey": valkey}, said.append)
     kill(valkey)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         thief.bind(("127.0.0.1", valkey.port))
         thief.listen()
         with pytest.raises(EmbeddedError, match="valkey server failed more than 5 times within 60 s"):
-            until(keeper.mend)
+            until(restarter.mend)
     taken = f"cannot be started: port {valkey.port} of Valkey was taken while it was away"
     assert sum(taken in line for line in said) == restart_policy.MOST
 
 
 def test_a_port_that_was_taken_for_a_moment_is_waited_for(valkey: Valkey) -> None:
     said: list[str] = []
-    keeper = ServerRestarter({"valkey": valkey}, said.append)
+    restarter = ServerRestarter({"valkey": valkey}, said.append)
     kill(valkey)
     with socket.socket() as thief:
         thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -92,8 +92,8 @@ def test_a_port_that_was_taken_for_a_moment_is_waited_for(valkey: Valkey) -> Non
         thief.listen()
 
         def was_refused() -> bool:
-            assert not keeper.mend()
+            assert not restarter.mend()
             return any("taken" in line for line in said)
 
         until(was_refused)
-    until(keeper.mend)
+    until(restarter.mend)

@@ -10,11 +10,12 @@ import pytest
 import stamina
 
 from settings import Settings
+from store.pulls.streams import FILLS, NOTIFY, SNAPSHOTS
 from tests.support.commandline import Cli
 from tests.support.ledger import every_text
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import arrivals
-from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.puller import Puller
 from workers.pull.run import Report
 
 KEY = "tp_live_key_that_is_secret"
@@ -136,7 +137,7 @@ def server(cli: Cli) -> Iterator[Partner]:
 
 @pytest.fixture
 def pull(cli: Cli) -> Callable[[str], Report]:
-    """One run as a worker makes it: it waits for its turn no longer than a moment."""
+    """One run as a worker makes it: it waits for a permit no longer than a moment."""
 
     def run(stream: str) -> Report:
         conn, tools = cli.ledger.conn, cli.ledger.tools
@@ -246,7 +247,7 @@ def test_a_partner_that_is_not_there_opens_the_circuit_and_is_left_alone(
     cli.setenv(RXLEDGER_TRUEPILL_BASE_URL="http://127.0.0.1:1")
     for _ in range(2):
         assert pull(surface.stream).trouble == f"{surface.name}: no answer: ConnectError"
-        # What was asked about has had its turn; it is a new one's.
+        # What was polled or read is due again.
         cli.ledger.conn.execute("UPDATE streams SET watermark = NULL, pass_from = NULL, next_page = NULL")
         cli.ledger.conn.execute("DELETE FROM lookups")
     assert pull(surface.stream).trouble is not None

@@ -13,14 +13,15 @@ import stamina
 
 from settings import Settings
 from store.db.connections import connect
-from tests.integration.contract.conftest import Clock
+from store.pulls.streams import FILLS, NOTIFY, SNAPSHOTS
 from tests.support.commandline import Cli
 from tests.support.factories import NotifyRx, OrderSuccess, Shipment
+from tests.support.fixed_time import FixedTime
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book
 from tests.support.records import FillRecord
 from workers.apply.model import Tools
-from workers.pull.puller import FILLS, NOTIFY, SNAPSHOTS, Puller
+from workers.pull.puller import Puller
 from workers.pull.run import Report
 
 KEY = "tp_live_key_that_is_secret"
@@ -51,7 +52,7 @@ def without_waits() -> Iterator[None]:
 class World:
     """The partner's side: what has happened, and how it answers of it."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: FixedTime) -> None:
         self.clock = clock
         self.book = Book([], size=2)
         self.of_fill: list[dict[str, Any]] = []
@@ -67,8 +68,8 @@ class World:
     def ship(self, event: dict[str, Any]) -> None:
         """News of the fill: a pulled copy holds neither its id nor its status."""
         at = int(self.clock.now.timestamp()) - 60
-        kept = {name: value for name, value in event.items() if name not in ("request_id", "status")}
-        self.of_fill.append(kept | {"timestamp": at})
+        pulled = {name: value for name, value in event.items() if name not in ("request_id", "status")}
+        self.of_fill.append(pulled | {"timestamp": at})
 
     def __call__(self, asked: Asked) -> Answer:
         if self.wrong is not None:
@@ -84,7 +85,7 @@ class World:
 
 @pytest.fixture
 def world() -> World:
-    return World(Clock())
+    return World(FixedTime())
 
 
 @pytest.fixture
@@ -129,7 +130,7 @@ def round_of(cli: Cli, cli_url: str, server: Partner, world: World) -> Callable[
     return run
 
 
-def pass_time(cli: Cli, clock: Clock, seconds: float) -> None:
+def pass_time(cli: Cli, clock: FixedTime, seconds: float) -> None:
     """Later by our clock, and by the server's: all that it wrote down is so much longer ago."""
     clock.advance(seconds=seconds)
     for table, columns in {

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from store.pulls.streams import FILLS, NOTIFY, REQUESTS, SNAPSHOTS
 from tests.integration.workers.test_pull_sandbox import Side, against, pull_url, reference, without_waits
 from tests.integration.workers.test_pull_snapshots import know
 from tests.support.factories import START, OrderSuccess
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.sandbox import Desk
-from workers.pull.puller import FILLS, NOBODYS, NOTIFY, REQUESTS, SNAPSHOTS
+from workers.pull.partner_reads import NOBODYS
 from workers.pull.run import Report
 
 __all__ = ["against", "pull_url", "reference", "without_waits"]
@@ -59,7 +60,7 @@ def test_a_request_that_can_stand_in_no_url_keeps_no_other_from_being_read(side:
     report = pull(side)
     assert (report.finished, report.trouble) == (True, None)
     assert side.ledger.state("f1") == "completed"
-    told = side.looked()["a name / that stands in no URL"]
+    told = side.polled()["a name / that stands in no URL"]
     assert told is not None
     assert "wants" in told
 

@@ -14,6 +14,7 @@ import stamina
 from sandbox.plan import Attempt, Emitted
 from settings import Settings
 from store.db.connections import connect
+from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS
 from tests.integration.sandbox.billing import branded, card, copay, patient_with
 from tests.integration.sandbox.test_sandbox_consults import PATH as CONSULTS
 from tests.integration.sandbox.test_sandbox_consults import wrapped
@@ -23,10 +24,11 @@ from tests.integration.sandbox.test_sandbox_fills import create
 from tests.integration.sandbox.test_sandbox_transfers import PATH as TRANSFERS
 from tests.integration.sandbox.test_sandbox_transfers import body as transfer
 from tests.support.backends import TABLES, fresh_database
+from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from tests.support.sandbox import KEY, Desk, desk
 from workers.celery.runtime import tools
-from workers.pull.puller import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS, Puller
+from workers.pull.puller import Puller
 from workers.pull.run import Report
 
 DAY = 86_400
@@ -45,8 +47,7 @@ class Side:
         self.settings = Settings.load(
             {
                 "DATABASE_URL": database,
-                "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
-                "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+                **KEY_SETTINGS,
                 "RXLEDGER_TRUEPILL_BASE_URL": partner.url,
                 "RXLEDGER_TRUEPILL_API_KEY": KEY,
                 "RXLEDGER_TRUEPILL_CALLS_PER_MINUTE": "100000",
@@ -88,7 +89,7 @@ class Side:
             found.setdefault(kind, set()).add(tuple(sorted(via)))
         return found
 
-    def looked(self) -> dict[str, str | None]:
+    def polled(self) -> dict[str, str | None]:
         """The keys of what was asked about, and what was said instead of an answer."""
         query = "SELECT e.key, l.trouble FROM lookups l JOIN entities e ON e.id = l.entity_id"
         return {row[0]: row[1] for row in self.conn.execute(query)}
@@ -175,10 +176,10 @@ def test_a_pulled_copy_of_each_type_confirms_its_fact_and_changes_nothing(live: 
     # What one thing means for another is nobody's callback.
     ways = {kind: found - {("derived",)} for kind, found in side.ways().items()}
     assert ways == {kind: {("pull", "push")} for kind in states}
-    seen = side.ledger.count("events")
+    stored = side.ledger.count("events")
     again = side.pull(*of_events)
     assert sum(report.stored for report in again.values()) == 0
-    assert side.ledger.count("events") == seen
+    assert side.ledger.count("events") == stored
 
     assert side.pull(SNAPSHOTS)[SNAPSHOTS].finished  # nor does a record
     assert side.states() == states
@@ -224,7 +225,7 @@ def test_a_fill_of_which_every_callback_was_lost_is_found_in_the_partners_list(
 
         reports = side.pull()
 
-        assert (reports[FILL_LIST].seen, reports[FILL_LIST].stored) == (2, 2)
+        assert (reports[FILL_LIST].events, reports[FILL_LIST].stored) == (2, 2)
         assert [side.ledger.state(gone), side.ledger.state(shipped)] == ["cancelled", "delivered"]
         assert side.ledger.reasons() == []
         # It is known as of when it was made, and by the name that its customer gave it.
@@ -288,7 +289,7 @@ def test_a_request_is_asked_about_while_it_waits_and_once_when_it_has_ended(live
         pages.append(side.pull(FILLS)[FILLS].pages)
         side.conn.execute("UPDATE lookups SET next_at = now()")
     assert pages == [2, 1, 1]
-    assert set(side.looked()) == {open_fill, ended}
+    assert set(side.polled()) == {open_fill, ended}
 
 
 def test_a_request_that_the_partner_does_not_know_keeps_no_other_from_being_read(
@@ -307,7 +308,7 @@ def test_a_request_that_the_partner_does_not_know_keeps_no_other_from_being_read
     assert (report.finished, report.trouble) == (True, None)
     assert side.ledger.state(fill) == "delivered"
     assert (
-        side.looked()["fill_request_that_is_not"]
+        side.polled()["fill_request_that_is_not"]
         == "fill_request webhook_events: 404, the partner does not give it"
     )
 

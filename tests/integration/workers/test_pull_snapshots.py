@@ -1,4 +1,4 @@
-"""Records that are fetched: what the partner's pushes never said, seen in its records."""
+"""Records that are read: what the partner's pushes never said, and its records do."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import orjson
 
 from store.db.connections import connect
-from store.pulls import cursors
+from store.pulls import leases
+from store.pulls.streams import SNAPSHOTS
 from tests.integration.sandbox.billing import card, copay, patient_with
 from tests.integration.sandbox.test_sandbox_consults import create as create_consult
 from tests.integration.sandbox.test_sandbox_consults import simulate
@@ -27,7 +28,6 @@ from tests.integration.workers.test_pull_sandbox import (
 from tests.support.partner import Answer, Asked, partner
 from tests.support.records import ConsultItem, FillRecord
 from tests.support.sandbox import Desk
-from workers.pull.puller import SNAPSHOTS
 from workers.pull.store_page import PARTNER
 from workers.pull.transfer_list import LIST_FROM
 
@@ -62,10 +62,10 @@ def test_a_fill_whose_callbacks_were_all_lost_becomes_right_by_its_record(
 
     report = side.pull(SNAPSHOTS)[SNAPSHOTS]
 
-    assert (report.finished, report.seen, report.stored, report.trouble) == (True, 1, 1, None)
+    assert (report.finished, report.events, report.stored, report.trouble) == (True, 1, 1, None)
     assert side.ledger.state(fill) == "rejected"
     assert side.ways()["fill_request"] == {("snapshot",)}
-    assert side.pull(SNAPSHOTS)[SNAPSHOTS].seen == 0  # it waits no more
+    assert side.pull(SNAPSHOTS)[SNAPSHOTS].events == 0  # it waits no more
 
 
 def test_a_transfer_is_looked_at_by_its_token(reference: Desk, against: Callable[..., Side]) -> None:
@@ -91,7 +91,7 @@ def test_of_many_transfers_the_list_tells_which_are_pending_and_only_the_others_
     reference.wait(1800)
     report = side.pull(SNAPSHOTS)[SNAPSHOTS]
     # Two pages of the list, and the record of the one that is not pending any more.
-    assert (report.finished, report.pages, report.seen) == (True, 3, LIST_FROM)
+    assert (report.finished, report.pages, report.events) == (True, 3, LIST_FROM)
     states = side.states()["transfer"]
     assert (states.count("pending"), states.count("completed")) == (LIST_FROM - 1, 1)
     assert side.ways()["transfer"] == {("snapshot",)}
@@ -112,7 +112,7 @@ def test_a_list_that_fails_keeps_no_transfer_from_being_asked_for(
             know(side, "transfer", f"transfer_request_{number}", f"token{number}")
         reference.wait(DAY)
         report = side.pull(SNAPSHOTS)[SNAPSHOTS]
-    assert (report.finished, report.refused, report.seen) == (True, 1, LIST_FROM)
+    assert (report.finished, report.refused, report.events) == (True, 1, LIST_FROM)
 
 
 def test_a_copay_and_a_consult_are_looked_at_where_the_live_contract_is(
@@ -146,7 +146,7 @@ def test_a_record_that_says_nothing_new_stores_nothing_and_is_asked_for_less_and
     for _ in range(48):
         reference.time[0] += 1800
         asked.append(side.pull(SNAPSHOTS)[SNAPSHOTS].pages)
-    # An hour after the first look, then after one more, two, four and eight hours; in between nobody asks.
+    # An hour after the first reading, then after one more, two, four and eight hours; in between nobody asks.
     assert [(n + 1) / 2 for n, pages in enumerate(asked) if pages] == [1, 2, 3, 5, 9, 17]
     assert counts(side) == stored
 
@@ -200,7 +200,7 @@ def test_whoever_loses_the_lease_while_the_partner_answers_stores_nothing(
     def slow(asked: Asked) -> Answer:
         with connect(pull_url, "other") as other:
             other.execute("UPDATE streams SET leased_until = clock_timestamp() - interval '1 s'")
-            assert cursors.lease(other, PARTNER, SNAPSHOTS, "another") is not None
+            assert leases.lease(other, PARTNER, SNAPSHOTS, "another") is not None
         return record(status="rejected")
 
     with partner(slow) as running:

@@ -15,6 +15,7 @@ from ingest import spool as spool_module
 from ingest.batchfile import Damaged, decode, encode
 from ingest.spool import Spool
 from store.inbox.model import Arrival
+from tests.support.printed import ROOT
 
 START = datetime(2026, 3, 1, 12, 0, 0, 123457, tzinfo=UTC)
 
@@ -101,8 +102,7 @@ def test_the_folder_of_a_killed_process_is_taken_over(tmp_path: Path) -> None:
         "(spool._folder() / 'half.partial').write_bytes(b'not acknowledged')\n"
         "os.kill(os.getpid(), 9)\n"
     )
-    root = Path(__file__).parents[3]
-    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, timeout=30, check=False)
+    ended = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=ROOT, timeout=30, check=False)
     assert ended.returncode == -9
     spool = Spool(tmp_path)
     spool.adopt()

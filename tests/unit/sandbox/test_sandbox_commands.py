@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import typer
 
-from ops.moments import parse_span
+from ops.arguments.moments import parse_span
 
 
 @pytest.mark.parametrize(

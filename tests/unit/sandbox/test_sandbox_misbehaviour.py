@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,10 +16,9 @@ from sandbox.misbehave import plan, surprises
 from sandbox.plan import Attempt, Emitted
 from sandbox.profile import CALM, Profile, bundled, load_profile
 from statemachine import MACHINES
+from tests.support.printed import CALLBACK_NAMES, CALLBACKS
 from tests.support.reading import keyed
 
-CALLBACKS = Path(__file__).parents[2] / "data" / "callbacks"
-PRINTED = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))
 SEEDS = st.integers(0, 2**62)
 PROFILES = st.sampled_from([load_profile(name) for name in bundled()])
 
@@ -96,7 +94,7 @@ def test_a_connection_can_be_closed_or_stalled(profile: Profile, how: str) -> No
     assert [attempt.how for attempt in plan(profile, 5, event())] == [how]
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("name", CALLBACK_NAMES)
 def test_a_changed_copy_states_what_the_event_states(name: str) -> None:
     body = json.dumps(printed(name)).encode()
     _, changed = plan(Profile(change=1.0), 5, event(body=body))
@@ -108,7 +106,7 @@ def test_a_changed_copy_states_what_the_event_states(name: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("name", CALLBACK_NAMES)
 def test_an_event_of_an_unknown_type_cannot_be_read(name: str) -> None:
     (strange,) = surprises(Profile(unknown_type=1.0), 5, "any", "key", printed(name))
     assert strange.what == "type"
@@ -138,7 +136,7 @@ def facts(body: Mapping[str, Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in PRINTED if not name.startswith(("order.success", "shipment"))]
+    "name", [name for name in CALLBACK_NAMES if not name.startswith(("order.success", "shipment"))]
 )
 def test_where_a_type_has_no_codes_no_event_with_an_unknown_one_is_made_up(name: str) -> None:
     assert surprises(Profile(unknown_code=1.0), 5, "any", "key", printed(name)) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,10 +10,8 @@ import pytest
 from partners.truepill.callbacks import read
 from sandbox.truth import Said, offered, said, state_after
 from statemachine import MACHINES
+from tests.support.printed import CALLBACK_NAMES, CALLBACKS
 from tests.support.reading import keyed
-
-CALLBACKS = Path(__file__).parents[2] / "data" / "callbacks"
-PRINTED = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))
 
 
 def of(name: str) -> tuple[list[Said], Any]:
@@ -25,13 +22,13 @@ def of(name: str) -> tuple[list[Said], Any]:
     return said(first.kind, str(first.key), body["callback_type"], body), reading.stated
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("name", CALLBACK_NAMES)
 def test_every_printed_callback_says_what_is_read_from_it(name: str) -> None:
     rows, stated = of(name)
     assert rows == [Said(row.kind, row.key, row.fact.signal) for row in stated]
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize("name", CALLBACK_NAMES)
 def test_every_printed_callback_alone_leads_where_its_machine_leads(name: str) -> None:
     rows, stated = of(name)
     for row, read_row in zip(rows, stated, strict=True):

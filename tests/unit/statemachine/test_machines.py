@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from statemachine import MACHINES, Clock, Fact, Line, Machine, Summary, Verdict, current_lines, deadline
 from statemachine.diagram import main, mermaid, page
 from tests.support.grids import START, fact
+from tests.support.printed import ROOT
 
-DIAGRAMS = Path(__file__).parents[3] / "docs" / "diagrams"
+DIAGRAMS = ROOT / "docs" / "diagrams"
 DAY = 86_400
 
 KINDS = {

@@ -17,7 +17,7 @@ NOTHING = Left(0, 0, None)
 
 
 def finished(name: str, pages: int = 1, stored: int = 0) -> Report:
-    return Report(name, pages=pages, seen=stored, stored=stored, finished=True)
+    return Report(name, pages=pages, events=stored, stored=stored, finished=True)
 
 
 class Told:
@@ -28,7 +28,7 @@ class Told:
         self.dues = list(dues)
         self.queue: list[int] = [0]
         self.runs: list[tuple[str, datetime | None]] = []
-        self.asking = (REQUESTS,)
+        self.one_by_one = (REQUESTS,)
         self.last: str | None = None
 
     def pull(
@@ -64,7 +64,7 @@ def test_a_stream_that_is_read_to_its_end_is_read_once(slept: list[float]) -> No
 
 
 def test_a_stream_that_fails_in_the_middle_goes_on_and_its_counts_add_up(slept: list[float]) -> None:
-    broken = Report(TIMES, pages=3, seen=5, stored=2, trouble="500, the partner failed")
+    broken = Report(TIMES, pages=3, events=5, stored=2, trouble="500, the partner failed")
     source = Told(notify_rx=[broken, finished(TIMES, 2, 4)], fill_request=[finished(REQUESTS, 0)])
     settled = pull_until_idle(source, [TIMES, REQUESTS], SINCE, sleep=slept.append)
     # What is read again from a time is read again once: the second run goes on with the first.

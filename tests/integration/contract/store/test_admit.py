@@ -14,7 +14,7 @@ from store.db import partitions
 from store.db.connections import connect
 from store.inbox.admit import admit_now
 from store.inbox.model import Arrival
-from tests.integration.contract.conftest import Clock
+from tests.support.fixed_time import FixedTime
 from tests.support.ledger import Ledger, every_text
 from workers.apply.batch import apply_queued
 
@@ -48,7 +48,7 @@ def test_a_body_stands_nowhere_in_the_clear(ledger: Ledger) -> None:
     assert b"Canary".hex() not in stored
 
 
-def test_a_body_without_a_time_is_a_copy_for_ten_minutes_only(ledger: Ledger, clock: Clock) -> None:
+def test_a_body_without_a_time_is_a_copy_for_ten_minutes_only(ledger: Ledger, clock: FixedTime) -> None:
     def come() -> dict[bytes, int]:
         return admit_now(ledger.conn, [ledger.arrival(b"paid", partner="healnow", timeless=True)])
 
@@ -60,7 +60,7 @@ def test_a_body_without_a_time_is_a_copy_for_ten_minutes_only(ledger: Ledger, cl
     assert ledger.count("bodies") == 2
 
 
-def test_a_body_with_a_time_stays_a_copy_for_good(ledger: Ledger, clock: Clock) -> None:
+def test_a_body_with_a_time_stays_a_copy_for_good(ledger: Ledger, clock: FixedTime) -> None:
     ledger.admit(b"news")
     clock.advance(days=400)
     assert ledger.admit(b"news") == []
@@ -106,7 +106,7 @@ def test_a_body_of_a_month_without_a_partition_is_kept_and_noticed(ledger: Ledge
     assert partitions.stray_rows(ledger.conn)
 
 
-def test_a_body_is_found_in_the_month_it_came_in(ledger: Ledger, clock: Clock) -> None:
+def test_a_body_is_found_in_the_month_it_came_in(ledger: Ledger, clock: FixedTime) -> None:
     row = ledger.conn.execute("SELECT now()").fetchone()
     assert row is not None
     clock.now = row[0]

@@ -28,6 +28,7 @@ from store.ledger.facts import facts_of
 from store.ledger.model import EntityRow, FactRow
 from tests.integration.contract.workers.test_apply import T0, Counting
 from tests.support.factories import CopaySuccess, CopayTriage, DirectTransfer, Transfer, TransferContact
+from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger, every_text
 from workers.apply.batch import apply_queued
 from workers.apply.model import Applied
@@ -223,8 +224,7 @@ def test_the_sweeper_reads_doubtful_news_anew(contract_url: str, ledger: Ledger)
         Settings.load(
             {
                 "DATABASE_URL": contract_url,
-                "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
-                "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+                **KEY_SETTINGS,
                 "RXLEDGER_DATA": "/nonexistent",
             }
         )

@@ -14,6 +14,7 @@ from settings import SealKey, Settings
 from store.crypto.sealing import Sealer
 from store.inbox import quarantine, queue
 from tests.support.factories import CopayTriage, OrderSuccess, OrderTriage, PriorAuth
+from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from workers.apply import batch
 from workers.apply.batch import apply_queued
@@ -29,8 +30,7 @@ def worker(contract_url: str, ledger: Ledger) -> Iterator[Runtime]:
     settings = Settings.load(
         {
             "DATABASE_URL": contract_url,
-            "RXLEDGER_SEAL_KEYS": "k1:MTExMTExMTExMTExMTExMTExMTExMTExMTExMTExMTE=",
-            "RXLEDGER_LOOKUP_KEY": "a look-up key of the tests",
+            **KEY_SETTINGS,
             "RXLEDGER_DATA": "/nonexistent",
         }
     )

@@ -13,15 +13,16 @@ import pytest
 
 from store.db.connections import connect
 from store.inbox.deliveries import DeliveryRow, note_deliveries
-from store.pulls import cursors
+from store.pulls import cursors, leases
 from store.pulls.cursors import Progress
 from store.reports import gauges, loss, loss_days, unconfirmed
 from store.reports.gauges import Gauge
-from store.reports.loss import Word
+from store.reports.loss import DeliveryCount
 from tests.support.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.support.ledger import Ledger
 from tests.support.records import FillRecord, enveloped
-from workers.reports.loss_days import confirming, count_day, recount, span, type_of
+from workers.reports.loss_days import count_day, recount, span, type_of
+from workers.reports.pull_reach import confirming
 
 Connection = psycopg.Connection[Any]
 #: The tests' clock stands at noon of this day.
@@ -152,13 +153,13 @@ def test_the_partners_last_word_on_each_push_is_told(ledger: Ledger) -> None:
     says(3, "error", 503)  # and that we had not
     says(4, "pending")
     says(4, "success", 200)
-    assert {row[2:] for row in loss.words(ledger.conn, WHOLE)} == {
+    assert {row[2:] for row in loss.deliveries(ledger.conn, WHOLE)} == {
         (False, None, None, 1),
         (False, "success", 200, 1),
         (True, "error", 503, 1),
     }
-    (word, *_) = [row for row in loss.words(ledger.conn, WHOLE) if row.pushed]
-    assert word == Word("order", DAY, True, "error", 503, 1)
+    (word, *_) = [row for row in loss.deliveries(ledger.conn, WHOLE) if row.pushed]
+    assert word == DeliveryCount("order", DAY, True, "error", 503, 1)
     ids = [(one.key, one.status, one.status_code) for one in loss.lost(ledger.conn, WHOLE)]
     assert ids == [("fill_1", "success", 200), ("fill_2", None, None)]
 
@@ -330,7 +331,7 @@ def test_slow_counting_leaves_no_day_uncounted_for_ever(ledger: Ledger) -> None:
     counted = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(loss_days.DAYS)]
     assert counted[0] == [max(day for days in counted for day in days)]
     assert sorted(day for days in counted for day in days) == sorted(
-        loss_days.counted(ledger.conn, loss_days.DAYS)
+        loss_days.count_times(ledger.conn, loss_days.DAYS)
     )
     ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '7 hours'")
     again = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(loss_days.DAYS)]
@@ -349,11 +350,11 @@ def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract
     )
     with ThreadPoolExecutor() as threads, connect(contract_url) as other:
         with ledger.conn.transaction():
-            gauges.keep(ledger.conn, names, [*first, *second])
+            gauges.replace(ledger.conn, names, [*first, *second])
 
             def keep() -> None:
                 with other.transaction():
-                    gauges.keep(other, names, second)
+                    gauges.replace(other, names, second)
 
             keeping = threads.submit(keep)
             while not ledger.conn.execute(
@@ -371,12 +372,12 @@ class Passes:
         self.conn = conn
 
     def read(self, since: int, newest: int) -> tuple[datetime | None, datetime | None]:
-        held = cursors.lease(self.conn, "truepill", "notify_rx", "a test")
-        assert held is not None
+        leased = leases.lease(self.conn, "truepill", "notify_rx", "a test")
+        assert leased is not None
         first = datetime.fromtimestamp(since, UTC)
-        held = cursors.begin_pass(self.conn, held, first)
-        held = cursors.advance_page(self.conn, held, None, Progress(1, 0, newest, True), 1)
-        cursors.release(self.conn, cursors.finish_pass(self.conn, held, 0, first))
+        leased = cursors.begin_pass(self.conn, leased, first)
+        leased = cursors.advance_page(self.conn, leased, None, Progress(1, 0, newest, True), 1)
+        leases.release(self.conn, cursors.finish_pass(self.conn, leased, 0, first))
         row = self.conn.execute("SELECT covered_from, watermark FROM streams").fetchone()
         assert row is not None
         return row[0], row[1]

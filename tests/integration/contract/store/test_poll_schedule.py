@@ -126,3 +126,110 @@ def test_a_history_that_jumps_is_told_from_one_that_does_not(ledger: Ledger) -> 
     found = due(ledger, at_once=True)
     assert {one.key for one in found if one.id in poll_schedule.gaps(ledger.conn, found)} == {"jumped"}
     assert poll_schedule.gaps(ledger.conn, []) == set()
+
+
+def triage(key: str, after: int) -> dict[str, Any]:
+    return dict(OrderTriage(request_id=key, timestamp=T0 + after))
+
+
+def contradicted(ledger: Ledger, key: str) -> None:
+    """Delivered, and then it is said to be in triage: nothing but the review waits for news."""
+    delivered(ledger, key)
+    ledger.apply(triage(key, 180))
+    received_now(ledger)
+
+
+def received_now(ledger: Ledger) -> None:
+    """All facts came this moment by the server's clock, which lookups go by."""
+    ledger.conn.execute("UPDATE facts SET received_at = clock_timestamp() - interval '1 s'")
+
+
+def pass_time(ledger: Ledger, seconds: float) -> None:
+    """So much later, all that is written down is so much longer ago."""
+    ledger.conn.execute(
+        "UPDATE lookups SET looked_at = looked_at - %(s)s * interval '1 s', "
+        "next_at = next_at - %(s)s * interval '1 s'",
+        {"s": seconds},
+    )
+    ledger.conn.execute("UPDATE facts SET received_at = received_at - %s * interval '1 s'", (seconds,))
+
+
+def fruitless_poll(ledger: Ledger) -> float:
+    """Poll the one that is due, in vain, and let the time to the next pass; how many hours that is."""
+    (entity,) = due(ledger)
+    poll_schedule.note(ledger.conn, entity, PollResult(0), QUIET)
+    row = ledger.conn.execute(
+        "SELECT extract(epoch FROM next_at - looked_at)::float8 FROM lookups"
+    ).fetchone()
+    assert row is not None
+    pass_time(ledger, row[0] - 5)
+    assert due(ledger) == []
+    pass_time(ledger, 10)
+    return round(float(row[0]) / QUIET, 3)
+
+
+def test_what_only_a_review_keeps_waiting_is_asked_about_less_and_less_and_at_last_no_more(
+    ledger: Ledger,
+) -> None:
+    contradicted(ledger, "one")
+    (entity,) = due(ledger)
+    assert (entity.waits, entity.only_review) == (True, True)
+    assert [fruitless_poll(ledger) for _ in range(10)] == [1, 2, 4, 8, 16, 32, 64, 128, 168, 168]
+    pass_time(ledger, 400 * 86_400)
+    assert due(ledger) == due(ledger, at_once=True) == []
+    assert poll_schedule.left(ledger.conn, KINDS, waiting_states(KINDS), QUIET) == (0, 0, None)
+
+
+def test_news_of_what_is_under_review_starts_its_polls_over(ledger: Ledger) -> None:
+    contradicted(ledger, "one")
+    for _ in range(8):
+        fruitless_poll(ledger)
+    (entity,) = due(ledger)
+    poll_schedule.note(ledger.conn, entity, PollResult(0), QUIET)
+    ledger.apply(triage("one", 9000))
+    # Not at once again, but not in a week either.
+    assert due(ledger) == []
+    pass_time(ledger, QUIET + 1)
+    assert [fruitless_poll(ledger) for _ in range(3)] == [1, 2, 4]
+
+
+def test_news_of_an_older_time_starts_polls_over_that_came_to_their_end(ledger: Ledger) -> None:
+    """It changes neither the state nor the time of the last news, and yet is what a review waits for."""
+    contradicted(ledger, "one")
+    for _ in range(10):
+        fruitless_poll(ledger)
+    assert due(ledger) == []
+    ledger.apply(triage("one", 150))
+    received_now(ledger)
+    assert [fruitless_poll(ledger) for _ in range(3)] == [1, 2, 4]
+
+
+def test_a_partner_that_fails_does_not_start_the_polls_of_a_review_over(ledger: Ledger) -> None:
+    contradicted(ledger, "one")
+    assert [fruitless_poll(ledger) for _ in range(3)] == [1, 2, 4]
+    (entity,) = due(ledger)
+    poll_schedule.put_off(ledger.conn, entity, "500, the partner failed", QUIET)
+    assert due(ledger) == []
+    pass_time(ledger, QUIET + 1)
+    assert fruitless_poll(ledger) == 8
+
+
+def test_what_is_open_or_overdue_is_asked_about_daily_under_review_too(ledger: Ledger) -> None:
+    ledger.apply(triage("one", 0))
+    received_now(ledger)
+    overdue = "UPDATE entities SET state = 'delivered', deadline = now() - interval '1 day'"
+    for change in ("UPDATE entities SET review = 'doubtful'", overdue):
+        ledger.conn.execute(change)
+        ledger.conn.execute("DELETE FROM lookups")
+        assert [fruitless_poll(ledger) for _ in range(14)] == [1, 2, 4, 8, 16, *[24] * 9]
+        (entity,) = due(ledger)
+        assert (entity.waits, entity.only_review) == (True, False)
+
+
+def test_one_that_is_asked_for_by_hand_is_found_with_its_place_in_the_schedule(ledger: Ledger) -> None:
+    contradicted(ledger, "one")
+    fruitless_poll(ledger)
+    found = poll_schedule.find(ledger.conn, "fill_request", "one", waiting_states(KINDS), QUIET)
+    assert found == due(ledger)[0]
+    assert found.fruitless == 1
+    assert poll_schedule.find(ledger.conn, "fill_request", "two", waiting_states(KINDS), QUIET) is None

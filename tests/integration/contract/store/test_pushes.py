@@ -16,8 +16,8 @@ from store.db.locks import SILENCE
 from store.inbox.admit import admit_now
 from store.reports import pushes
 from store.reports.pushes import Silence
-from tests.integration.contract.conftest import Clock
 from tests.support.factories import NotifyRx
+from tests.support.fixed_time import FixedTime
 from tests.support.ledger import Ledger
 from workers.reports import silence
 
@@ -33,7 +33,7 @@ def event(at: datetime) -> dict[str, Any]:
 
 
 @pytest.fixture
-def push(ledger: Ledger, clock: Clock) -> Push:
+def push(ledger: Ledger, clock: FixedTime) -> Push:
     def pushed() -> None:
         ledger.apply(event(clock.now))
 
@@ -50,7 +50,9 @@ def recheck(ledger: Ledger, least: timedelta = HOUR) -> Silence:
     return found
 
 
-def days_of_office_hours(ledger: Ledger, clock: Clock, push: Push, days: int, *, night: float = 14) -> None:
+def days_of_office_hours(
+    ledger: Ledger, clock: FixedTime, push: Push, days: int, *, night: float = 14
+) -> None:
     """Pushes every hour, and none at night; looked at as a worker does. Ends in the evening."""
     for day in range(days):
         if day:
@@ -68,7 +70,7 @@ def pulled(ledger: Ledger, at: datetime) -> None:
 
 
 def test_a_partner_that_falls_silent_while_pulls_show_events_is_told(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     days_of_office_hours(ledger, clock, push, 5)
     last = clock.now
@@ -81,7 +83,7 @@ def test_a_partner_that_falls_silent_while_pulls_show_events_is_told(
 
 
 def test_a_quiet_night_is_usual_although_a_push_was_lost_in_it(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     days_of_office_hours(ledger, clock, push, 4)
     clock.advance(hours=10)
@@ -89,7 +91,7 @@ def test_a_quiet_night_is_usual_although_a_push_was_lost_in_it(
     assert recheck(ledger).missed == 0
 
 
-def test_silence_of_which_pulls_show_nothing_is_none(ledger: Ledger, clock: Clock, push: Push) -> None:
+def test_silence_of_which_pulls_show_nothing_is_none(ledger: Ledger, clock: FixedTime, push: Push) -> None:
     """A holiday: what is pulled happened before it, was pushed as well, or is too fresh."""
     days_of_office_hours(ledger, clock, push, 4)
     last = event(clock.now)
@@ -101,7 +103,7 @@ def test_silence_of_which_pulls_show_nothing_is_none(ledger: Ledger, clock: Cloc
     assert (recheck(ledger).missed, clock.now - recheck(ledger).since) == (0, timedelta(days=3))
 
 
-def test_a_new_installation_has_a_day_before_anything_is_said(ledger: Ledger, clock: Clock) -> None:
+def test_a_new_installation_has_a_day_before_anything_is_said(ledger: Ledger, clock: FixedTime) -> None:
     """Its first pulls bring weeks of what happened before anybody listened."""
     began = clock.now
     assert pushes.silences(ledger.conn, clock.now, HOUR) == []
@@ -117,7 +119,7 @@ def test_a_new_installation_has_a_day_before_anything_is_said(ledger: Ledger, cl
     assert (found.missed, found.since, found.usual) == (1, began, timedelta(days=1))
 
 
-def test_one_outage_in_a_fortnight_teaches_nothing(ledger: Ledger, clock: Clock, push: Push) -> None:
+def test_one_outage_in_a_fortnight_teaches_nothing(ledger: Ledger, clock: FixedTime, push: Push) -> None:
     days_of_office_hours(ledger, clock, push, 6)
     clock.advance(days=2)
     days_of_office_hours(ledger, clock, push, 4)
@@ -125,7 +127,7 @@ def test_one_outage_in_a_fortnight_teaches_nothing(ledger: Ledger, clock: Clock,
     assert recheck(ledger).usual == timedelta(hours=15)
 
 
-def test_what_was_usual_long_ago_is_forgotten(ledger: Ledger, clock: Clock, push: Push) -> None:
+def test_what_was_usual_long_ago_is_forgotten(ledger: Ledger, clock: FixedTime, push: Push) -> None:
     days_of_office_hours(ledger, clock, push, 4, night=20)
     clock.advance(days=1)
     days_of_office_hours(ledger, clock, push, 14, night=2)
@@ -134,7 +136,7 @@ def test_what_was_usual_long_ago_is_forgotten(ledger: Ledger, clock: Clock, push
 
 
 def test_a_short_silence_is_never_told_however_busy_the_partner_is(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     days_of_office_hours(ledger, clock, push, 4, night=1)
     clock.advance(hours=3)
@@ -144,7 +146,7 @@ def test_a_short_silence_is_never_told_however_busy_the_partner_is(
 
 
 def test_a_push_since_the_worker_last_looked_ends_the_silence(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     days_of_office_hours(ledger, clock, push, 4)
     clock.advance(days=1)
@@ -154,7 +156,7 @@ def test_a_push_since_the_worker_last_looked_ends_the_silence(
     assert (recheck(ledger).missed, recheck(ledger).last_at) == (0, clock.now)
 
 
-def test_looking_twice_or_not_for_days_teaches_the_same(ledger: Ledger, clock: Clock, push: Push) -> None:
+def test_looking_twice_or_not_for_days_teaches_the_same(ledger: Ledger, clock: FixedTime, push: Push) -> None:
     """A worker that was away finds in the events what it would have seen."""
     for _ in range(72):
         push()
@@ -168,7 +170,7 @@ def test_looking_twice_or_not_for_days_teaches_the_same(ledger: Ledger, clock: C
 
 
 def test_of_more_events_than_are_looked_at_no_gap_is_made_up(
-    ledger: Ledger, clock: Clock, push: Push, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, clock: FixedTime, push: Push, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     push()
     learn(ledger)
@@ -185,7 +187,7 @@ def test_of_more_events_than_are_looked_at_no_gap_is_made_up(
 
 
 def test_what_came_out_of_the_spool_late_counts_by_when_it_was_received(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     push()
     clock.advance(hours=2)
@@ -199,7 +201,7 @@ def test_what_came_out_of_the_spool_late_counts_by_when_it_was_received(
 
 
 def test_our_own_looks_and_other_partners_are_no_pushes_of_this_one(
-    ledger: Ledger, clock: Clock, push: Push
+    ledger: Ledger, clock: FixedTime, push: Push
 ) -> None:
     days_of_office_hours(ledger, clock, push, 4)
     last = clock.now
@@ -220,7 +222,7 @@ def gauges(conn: Connection) -> dict[tuple[str, str], float]:
     return {(name.removeprefix("rxledger_"), labels): value for name, labels, value in rows}
 
 
-def test_a_worker_keeps_the_figures_and_replaces_them(ledger: Ledger, clock: Clock, push: Push) -> None:
+def test_a_worker_keeps_the_figures_and_replaces_them(ledger: Ledger, clock: FixedTime, push: Push) -> None:
     days_of_office_hours(ledger, clock, push, 4)
     ledger.conn.execute(
         "INSERT INTO entities (kind, key, state, deadline) VALUES ('copay', 'c', 'pending', %s)", (clock.now,)
@@ -243,7 +245,7 @@ def test_a_worker_keeps_the_figures_and_replaces_them(ledger: Ledger, clock: Clo
 
 
 def test_of_two_that_watch_at_once_one_does_nothing(
-    ledger: Ledger, contract_url: str, clock: Clock, push: Push
+    ledger: Ledger, contract_url: str, clock: FixedTime, push: Push
 ) -> None:
     push()
     with connect(contract_url, "other") as other, other.transaction():

@@ -154,9 +154,9 @@ def test_no_number_of_failures_breaks_the_reckoning_of_the_wait(conn: Connection
     rate_limit.take_calls(conn, PARTNER, 60)
     conn.execute("UPDATE calls SET failures = 1000000")
     rate_limit.failed(conn, PARTNER, "x: 500")
-    turn = rate_limit.take_calls(conn, PARTNER, 60)
-    assert turn.why == "circuit"
-    assert 670 < turn.wait <= 900
+    permit = rate_limit.take_calls(conn, PARTNER, 60)
+    assert permit.why == "circuit"
+    assert 670 < permit.wait <= 900
 
 
 def test_many_calls_a_second_are_taken_a_few_at_a_time_until_one_fails(conn: Connection) -> None:

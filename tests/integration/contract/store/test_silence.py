@@ -9,7 +9,7 @@ from statemachine.clocks import deadline
 from statemachine.model import Summary
 from statemachine.rules import DAY
 from store.reports import queries, silence, worklists
-from tests.integration.contract.conftest import Clock
+from tests.support.fixed_time import FixedTime
 from tests.support.ledger import Ledger
 
 AFTER = {("fill_request", "completed"): 5.0 * DAY}
@@ -27,7 +27,7 @@ def waits(ledger: Ledger, kind: str, state: str, since: int, due: int | None = N
 
 
 def listed(
-    url: str, clock: Clock, after: dict[tuple[str, str], float] | None = None
+    url: str, clock: FixedTime, after: dict[tuple[str, str], float] | None = None
 ) -> dict[str, list[tuple[str, str]]]:
     """What stands on the worklist, by the list that it stands on."""
     after = after or {}
@@ -46,7 +46,7 @@ def counted(ledger: Ledger, after: dict[tuple[str, str], float] | None = None) -
 
 
 def test_an_order_that_was_packed_and_never_shipped_is_silent_after_three_days(
-    ledger: Ledger, contract_url: str, clock: Clock
+    ledger: Ledger, contract_url: str, clock: FixedTime
 ) -> None:
     start = int(clock.now.timestamp())
     waits(ledger, "fill_request", "completed", start)
@@ -58,7 +58,7 @@ def test_an_order_that_was_packed_and_never_shipped_is_silent_after_three_days(
 
 
 def test_a_setting_says_another_number_of_days_and_counts_at_once(
-    ledger: Ledger, contract_url: str, clock: Clock
+    ledger: Ledger, contract_url: str, clock: FixedTime
 ) -> None:
     """Until then its deadline is an ordinary one, if it has passed."""
     waits(ledger, "fill_request", "completed", int(clock.now.timestamp()))
@@ -75,7 +75,7 @@ def test_a_setting_says_another_number_of_days_and_counts_at_once(
 
 
 def test_a_transfer_is_told_near_its_six_days_and_not_when_they_are_over(
-    ledger: Ledger, contract_url: str, clock: Clock
+    ledger: Ledger, contract_url: str, clock: FixedTime
 ) -> None:
     since = int(clock.now.timestamp())
     waits(ledger, "transfer", "contacting", since)
@@ -91,7 +91,7 @@ def test_a_transfer_is_told_near_its_six_days_and_not_when_they_are_over(
 
 
 def test_a_date_that_the_partner_gave_is_neither_shortened_nor_prolonged(
-    ledger: Ledger, contract_url: str, clock: Clock
+    ledger: Ledger, contract_url: str, clock: FixedTime
 ) -> None:
     since = int(clock.now.timestamp())
     waits(ledger, "fill_request", "completed", since, due=since + 9 * DAY)
@@ -106,7 +106,7 @@ def test_a_date_that_the_partner_gave_is_neither_shortened_nor_prolonged(
 @pytest.mark.parametrize("after", [{}, AFTER, dict.fromkeys(AFTER, 30.0)])
 @pytest.mark.parametrize("days", [0.5, 1, 2, 3, 5, 6, 7, 10, 11, 40])
 def test_counts_and_lists_agree_in_every_state_and_nobody_stands_on_two(
-    ledger: Ledger, contract_url: str, clock: Clock, days: float, after: dict[tuple[str, str], float]
+    ledger: Ledger, contract_url: str, clock: FixedTime, days: float, after: dict[tuple[str, str], float]
 ) -> None:
     since = int(clock.now.timestamp())
     for kind, state in STATES:
@@ -126,7 +126,9 @@ def test_counts_and_lists_agree_in_every_state_and_nobody_stands_on_two(
     assert set(found.get("deadline", [])) == overdue - expected
 
 
-def test_what_has_come_to_its_end_is_never_silent(ledger: Ledger, contract_url: str, clock: Clock) -> None:
+def test_what_has_come_to_its_end_is_never_silent(
+    ledger: Ledger, contract_url: str, clock: FixedTime
+) -> None:
     ends = [(k, s) for k, machine in MACHINES.items() for s in machine.states if s not in machine.clocks]
     for kind, state in ends:
         waits(ledger, kind, state, int(clock.now.timestamp()))

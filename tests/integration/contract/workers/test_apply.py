@@ -19,7 +19,6 @@ from ops import fill_life
 from partners.truepill import orders
 from store.db.connections import connect
 from store.inbox import quarantine
-from tests.integration.contract.conftest import Clock
 from tests.support.factories import (
     FilledMedication,
     OrderError,
@@ -28,6 +27,7 @@ from tests.support.factories import (
     RefusedMedication,
     Shipment,
 )
+from tests.support.fixed_time import FixedTime
 from tests.support.ledger import Body, Ledger, every_text
 from workers.apply import batch
 from workers.apply.batch import apply_queued
@@ -215,7 +215,7 @@ def test_an_event_without_a_body_is_held_and_not_forgotten(ledger: Ledger) -> No
     assert (done.applied, ledger.reasons(), ledger.queued()) == (4, ["no_body"], [])
 
 
-def test_a_future_time_is_judged_again_when_it_has_come(ledger: Ledger, clock: Clock) -> None:
+def test_a_future_time_is_judged_again_when_it_has_come(ledger: Ledger, clock: FixedTime) -> None:
     row = ledger.conn.execute("SELECT now()").fetchone()
     assert row is not None
     clock.now = row[0]

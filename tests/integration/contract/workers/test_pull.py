@@ -21,7 +21,7 @@ from partners.truepill.faults import Silent
 from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import HttpClient, OpenGate, Wire
 from store.db.connections import connect
-from store.pulls import cursors
+from store.pulls import cursors, leases
 from store.pulls.cursors import Progress
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
@@ -86,7 +86,7 @@ def row(conn: Connection) -> dict[str, Any]:
 
 
 def expire(conn: Connection) -> None:
-    """Whoever held the lease is gone for long."""
+    """Whoever had the lease is gone for long."""
     conn.execute("UPDATE streams SET leased_until = clock_timestamp() - interval '1 s'")
 
 
@@ -108,7 +108,7 @@ def test_a_stream_is_read_to_its_last_page_and_its_watermark_stands_before_the_n
 ) -> None:
     hinted: list[int] = []
     report = pull(hint=hinted.extend)
-    assert (report.pages, report.seen, report.stored, report.finished) == (5, 10, 10, True)
+    assert (report.pages, report.events, report.stored, report.finished) == (5, 10, 10, True)
     assert sorted(hinted) == ledger.queued()
     found = row(ledger.conn)
     assert found["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
@@ -138,7 +138,7 @@ def test_the_first_pass_reaches_back_further_than_a_month(
     assert int(bound.removeprefix("$gte:")) < int((NOW - timedelta(days=30)).timestamp())
 
 
-@pytest.fixture(params=["each page by itself", "pages together", "pages together, aside"])
+@pytest.fixture(params=["each page by itself", "pages together", "pages together, by a thread"])
 def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """How pages are stored: by themselves as those of a slow partner, or a few of a quick one together."""
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0 if "itself" in request.param else 60.0)
@@ -147,15 +147,15 @@ def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def an_aside(url: str, faults: Faults) -> Iterator[Callable[[], StoringThread]]:
+def a_storing_thread(url: str, faults: Faults) -> Iterator[Callable[[], StoringThread]]:
     """Where pages are stored while others are fetched, by a connection that breaks as the run's own does."""
     conn = FaultyConnection.connect(url, autocommit=True)
     conn.faults = faults
-    aside = StoringThread(conn)
+    thread = StoringThread(conn)
     try:
-        yield lambda: aside
+        yield lambda: thread
     finally:
-        aside.close()
+        thread.close()
 
 
 def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
@@ -168,10 +168,10 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
         faults = Faults(point)
         with (
             FaultyConnection.connect(contract_url, autocommit=True) as conn,
-            an_aside(contract_url, faults) as aside,
+            a_storing_thread(contract_url, faults) as thread,
         ):
             conn.faults = faults
-            options = {"aside": aside} if "aside" in storing else {}
+            options = {"storing_thread": thread} if "thread" in storing else {}
 
             def calling(*, since: int | None, next: str | None, faults: Faults = faults) -> Page:
                 if faults.boundary("before a call"):
@@ -204,7 +204,7 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
     assert len(broken) > 6 * commits
     for name, times in (("a call", 5), ("COMMIT", commits)):
         # In which order two threads come to their boundaries is not the same in every run.
-        if "aside" not in storing:
+        if "thread" not in storing:
             assert (broken.count(f"before {name}"), broken.count(f"after {name}")) == (times, times)
     assert received(ledger) == tokens(book)
 
@@ -237,8 +237,9 @@ def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
             raise end
         return pages(since=since, next=next)
 
-    with an_aside(contract_url, Faults(0)) as aside:
-        run = work(ledger.conn, ledger.tools, over=lambda: end == "over" and asked == 3, aside=aside)
+    with a_storing_thread(contract_url, Faults(0)) as thread:
+        options: dict[str, Any] = {"over": lambda: end == "over" and asked == 3, "storing_thread": thread}
+        run = work(ledger.conn, ledger.tools, **options)
         report = pull_stream(run, NAME, stopping)
     assert (report.finished, report.pages, report.stored) == (False, 3, 7)
     assert ledger.count("events") == row(ledger.conn)["stored"] == 7
@@ -249,12 +250,12 @@ def test_a_lease_that_is_lost_while_pages_are_held_stores_none_of_them(
     contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 60.0)
-    turns = 0
+    calls = 0
 
     def losing(*, since: int | None, next: str | None) -> Page:
-        nonlocal turns
-        turns += 1
-        if turns == 3:
+        nonlocal calls
+        calls += 1
+        if calls == 3:
             ledger.conn.execute("UPDATE streams SET epoch = epoch + 1")
         return pages(since=since, next=next)
 
@@ -274,10 +275,10 @@ def test_a_stream_is_reckoned_in_memory_as_it_is_in_the_row(
     ledger: Ledger, found: list[tuple[int, int | None, bool]]
 ) -> None:
     ledger.conn.execute("TRUNCATE streams")
-    stream = cursors.lease(ledger.conn, "truepill", NAME, "a test")
+    stream = leases.lease(ledger.conn, "truepill", NAME, "a test")
     assert stream is not None
     stream = cursors.begin_pass(ledger.conn, stream, at(START))
-    pages = [Progress(seen, 0, newest, ordered) for seen, newest, ordered in found]
+    pages = [Progress(events, 0, newest, ordered) for events, newest, ordered in found]
     for number, page in enumerate(pages):
         stream = cursors.advanced(stream, b"%d" % number, page)
     stored = cursors.advance_pages(ledger.conn, stream, pages, 1)
@@ -297,7 +298,7 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
         with FaultyConnection.connect(contract_url, autocommit=True) as conn:
             conn.faults = Faults(0)
             report = pull_stream(work(conn, ledger.tools), NAME, pages)
-            assert (report.seen, report.stored) == (size, 0 if again else size)
+            assert (report.events, report.stored) == (size, 0 if again else size)
             counts.add(len(conn.faults.passed))
     assert len(counts) == 1
 
@@ -306,13 +307,13 @@ def test_a_runner_whose_lease_passed_to_another_writes_nothing(
     contract_url: str, ledger: Ledger, pages: Pages, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0)
-    turns = 0
+    calls = 0
 
     def slow(*, since: int | None, next: str | None) -> Page:
-        nonlocal turns
+        nonlocal calls
         page = pages(since=since, next=next)
-        turns += 1
-        if turns == 2:
+        calls += 1
+        if calls == 2:
             expire(ledger.conn)
             with connect(contract_url, "other") as other:
                 assert pull_stream(work(other, ledger.tools), NAME, pages).finished
@@ -356,11 +357,11 @@ def test_a_run_that_is_over_goes_on_by_its_token_where_it_was(
 ) -> None:
     """Within one second there is nothing else to go on by."""
     book.events = arrivals(10, START, step=0)
-    turns = iter([False, False, True])
-    assert not pull(over=lambda: next(turns)).finished
+    over = iter([False, False, True])
+    assert not pull(over=lambda: next(over)).finished
     server.asked.clear()
     report = pull()
-    assert (report.finished, report.seen) == (True, 7)
+    assert (report.finished, report.events) == (True, 7)
     assert "next" in server.asked[0].query
 
 
@@ -426,8 +427,8 @@ def test_pages_without_an_end_are_noticed_over_many_short_runs(
 
     troubles: list[str | None] = []
     while not any(troubles) and len(troubles) < 12:
-        turns = iter([False, False, False, True])
-        troubles.append(pull(of=page, over=partial(next, turns)).trouble)
+        over = iter([False, False, False, True])
+        troubles.append(pull(of=page, over=partial(next, over)).trouble)
     assert troubles == [*[None] * 6, "its pages do not come to an end"]
     assert row(ledger.conn)["trouble"] == troubles[-1]
     # What was shown is stored, and as soon as there is an end it is found.
@@ -454,8 +455,8 @@ def test_pages_that_come_in_descending_order_are_noticed_from_run_to_run(
     book.size = 1
     book.events.reverse()
     for _ in range(3):
-        turns = iter([False, True])
-        assert not pull(over=partial(next, turns)).finished
+        over = iter([False, True])
+        assert not pull(over=partial(next, over)).finished
     book.good_for = 0  # the token has run out; by time, all of it must be read
 
     def refreshed() -> bool:
@@ -471,10 +472,10 @@ def test_pages_in_a_circle_come_to_an_end(ledger: Ledger, pull: Callable[..., Re
     first = book.events[:3]
     circle = {"": "a", "a": "b", "b": "a"}
 
-    def turning(asked: Asked) -> Answer:
+    def circling(asked: Asked) -> Answer:
         return events_page(*first, next=circle[asked.query.get("next", [""])[0]])
 
-    with partner(turning) as other, Client(Wire(HttpClient(other.url, "key"), OpenGate())) as client:
+    with partner(circling) as other, Client(Wire(HttpClient(other.url, "key"), OpenGate())) as client:
         report = pull(of=lambda *, since, next: client.events("NOTIFY_RX", since=since, next=next))
         assert len(other.asked) < 30
     assert report.trouble == "its pages do not come to an end"
@@ -566,7 +567,7 @@ def test_reading_again_from_a_later_day_does_not_skip_what_lies_before(
     before = row(ledger.conn)["watermark"]
     assert pull(since=at(START + 10_000)).finished
     assert row(ledger.conn)["watermark"] == before
-    assert pull(since=at(START)).seen == 10
+    assert pull(since=at(START)).events == 10
     assert row(ledger.conn)["watermark"] == before
 
 
@@ -629,8 +630,8 @@ def test_the_partners_page_token_stands_nowhere_in_the_clear(
     ledger: Ledger, pull: Callable[..., Report], server: Partner
 ) -> None:
     server.answer = lambda _: events_page(*arrivals(1, START), next="Jane Canary")
-    turns = iter([False, False, True])
-    pull(over=lambda: next(turns))
+    over = iter([False, False, True])
+    pull(over=lambda: next(over))
     (text,) = ledger.conn.execute("SELECT streams::text FROM streams").fetchone() or ("",)
     assert "Canary" not in text
     assert b"Canary".hex() not in text

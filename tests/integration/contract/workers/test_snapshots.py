@@ -17,7 +17,7 @@ from store.inbox.model import ClaimedCopy
 from store.ledger import aliases
 from store.ledger.aliases import AliasRow
 from store.ledger.registration import register
-from store.pulls.record_schedule import DueRecord, Place, due_records
+from store.pulls.record_schedule import DueRecord, ResumePoint, due_records
 from tests.integration.contract.workers.test_apply import T0
 from tests.integration.contract.workers.test_every_kind import LIVES, about
 from tests.support.factories import (
@@ -272,7 +272,7 @@ def asked(
     now: datetime = NOW,
     quiet: timedelta = DAY,
     limit: int = 100,
-    after: Place | None = None,
+    after: ResumePoint | None = None,
 ) -> list[DueRecord]:
     return due_records(ledger.conn, now, kinds=kinds, quiet=quiet, limit=limit, after=after)
 
@@ -323,10 +323,10 @@ def test_a_transfer_can_be_asked_about_by_a_name_that_is_its_own_alone(ledger: L
 def test_runs_that_go_on_where_the_last_one_stopped_reach_everything_once(ledger: Ledger) -> None:
     ledger.apply(*(OrderTriage(request_id=f"f{n}", timestamp=T0 + n // 3) for n in range(10)))
     seen: list[str] = []
-    place: Place | None = None
-    while found := asked(ledger, limit=4, after=place):
+    resume_point: ResumePoint | None = None
+    while found := asked(ledger, limit=4, after=resume_point):
         seen += [one.key for one in found]
-        place = found[-1].place
+        resume_point = found[-1].resume_point
     assert sorted(seen) == sorted(f"f{n}" for n in range(10))
 
 

@@ -35,7 +35,7 @@ class Told:
         self.entered = 0
         self.left: list[CallFailed | None] = []
 
-    def enter(self) -> None:
+    def enter(self, attempt: int) -> None:
         self.entered += 1
 
     def leave(self, failure: CallFailed | None) -> None:

@@ -28,8 +28,8 @@ from tests.support.factories import (
     TransferContact,
     TransferError,
 )
+from tests.support.printed import CALLBACKS
 
-PRINTED = sorted((Path(__file__).parents[3] / "data" / "callbacks").glob("*.json"))
 # A simulated error: its code is a sentence that the request made up.
 FREE_TEXT = {"order.error.4.json": (Unseen("code", "ORDER", "free text"),)}
 
@@ -38,7 +38,7 @@ def of(content: dict[str, Any]) -> tuple[Unseen, ...]:
     return unseen(content["callback_type"], content)
 
 
-@pytest.mark.parametrize("path", PRINTED, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CALLBACKS.glob("*.json")), ids=lambda path: path.stem)
 def test_no_printed_callback_drifts(path: Path) -> None:
     printed = orjson.loads(path.read_bytes())
     bodies = [each["payload"] for each in printed["results"]] if "results" in printed else [printed]

@@ -6,8 +6,9 @@ from partners.truepill.callbacks import _READERS
 from partners.truepill.families import FAMILIES, SECONDARY
 from statemachine import MACHINES
 from statemachine.model import is_snapshot
-from workers.pull import puller
-from workers.reports import loss_days
+from store.pulls import streams
+from workers.pull.offers import BY_REQUEST
+from workers.pull.puller import Puller
 
 #: Facts that are derived from others: no callback states them.
 DERIVED = {("copay", "pa"), ("fill_request", "payment")}
@@ -47,11 +48,7 @@ def test_what_a_callback_states_beside_its_main_fact_is_a_signal_of_its_family()
 
 
 def test_the_streams_that_confirm_are_those_that_are_pulled() -> None:
-    assert (loss_days.EVERYTHING, loss_days.FILLS, loss_days.REQUESTS) == (
-        puller.EVERYTHING,
-        puller.FILLS,
-        puller.REQUESTS,
-    )
-    assert FAMILIES["rx"].callback_type.lower() == puller.NOTIFY
-    asked = {one.kind for one in FAMILIES.values()} - {puller.FILLS, "prescription"}
-    assert asked == set(puller.BY_REQUEST)
+    assert FAMILIES["rx"].callback_type.lower() == streams.NOTIFY
+    polled = {one.kind for one in FAMILIES.values()} - {streams.FILLS, "prescription"}
+    assert polled == set(BY_REQUEST)
+    assert {streams.FILLS, streams.REQUESTS} < set(Puller.one_by_one)

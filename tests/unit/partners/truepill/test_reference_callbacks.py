@@ -6,7 +6,6 @@ Each file is read by itself: the printed ids collide, and samples of one id and 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple
 
 import orjson
@@ -15,9 +14,8 @@ import pytest
 from partners.reading import Stated
 from partners.truepill.callbacks import read
 from statemachine import MACHINES
+from tests.support.printed import CALLBACKS
 from tests.support.reading import keyed, reason
-
-CALLBACKS = Path(__file__).parents[3] / "data" / "callbacks"
 
 
 class Expected(NamedTuple):

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from partners.reading import Stated
 from partners.truepill.callbacks import read
+from tests.support.printed import CALLBACK_NAMES, CALLBACKS
 from tests.support.reading import keyed
-
-CALLBACKS = Path(__file__).parents[3] / "data" / "callbacks"
-NAMES = sorted(path.stem for path in CALLBACKS.glob("*.json") if not path.stem.startswith("page."))
 
 
 def read_file(name: str) -> tuple[Stated, ...]:
@@ -94,7 +90,7 @@ def test_a_printed_callback_links_what_it_names(name: str) -> None:
 
 
 def test_the_names_of_a_printed_entity_are_its_tokens_and_never_another_requests() -> None:
-    aliases = {name: [one.aliases for one in read_file(name)] for name in NAMES}
+    aliases = {name: [one.aliases for one in read_file(name)] for name in CALLBACK_NAMES}
     assert {name: found[0] for name, found in aliases.items() if any(found)} == {
         "copay.triage.1": ("6fb823f403dc5aa3",),
         "direct_transfer.error.1": ("9e6d606fva",),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -11,8 +10,7 @@ import pytest
 
 from partners.truepill.pages import Delivery, listing_of, page_of
 from tests.support.factories import NotifyRx, OrderSuccess, PriorAuth
-
-PRINTED = Path(__file__).parents[3] / "data" / "callbacks"
+from tests.support.printed import CALLBACKS
 
 
 def page(*rows: Any, next: object = None) -> dict[str, Any]:
@@ -24,12 +22,12 @@ def pulled(payload: Any, **delivery: object) -> dict[str, Any]:
 
 
 def test_the_printed_pages_are_read() -> None:
-    found = page_of(json.loads((PRINTED / "page.notify_rx.1.json").read_text()))
+    found = page_of(json.loads((CALLBACKS / "page.notify_rx.1.json").read_text()))
     assert found is not None
     assert found.next == "ef14ac4a652141dd"
     assert [event.at for event in found.events] == sorted(event.at or 0 for event in found.events)
     assert {event.delivery for event in found.events} == {Delivery("success", 200)}
-    fills = page_of(json.loads((PRINTED / "page.fill_request.1.json").read_text()))
+    fills = page_of(json.loads((CALLBACKS / "page.fill_request.1.json").read_text()))
     assert fills is not None
     assert fills.next is None
     assert {event.named for event in fills.events} == {False}

@@ -1,4 +1,4 @@
-"""The sandbox's clock, over a present that the test moves."""
+"""The sandbox's own time, over a present that the test moves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.clock import DEFAULT_LAG, Clock, parse_speed
+from sandbox.time_source import DEFAULT_LAG, SandboxTime, parse_speed
 
 
 class Present:
@@ -30,48 +30,48 @@ def test_what_is_no_speed_is_refused(text: str) -> None:
 
 def test_at_speed_one_it_is_the_present_running_or_not() -> None:
     present = Present()
-    clock = Clock(present)
-    for act in (clock.run, clock.rest, clock.run):
+    time = SandboxTime(present)
+    for act in (time.run, time.rest, time.run):
         present.now += 5
         act()
-        assert clock.now() == present.now
+        assert time.now() == present.now
 
 
 def test_a_fast_clock_starts_in_the_past_and_stands_while_nothing_is_scheduled() -> None:
     present = Present()
-    clock = Clock(present, speed=60)
-    start = clock.now()
+    time = SandboxTime(present, speed=60)
+    start = time.now()
     assert present.now - start == DEFAULT_LAG
-    clock.run()
+    time.run()
     present.now += 10
-    assert clock.now() - start == 600
-    clock.rest()
+    assert time.now() - start == 600
+    time.rest()
     present.now += 100
-    assert clock.now() - start == 600
+    assert time.now() - start == 600
 
 
 def test_at_rest_it_falls_no_further_behind_than_where_it_started() -> None:
     present = Present()
-    clock = Clock(present, speed=60, lag=100)
+    time = SandboxTime(present, speed=60, lag=100)
     present.now += 1000
-    assert present.now - clock.now() == 100
+    assert present.now - time.now() == 100
 
 
 def test_at_the_present_it_goes_on_with_it() -> None:
     present = Present()
-    clock = Clock(present, speed=100, lag=50)
-    clock.run()
+    time = SandboxTime(present, speed=100, lag=50)
+    time.run()
     present.now += 1
-    assert clock.now() == present.now
+    assert time.now() == present.now
     present.now += 1
-    assert clock.now() == present.now
+    assert time.now() == present.now
 
 
 def test_after_a_restart_it_is_not_before_what_has_happened() -> None:
     present = Present()
-    clock = Clock(present, speed=60, lag=1000, not_before=present.now - 10)
-    assert clock.now() == present.now - 10
-    ahead = Clock(present, speed=60, not_before=present.now + 10)
+    time = SandboxTime(present, speed=60, lag=1000, not_before=present.now - 10)
+    assert time.now() == present.now - 10
+    ahead = SandboxTime(present, speed=60, not_before=present.now + 10)
     ahead.run()
     present.now += 5
     assert ahead.now() == present.now + 5
@@ -88,13 +88,13 @@ def test_it_never_goes_back_and_never_passes_the_latest_present(
     moves: list[tuple[str, float]], speed: float, lag: float | None
 ) -> None:
     present = Present()
-    clock = Clock(present, speed, lag)
-    before, latest = clock.now(), present.now
+    time = SandboxTime(present, speed, lag)
+    before, latest = time.now(), present.now
     for act, seconds in moves:
-        getattr(clock, act)()
+        getattr(time, act)()
         present.now += seconds
         latest = max(latest, present.now)
-        now = clock.now()
+        now = time.now()
         assert before <= now <= latest
         before = now
 
@@ -106,11 +106,11 @@ def test_it_never_goes_back_and_never_passes_the_latest_present(
 )
 def test_until_says_when_a_moment_comes(speed: float, lag: float | None, ahead: float) -> None:
     present = Present()
-    clock = Clock(present, speed, lag)
-    clock.run()
-    moment = clock.now() + ahead
-    pause = clock.until(moment)
+    time = SandboxTime(present, speed, lag)
+    time.run()
+    moment = time.now() + ahead
+    pause = time.until(moment)
     assert pause > 0
     present.now += pause
-    assert clock.now() == pytest.approx(moment, abs=1e-3)
-    assert clock.until(moment - 1) == 0
+    assert time.now() == pytest.approx(moment, abs=1e-3)
+    assert time.until(moment - 1) == 0

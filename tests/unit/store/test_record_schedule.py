@@ -1,4 +1,4 @@
-"""When a record has its turn to be looked at, by how long its entity waits."""
+"""When a record is due to be read, by how long its entity waits."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.pull.snapshots import is_due
+from store.pulls.record_schedule import is_due
 
 SINCE = datetime(2026, 1, 1, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
-def turns(rounds: list[timedelta]) -> list[timedelta]:
-    """In which of the rounds, told by the time since the waiting began, there is a turn."""
+def due_in(rounds: list[timedelta]) -> list[timedelta]:
+    """In which of the rounds, told by the time since the waiting began, the record is due."""
     found, before = [], SINCE - HOUR
     for after in rounds:
         if is_due(SINCE, before, SINCE + after, HOUR):
@@ -24,7 +24,7 @@ def turns(rounds: list[timedelta]) -> list[timedelta]:
 
 
 def test_turns_come_at_doubled_times_and_from_a_day_on_daily() -> None:
-    found = turns([HOUR * n for n in range(24 * 5)])
+    found = due_in([HOUR * n for n in range(24 * 5)])
     assert found == [HOUR * n for n in (0, 1, 2, 4, 8, 16, 32, 56, 80, 104)]
 
 

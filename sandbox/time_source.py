@@ -1,4 +1,4 @@
-"""The sandbox's clock: it may run fast, from some time ago, and never passes the present.
+"""The sandbox's own time: it may run fast, from some time ago, and never passes the present.
 
 While something is scheduled it runs at its speed. While nothing is, it stands still, so that the past it
 started in is used up by what happens and not by waiting; left behind further than `lag`, it goes along with
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-__all__ = ["DEFAULT_LAG", "Clock", "parse_speed"]
+__all__ = ["DEFAULT_LAG", "SandboxTime", "parse_speed"]
 
 DEFAULT_LAG = 30 * 86_400.0  # seconds
 
@@ -25,10 +25,10 @@ def parse_speed(text: str) -> float:
     return speed
 
 
-class Clock:
+class SandboxTime:
     """Times are seconds since 1970. `real` gives the present; `not_before` is where an earlier run was.
 
-    At speed 1 the clock is the present, unless a `lag` is given.
+    At speed 1 it is the present, unless a `lag` is given.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class Clock:
         self._running = False
 
     def until(self, moment: float) -> float:
-        """How many real seconds pass, running, before the clock reads `moment`; 0 when it does already."""
+        """How many real seconds pass, running, before it is `moment`; 0 when it is already."""
         now = self.now()
         if moment <= now:
             return 0.0

@@ -7,7 +7,7 @@ import re
 import typer
 from sqlalchemy import Connection
 
-from ops.render.output import Refused
+from ops.refused import Refused
 from store.reports import events
 
 __all__ = ["clean_id", "find_event"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from ops.render.output import Refused
+from ops.refused import Refused
 from ops.render.tables import note
 from store.ledger import links
 

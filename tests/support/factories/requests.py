@@ -1,17 +1,10 @@
-"""Bodies as Truepill sends them, made to measure: each factory gives a dict, `body` its bytes.
-
-Sequences are deterministic within a process; what a test asserts on it passes in itself:
-
-    OrderSuccess(request_id="fill_request_1", timestamp=1590800072)
-    OrderSuccess(details__medications=[FilledMedication(), RefusedMedication()])
-"""
+"""Bodies about all else: transfers, copays, prior authorizations, coverages, consults and prescriptions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import factory
-import orjson
+
+from tests.support.factories.base import START, Details, Envelope, RequestedMedication
 
 __all__ = [
     "Consult",
@@ -23,145 +16,16 @@ __all__ = [
     "DirectTransfer",
     "Document",
     "File",
-    "FilledMedication",
     "FoundInsurance",
     "NotifyRx",
-    "OrderClaim",
-    "OrderError",
-    "OrderSuccess",
-    "OrderTriage",
-    "OwedMedication",
     "PricedPrescription",
     "PriorAuth",
-    "RefusedMedication",
     "RefusedPrescription",
-    "RequestedMedication",
-    "Shipment",
     "Transfer",
     "TransferContact",
     "TransferError",
     "TransferredMedication",
-    "body",
 ]
-
-START = 1_590_800_000
-
-
-def body(content: Mapping[str, object]) -> bytes:
-    """A callback as it stands on the wire."""
-    return orjson.dumps(content)
-
-
-class RequestedMedication(factory.DictFactory):  # type: ignore[misc]
-    prescription_token = factory.Sequence(lambda n: f"rx{n:010x}")
-
-
-class FilledMedication(RequestedMedication):
-    medication_name = "Brand Label 10mg Tablet"
-    dispensed_medication_name = "Brand Label 10mg Tablet"
-    requested_medication_name = factory.LazyAttribute(lambda o: f"prescription_token:{o.prescription_token}")
-    days_supply = 28
-    quantity = 42
-    fill_number = "0"
-    rx_number = factory.Sequence(lambda n: f"{452793000 + n}")
-    total_refills_allowed = 2
-    medication_token = factory.Sequence(lambda n: f"med{n:09x}")
-    dispensed_ndc = "1234567890"
-    remaining_refills = factory.Dict({"total_remaining_refills": 2, "total_quantity_remaining": 84})
-
-
-class RefusedMedication(factory.DictFactory):  # type: ignore[misc]
-    requested_medication_name = "Fluconazole 150 mg oral tablet"
-    reject_reason = "Refill too soon"
-    medication_token = factory.Sequence(lambda n: f"med{n:09x}")
-
-
-class OwedMedication(RequestedMedication):
-    copay_amount = "21.02"
-
-
-class _Envelope(factory.DictFactory):  # type: ignore[misc]
-    request_id = factory.Sequence(lambda n: f"fill_request_{n:020x}")
-    timestamp = factory.Sequence(lambda n: START + n)
-
-
-class _Details(factory.DictFactory):  # type: ignore[misc]
-    metadata = factory.Sequence(lambda n: f"customer-{n}")
-
-
-class _SuccessDetails(_Details):
-    message = "Your fill request was processed and is pending shipment."
-    date_filled = "N/A"
-    medications = factory.List([factory.SubFactory(FilledMedication), factory.SubFactory(FilledMedication)])
-    order_token = factory.Sequence(lambda n: f"ord{n:03x}")
-    tracking_url = factory.LazyAttribute(lambda o: f"https://carrier.example/track?n={o.tracking_number}")
-    tracking_number = factory.Sequence(lambda n: f"{92_001_902_453_595_000_000_000_000 + n}")
-    carrier = "usps"
-    patient_token = factory.Sequence(lambda n: f"pat{n:013x}")
-
-
-class _TriageDetails(_Details):
-    message = "This order has been moved to Triage status"
-    code = "T001"
-    description = "Invalid Address"
-    additional_information = None
-    order_token = factory.Sequence(lambda n: f"ord{n:03x}")
-    medications = factory.List(
-        [factory.SubFactory(RequestedMedication), factory.SubFactory(RequestedMedication)]
-    )
-
-
-class _ErrorDetails(_Details):
-    error_code = "NR"
-    description = "Rejected: No Refills Remaining"
-    message = None
-    order_token = factory.Sequence(lambda n: f"ord{n:03x}")
-    medications = factory.List(
-        [factory.SubFactory(RequestedMedication), factory.SubFactory(RequestedMedication)]
-    )
-
-
-class _ShipmentDetails(_Details):
-    status = "TRANSIT"
-    message = "In Transit, Arriving On Time"
-    eta = "2020-06-02T00:54:31.838Z"
-    tracking_number = factory.Sequence(lambda n: f"{92_001_902_453_595_000_000_000_000 + n}")
-    tracking_url = factory.LazyAttribute(lambda o: f"https://carrier.example/track?n={o.tracking_number}")
-    carrier = "usps"
-
-
-class _ClaimDetails(_Details):
-    medications = factory.List([factory.SubFactory(OwedMedication)])
-
-
-class OrderSuccess(_Envelope):
-    callback_type = "ORDER"
-    status = "success"
-    details = factory.SubFactory(_SuccessDetails)
-
-
-class OrderTriage(_Envelope):
-    callback_type = "ORDER"
-    status = "triage"
-    details = factory.SubFactory(_TriageDetails)
-
-
-class OrderError(_Envelope):
-    callback_type = "ORDER"
-    status = "error"
-    details = factory.SubFactory(_ErrorDetails)
-
-
-class Shipment(_Envelope):
-    callback_type = "SHIPMENT"
-    status = "success"
-    details = factory.SubFactory(_ShipmentDetails)
-
-
-class OrderClaim(_Envelope):
-    callback_type = "ORDER_CLAIM"
-    status = "success"
-    details = factory.SubFactory(_ClaimDetails)
 
 
 class TransferredMedication(RequestedMedication):
@@ -202,7 +66,7 @@ class Document(factory.DictFactory):  # type: ignore[misc]
     tags = factory.List(["SELFIE"])
 
 
-class _PatientDetails(_Details):
+class _PatientDetails(Details):
     message: str | None = None
     patient_token = factory.Sequence(lambda n: f"pat{n:013x}")
 
@@ -251,7 +115,7 @@ class _CoverageDetails(_PatientDetails):
     insurances = None
 
 
-class _ConsultDetails(_Details):
+class _ConsultDetails(Details):
     provider = "Dr. Mockdoc"
 
 
@@ -263,7 +127,7 @@ class _NotifyDetails(factory.DictFactory):  # type: ignore[misc]
     location = "Hayward, CA"
 
 
-class _Request(_Envelope):
+class _Request(Envelope):
     request_id = factory.Sequence(lambda n: f"{n:032x}")
 
 
@@ -338,7 +202,7 @@ class Consult(_AboutAConsult):
 
 class File(_AboutAConsult):
     callback_type = "FILE"
-    details = factory.SubFactory(_Details, documents=factory.List([factory.SubFactory(Document)]))
+    details = factory.SubFactory(Details, documents=factory.List([factory.SubFactory(Document)]))
 
 
 class NotifyRx(factory.DictFactory):  # type: ignore[misc]

@@ -1,0 +1,1 @@
+"""What people type, as it is meant: moments, event ids, and who it is that types."""

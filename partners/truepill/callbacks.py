@@ -13,8 +13,8 @@ from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
 from partners.truepill.aliases import aliases_of
 from partners.truepill.build_facts import Copy, details_of
-from partners.truepill.drift import unseen
-from partners.truepill.fields import EMPTY, Hash, Json, key_of, label, when
+from partners.truepill.drift import Unseen, unseen
+from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, when
 from tolerant_json import NOT_JSON, loads
 
 __all__ = ["read"]
@@ -46,8 +46,12 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         key = reader.key(content, details or EMPTY, url_id)
         # Without a key any other name of the request will do, where its kind has such names.
         known = None if key is None and aliases_of(reader.kind, content) else key_of(key)
-        copy = _new(Copy, (content, details, known, when(content.get("timestamp")), hash))
-        return _new(Reading, (callback_type, reader.read(copy), unseen(callback_type, content)))
+        timestamp = content.get("timestamp")
+        copy = _new(Copy, (content, details, known, when(timestamp), hash))
+        news = unseen(callback_type, content)
+        if forms := has_strange_form(timestamp, key):
+            news += tuple(Unseen("form", callback_type, form) for form in forms)
+        return _new(Reading, (callback_type, reader.read(copy), news))
     except Unreadable as error:
         error.callback_type = callback_type
         # A renamed field matters most where it keeps us from reading.

@@ -30,7 +30,7 @@ _plain_name = re.compile(r"[A-Za-z0-9_]{1,40}").fullmatch
 
 
 class Unseen(NamedTuple):
-    """`what` is "type", "field" or "code". Of a type, `callback_type` and `name` are the same."""
+    """`what` is "type", "field", "code" or "form". Of a type, `callback_type` and `name` are the same."""
 
     what: str
     callback_type: str

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
 import orjson
@@ -24,6 +25,7 @@ __all__ = [
     "code_like",
     "date",
     "first_text",
+    "has_strange_form",
     "is_plain",
     "key_of",
     "label",
@@ -44,7 +46,11 @@ TEXT_LIMIT = 1000  # characters of one text that outlive the body
 EARLIEST, LATEST = -62_135_596_800, 253_402_300_799
 #: Dates that a callback may carry as something to act on: the years 2015 to 2199.
 SOONEST, FURTHEST = 1_420_070_400, 7_258_118_399
-MILLISECONDS_FROM = 100_000_000_000  # in seconds this is the year 5138, in milliseconds 1973
+#: From which number on a time counts milliseconds, microseconds, nanoseconds: in the unit before each is the
+#: year 5138, in its own 1973. Beyond the last there is no time.
+MILLISECONDS_FROM, MICROSECONDS_FROM, NANOSECONDS_FROM, NO_TIME = 10**11, 10**14, 10**17, 2**63
+
+_EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
 
 _plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
 _plain_token = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
@@ -54,7 +60,7 @@ _iso_date = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 ).fullmatch
-_digits = re.compile(r"([0-9]{1,15})(?:\.[0-9]{0,9})?").fullmatch
+_digits = re.compile(r"([0-9]{1,19})(?:\.[0-9]{0,9})?").fullmatch
 _money = re.compile(r"(-?)\s*\$?\s*(-?[0-9][0-9,]{0,12}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})").fullmatch
 _separators = re.compile(r"[\s_-]+").sub
 
@@ -166,7 +172,9 @@ def _date(value: str) -> int | None:
 
 
 def key_of(value: object) -> str:
-    """An entity's key. Raises Unreadable missing_key or bad_key."""
+    """An entity's key; a number is its digits. Raises Unreadable missing_key or bad_key."""
+    if type(value) is int:
+        value = str(value)
     if type(value) is str and _plain_name(value):
         return value
     raise Unreadable("missing_key" if value is None else "bad_key")
@@ -175,13 +183,48 @@ def key_of(value: object) -> str:
 def when(value: object) -> int:
     """A timestamp as whole seconds of Unix time, cut and not rounded, so that every form of one time agrees.
 
-    Printed forms are seconds, milliseconds and fractional seconds; digits in a string are tolerated. Raises
-    Unreadable missing_time or bad_time (no number, or beyond the years 1 to 9999).
+    Printed forms are seconds, milliseconds and fractional seconds; digits in a string are tolerated, and so
+    is what can only mean one moment: microseconds, nanoseconds, and ISO 8601 or RFC 1123 with a zone. Raises
+    Unreadable missing_time or bad_time (none of these, or beyond the years 1 to 9999).
     """
-    if type(value) is str and (found := _digits(value.strip())):
-        value = int(found[1])
+    if type(value) is str:
+        stripped = value.strip()
+        value = int(found[1]) if (found := _digits(stripped)) else _zoned(stripped)
+        if value is None:
+            raise Unreadable("bad_time")
     if type(value) is int or type(value) is float:
-        seconds = int(value // 1000 if abs(value) >= MILLISECONDS_FROM else value // 1)
-        if EARLIEST <= seconds <= LATEST:
+        seconds = int(value // _unit(abs(value)))
+        if EARLIEST <= seconds <= LATEST and abs(value) < NO_TIME:
             return seconds
     raise Unreadable("missing_time" if value is None else "bad_time")
+
+
+def _unit(size: float) -> int:
+    """How many of its units a second has, by a time's size."""
+    if size < MILLISECONDS_FROM:
+        return 1
+    return 10**3 if size < MICROSECONDS_FROM else 10**6 if size < NANOSECONDS_FROM else 10**9
+
+
+def _zoned(value: str) -> float | None:
+    """A text as Unix time where it says its zone, else None: without one it may mean any of a day's hours."""
+    try:
+        found = datetime.fromisoformat(value) if _iso_date(value) else parsedate_to_datetime(value)
+    except (ValueError, OverflowError):  # 2020-02-30, or no date at all
+        return None
+    # A moment and not its timestamp: of that the float would round the last second up.
+    return None if found.tzinfo is None else (found - _EPOCH) // _SECOND
+
+
+def has_strange_form(time: object, key: object) -> tuple[str, ...]:
+    """What of a callback's time and key is written as the reference never does, though it can be read."""
+    if type(key) is str and (type(time) is int or type(time) is float) and abs(time) < MICROSECONDS_FROM:
+        return ()
+    found = []
+    if type(key) is int:
+        found.append("key.number")
+    if type(time) is str:
+        found.append("timestamp.text")
+    elif (type(time) is int or type(time) is float) and abs(time) >= MICROSECONDS_FROM:
+        found.append("timestamp.microseconds" if abs(time) < NANOSECONDS_FROM else "timestamp.nanoseconds")
+    return tuple(found)

@@ -16,7 +16,7 @@ Connection = psycopg.Connection[Any]
 
 
 class Drifted(NamedTuple):
-    """One name never seen before, and how often. `what` is type, field or code."""
+    """One name never seen before, and how often. `what` is type, field, code or form."""
 
     partner: str
     what: str

@@ -84,7 +84,7 @@ def test_what_is_missing_is_named(content: dict[str, object], expected: str) -> 
     assert reason(content) == expected
 
 
-@pytest.mark.parametrize("key", [7, True, "", " ", "a b", "a/b", "a\n", "ä", "a" * 129, ["a"], {"a": 1}])
+@pytest.mark.parametrize("key", [7.5, True, "", " ", "a b", "a/b", "a\n", "ä", "a" * 129, ["a"], {"a": 1}])
 def test_a_key_that_may_not_stand_in_the_clear_is_refused(key: object) -> None:
     assert reason(OrderSuccess(request_id=key)) == "bad_key"
 
@@ -106,6 +106,14 @@ def test_a_plain_key_is_taken_as_it_is(key: str) -> None:
         (" 1590800072 ", 1590800072),
         ("1563916377515", 1563916377),
         ("1631571795.423", 1631571795),
+        (1_590_800_072_123_456, 1590800072),
+        (1_590_800_072_999_999_999, 1590800072),
+        ("1590800072123456789", 1590800072),
+        ("2020-05-30T00:54:32Z", 1590800072),
+        ("2020-05-30T00:54:32.999999+00:00", 1590800072),
+        ("2020-05-29 17:54:32-0700", 1590800072),
+        ("Sat, 30 May 2020 00:54:32 GMT", 1590800072),
+        ("Sat, 30 May 2020 02:54:32 +0200", 1590800072),
         (0, 0),
         (-1.5, -2),
         (99_999_999_999, 99_999_999_999),
@@ -122,7 +130,11 @@ def test_every_form_of_a_time_becomes_the_same_whole_second(timestamp: object, s
         True,
         "",
         "now",
-        "2020-05-30T00:54:32Z",
+        "2020-05-30T00:54:32",
+        "2020-05-30",
+        "Sat, 30 May 2020 00:54:32 -0000",
+        "30/05/2020 00:54:32 +0000",
+        "2020-02-30T00:54:32Z",
         "-1",
         "1e9",
         "١٢٣",
@@ -132,11 +144,30 @@ def test_every_form_of_a_time_becomes_the_same_whole_second(timestamp: object, s
         -(2**63),
         1e300,
         -1e300,
-        "9" * 15,
+        "9" * 19,
     ],
 )
 def test_a_time_that_is_none_is_refused(timestamp: object) -> None:
     assert reason(OrderSuccess(timestamp=timestamp)) == "bad_time"
+
+
+@pytest.mark.parametrize(
+    ("strange", "form"),
+    [
+        ({"request_id": 4711}, "key.number"),
+        ({"timestamp": AT * 10**6}, "timestamp.microseconds"),
+        ({"timestamp": AT * 10**9}, "timestamp.nanoseconds"),
+        ({"timestamp": "2020-05-30T00:54:32Z"}, "timestamp.text"),
+    ],
+)
+def test_a_form_that_the_reference_never_prints_is_counted(strange: dict[str, object], form: str) -> None:
+    reading = read(body(OrderSuccess(**strange)), keyed)
+    assert [one for one in reading.unseen if one[0] == "form"] == [("form", "ORDER", form)]
+    assert not [one for one in read(body(OrderSuccess()), keyed).unseen if one[0] == "form"]
+
+
+def test_a_number_and_its_digits_are_one_key() -> None:
+    assert stated(OrderSuccess(request_id=4711)).key == stated(OrderSuccess(request_id="4711")).key == "4711"
 
 
 def test_a_null_time_is_a_missing_one() -> None:

@@ -180,7 +180,7 @@ def test_a_prescription_is_not_superseded_by_nothing_or_by_itself(successor: str
     assert one.fact.signal == "rx:received"
 
 
-@pytest.mark.parametrize("successor", ["Jane Doe", ["b"], {"b": 1}, 7, True])
+@pytest.mark.parametrize("successor", ["Jane Doe", ["b"], {"b": 1}, 7.5, True])
 def test_half_of_what_a_notice_states_is_not_dropped(successor: object) -> None:
     assert reason(NotifyRx(details__transfer_prescription_token=successor)) == "bad_key"
 
@@ -200,7 +200,7 @@ def test_a_pulled_notice_with_other_texts_is_the_same_fact_as_the_pushed_one() -
     assert "merged_patients" not in pulled.detail
 
 
-@pytest.mark.parametrize("token", [None, "", "Jane Doe", 7])
+@pytest.mark.parametrize("token", [None, "", "Jane Doe", 7.5])
 def test_a_notice_without_a_plain_token_is_refused(token: object) -> None:
     expected = "missing_key" if token is None else "bad_key"
     assert reason(NotifyRx(details__prescription_token=token)) == expected

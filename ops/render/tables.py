@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -17,6 +18,8 @@ from ops.render.output import notes, screen
 __all__ = ["age", "cell", "moment", "note", "plain", "print_fields", "print_table", "progress", "seconds"]
 
 _WIDEST = 10_000
+#: How wide a table is where there is no terminal, and what a folded column has at least.
+PIPED, FOLDED = 100, 20
 STYLES = {
     "moved": "green",
     "late": "yellow",
@@ -61,19 +64,27 @@ def print_fields(title: str, of: Mapping[str, object]) -> None:
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], *, fold: Sequence[str]) -> None:
     """A table on stdout, and an empty line. Where it is too wide, the columns named by `fold` are folded.
 
-    Nothing is cut. In a pipe or file there is no width to keep to: a row is a line there.
+    It is as wide as the terminal, and 100 characters in a pipe or file, or wider where the other columns
+    alone are: nothing is cut.
     """
+    listed = [list(row) for row in rows]
+    others = [
+        ["" if header in fold else value for header, value in zip(headers, row, strict=True)]
+        for row in listed
+    ]
+    least = screen.measure(_table(headers, others, fold), options=screen.options.update(max_width=_WIDEST))
+    width = shutil.get_terminal_size((PIPED, 24)).columns
+    wide = max(width, least.maximum + FOLDED * len(fold))
+    Console(highlight=False, width=wide).print(_table(headers, listed, fold))
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[object]], fold: Sequence[str]) -> Table:
     result = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, collapse_padding=True)
     for header in headers:
         result.add_column(header, no_wrap=header not in fold, overflow="fold")
     for row in rows:
         result.add_row(*[value if isinstance(value, Text) else cell(value) for value in row])
-    if screen.is_terminal:
-        screen.print(result)
-    else:
-        needed = screen.measure(result, options=screen.options.update(max_width=_WIDEST)).maximum
-        Console(highlight=False, width=needed).print(result)
-    screen.print()
+    return result
 
 
 def seconds(at: int) -> datetime:

@@ -26,8 +26,8 @@ def cli(
     cli_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Cli]:
     """The command line over an empty ledger; its tables are wide enough to be read in one line."""
-    for console in (output.screen, output.notes):
-        monkeypatch.setattr(console, "_width", 220)
+    monkeypatch.setenv("COLUMNS", "220")
+    monkeypatch.setattr(output.notes, "_width", 220)
     with connect(cli_url, "test") as conn:
         conn.execute(f"TRUNCATE {TABLES}")
         yield Cli(cli_url, conn, tmp_path, monkeypatch, capsys)

@@ -1,17 +1,16 @@
-"""Settings: the environment, parsed; nothing outside this folder reads it."""
+"""Settings: the environment, parsed; nothing outside this folder reads it.
 
-from settings.settings import (
-    Network,
-    PartnerSettings,
-    PullSettings,
-    SealKey,
-    Settings,
-    SettingsError,
-    SilenceSettings,
-    child_environment,
-    read_env_file,
-    use_data_folder,
-)
+Errors name their variable and say what it wants. Secrets have no default and are kept out of `repr`.
+"""
+
+from settings.environment import child_environment, read_env_file, use_data_folder
+from settings.errors import SettingsError
+from settings.partner import PartnerSettings
+from settings.pulls import PullSettings
+from settings.secrets import SealKey
+from settings.settings import Settings
+from settings.silence import SilenceSettings
+from settings.values import Network
 
 __all__ = [
     "Network",

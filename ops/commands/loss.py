@@ -121,10 +121,10 @@ def _midnight(at: datetime) -> datetime:
 def _write(file: Path, document: dict[str, Any]) -> None:
     import orjson
 
-    from ops.files import write_private
+    from ops.files import write_private_or_refuse
 
     options = orjson.OPT_UTC_Z | orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
-    write_private(file, orjson.dumps(document, option=options), "the evidence")
+    write_private_or_refuse(file, orjson.dumps(document, option=options), "the evidence")
 
 
 _HEADERS = (

@@ -28,7 +28,7 @@ def trace(
 ) -> None:
     """Tell the story of a name: every entity that it touches, directly or by links."""
     settings = load(data).require("database", "sealing")
-    from ops.files import write_private
+    from ops.files import write_private_or_refuse
     from ops.render.tables import note
     from ops.render.trace import trace as story_of
     from ops.render.trace_page import page
@@ -39,7 +39,7 @@ def trace(
     for text in found.notes:
         note(text)
     if html is not None:
-        write_private(html, page(found.document, found.notes).encode(), "the page")
+        write_private_or_refuse(html, page(found.document, found.notes).encode(), "the page")
     if as_json:
         write_json(found.document)
     elif html is None:

@@ -8,14 +8,14 @@ every body.
 from __future__ import annotations
 
 import base64
-import os
 import secrets
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from ops.files import write_private
 from settings import SettingsError, read_env_file
 
-__all__ = ["ADDRESSES", "ENV_FILE", "generate", "partner_values", "set_values", "write_private"]
+__all__ = ["ADDRESSES", "ENV_FILE", "generate", "partner_values", "set_values"]
 
 ENV_FILE = "env"
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL")
@@ -91,20 +91,4 @@ def set_values(folder: Path, values: Mapping[str, str | None]) -> None:
             result.append(f"{name}={value}")
     result += [f"{name}={value}" for name, value in left.items() if value is not None]
     if result != lines or not path.exists():
-        write_private(path, "\n".join(result) + "\n")
-
-
-def write_private(path: Path, text: str) -> None:
-    """Write a file that only we can read, in one rename, on the disk before it takes its place."""
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new.unlink(missing_ok=True)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+        write_private(path, ("\n".join(result) + "\n").encode())

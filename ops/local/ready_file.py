@@ -15,7 +15,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from ops.local.data_folder import ENV_FILE, write_private
+from ops.files import write_private
+from ops.local.data_folder import ENV_FILE
 from ops.local.readiness import Readiness
 from ops.refused import Refused
 from ops.render.output import write_json
@@ -92,7 +93,7 @@ class ReadyFile:
 
     def _write_ready_file(self, document: Mapping[str, object]) -> None:
         if self._target:
-            write_private(self._target, json.dumps(document, indent=2) + "\n")
+            write_private(self._target, f"{json.dumps(document, indent=2)}\n".encode())
 
     def _document(self) -> dict[str, object]:
         settings = self._run.settings

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from ops.local.data_folder import GENERATED, generate, partner_values, set_values, write_private
+from ops.files import write_private
+from ops.local.data_folder import GENERATED, generate, partner_values, set_values
 from settings import Settings, SettingsError, read_env_file
 
 
@@ -60,7 +61,7 @@ def test_a_generated_key_survives_a_run_with_a_key_from_the_environment(tmp_path
 
 
 def test_lines_that_a_person_added_stay(tmp_path: Path) -> None:
-    write_private(tmp_path / "env", "# mine\nRXLEDGER_TRUEPILL_API_KEY=abc\nREDIS_URL=redis://old\n")
+    write_private(tmp_path / "env", b"# mine\nRXLEDGER_TRUEPILL_API_KEY=abc\nREDIS_URL=redis://old\n")
     generate(tmp_path, {})
     set_values(tmp_path, {"REDIS_URL": "redis://new", "BROKER_URL": None})
     lines = (tmp_path / "env").read_text().splitlines()

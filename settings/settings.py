@@ -1,0 +1,154 @@
+"""Settings: everything that the environment says, in one value.
+
+`Settings.load` reads the environment and, for what it lacks, the `env` file of the data folder
+(`rxledger up` writes it). What is set is checked at once; what is missing is reported by `require`,
+which a command calls with the groups it cannot work without.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from settings.environment import data_folder, own_environment, variables
+from settings.errors import SettingsError
+from settings.partner import PartnerSettings, partner_settings
+from settings.pulls import PullSettings, pull_settings
+from settings.reader import Reader
+from settings.secrets import SealKey, long_secret, long_text, seal_key, token, user_password
+from settings.servers import broker_url, database_url
+from settings.silence import SilenceSettings, silence_settings
+from settings.values import Network, http_url, network
+
+__all__ = ["Settings"]
+
+Group = Literal["database", "broker", "sealing", "receiver", "flower", "sandbox"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything the environment says, parsed. `None` means: not set."""
+
+    data_dir: Path
+    database_url: str | None = field(default=None, repr=False)
+    redis_url: str | None = field(default=None, repr=False)
+    broker_url: str | None = field(default=None, repr=False)
+    broker_prefix: str = ""
+    seal_keys: tuple[SealKey, ...] = field(default=(), repr=False)
+    lookup_key: bytes | None = field(default=None, repr=False)
+    truepill: PartnerSettings = field(default_factory=lambda: PartnerSettings("truepill"))
+    healnow: PartnerSettings = field(default_factory=lambda: PartnerSettings("healnow"))
+    truepill_base_url: str = "https://api.truepill.com"
+    truepill_api_key: str | None = field(default=None, repr=False)
+    pull: PullSettings = field(default_factory=PullSettings)
+    silence: SilenceSettings = field(default_factory=SilenceSettings)
+    trusted_proxies: tuple[Network, ...] = ()
+    spool_dir: Path | None = None
+    metrics_token: str | None = field(default=None, repr=False)
+    flower_basic_auth: str | None = field(default=None, repr=False)
+    flower_cookie_secret: str | None = field(default=None, repr=False)
+    receiver_url: str | None = None
+    flower_url: str | None = None
+    sandbox_url: str | None = None
+    sandbox_keys: tuple[str, ...] = field(default=(), repr=False)
+    sandbox_live_keys: tuple[str, ...] = field(default=(), repr=False)
+    sandbox_callback_url: str | None = field(default=None, repr=False)
+    sandbox_live_callback_url: str | None = field(default=None, repr=False)
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None, data_dir: Path | None = None) -> Settings:
+        """Read the environment, then `DIR/env` for what it lacks.
+
+        Raises SettingsError with a line for each variable that cannot be used.
+        """
+        env = own_environment() if environ is None else environ
+        folder = data_dir or data_folder(env)
+        return _read(Reader(variables(env, folder)), folder)
+
+    @property
+    def partners(self) -> tuple[PartnerSettings, ...]:
+        return (self.truepill, self.healnow)
+
+    def require(self, *groups: Group) -> Settings:
+        """This, when every setting of the groups is there. Raises SettingsError naming what is missing."""
+        missing = [line for group in groups for line in _missing(self, group)]
+        if missing:
+            raise SettingsError("\n".join(dict.fromkeys(missing)))
+        return self
+
+    @property
+    def spool(self) -> Path:
+        return self.spool_dir or self.data_dir / "spool"
+
+
+def _read(reader: Reader, folder: Path) -> Settings:
+    """Every setting, in the order in which errors are told. Raises SettingsError with all of them."""
+    get = reader.values.get
+    redis_url = reader.one("REDIS_URL", broker_url)
+    result = Settings(
+        data_dir=folder,
+        database_url=reader.one("DATABASE_URL", database_url),
+        redis_url=redis_url,
+        broker_url=reader.one("BROKER_URL", broker_url) or redis_url,
+        broker_prefix=get("RXLEDGER_BROKER_PREFIX", ""),
+        seal_keys=reader.many("RXLEDGER_SEAL_KEYS", seal_key),
+        lookup_key=reader.one("RXLEDGER_LOOKUP_KEY", long_secret),
+        truepill=partner_settings(reader, "truepill"),
+        healnow=partner_settings(reader, "healnow"),
+        truepill_base_url=reader.one("RXLEDGER_TRUEPILL_BASE_URL", http_url) or "https://api.truepill.com",
+        truepill_api_key=reader.one("RXLEDGER_TRUEPILL_API_KEY", token),
+        pull=pull_settings(reader),
+        silence=silence_settings(reader),
+        trusted_proxies=reader.many("RXLEDGER_TRUSTED_PROXIES", network),
+        spool_dir=reader.one("RXLEDGER_SPOOL_DIR", Path),
+        metrics_token=get("RXLEDGER_METRICS_TOKEN"),
+        flower_basic_auth=reader.one("RXLEDGER_FLOWER_BASIC_AUTH", user_password),
+        flower_cookie_secret=reader.one("RXLEDGER_FLOWER_COOKIE_SECRET", long_text),
+        receiver_url=get("RXLEDGER_RECEIVER_URL"),
+        flower_url=get("RXLEDGER_FLOWER_URL"),
+        sandbox_url=reader.one("RXLEDGER_SANDBOX_URL", http_url),
+        sandbox_keys=reader.many("RXLEDGER_SANDBOX_KEYS", token),
+        sandbox_live_keys=reader.many("RXLEDGER_SANDBOX_LIVE_KEYS", token),
+        sandbox_callback_url=reader.one("RXLEDGER_SANDBOX_CALLBACK_URL", http_url),
+        sandbox_live_callback_url=reader.one("RXLEDGER_SANDBOX_LIVE_CALLBACK_URL", http_url),
+    )
+    ids = [key.id for key in result.seal_keys]
+    if len(set(ids)) != len(ids):
+        reader.errors.append("RXLEDGER_SEAL_KEYS names one id twice")
+    if reader.errors:
+        raise SettingsError("\n".join(reader.errors))
+    return result
+
+
+def _missing(s: Settings, group: Group) -> list[str]:
+    if group == "database":
+        return [] if s.database_url else ["DATABASE_URL is not set: a PostgreSQL address (postgresql://…)"]
+    if group == "broker":
+        return (
+            [] if s.broker_url else ["REDIS_URL or BROKER_URL is not set: the broker's address (redis://…)"]
+        )
+    if group == "sealing":
+        lines = []
+        if not s.seal_keys:
+            lines.append("RXLEDGER_SEAL_KEYS is not set: id:base64 of 32 random bytes, first one seals")
+        if not s.lookup_key:
+            lines.append("RXLEDGER_LOOKUP_KEY is not set: at least 16 random characters")
+        return lines
+    if group == "receiver":
+        if any(p.has_secret for p in s.partners):
+            return []
+        return [
+            "no partner has a secret: set RXLEDGER_TRUEPILL_WEBHOOK_TOKENS, …_WEBHOOK_BASIC or "
+            "…_WEBHOOK_HMAC_KEYS (or the same for HEALNOW)"
+        ]
+    if group == "sandbox":
+        wants = "RXLEDGER_SANDBOX_KEYS is not set: the API keys of the sandbox's customers"
+        return [] if s.sandbox_keys else [wants]
+    lines = []
+    if not s.flower_basic_auth:
+        lines.append("RXLEDGER_FLOWER_BASIC_AUTH is not set: user:password")
+    if not s.flower_cookie_secret:
+        lines.append("RXLEDGER_FLOWER_COOKIE_SECRET is not set: at least 16 random characters")
+    return lines

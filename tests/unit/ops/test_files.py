@@ -11,7 +11,7 @@ import pytest
 
 from ops.files import write_private, write_private_or_refuse
 from ops.local.data_folder import set_values
-from ops.render.output import Refused
+from ops.refused import Refused
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from enum import StrEnum
 from urllib.parse import unquote_to_bytes
 
 from ingest.addresses import client_address, within
-from settings import Network, PartnerSettings
+from settings import Network, PartnerSettings, hmac_secret
 
 __all__ = ["Verdict", "Verifier", "fields", "has_bearer"]
 
@@ -74,7 +74,7 @@ class Verifier:
     def __init__(self, partner: PartnerSettings, trusted_proxies: Sequence[Network] = ()) -> None:
         self._tokens = [token.encode() for token in partner.tokens]
         self._basic = [pair.encode() for pair in partner.basic]
-        self._keys = [_hmac_key(key) for key in partner.hmac_keys]
+        self._keys = [hmac_secret(key) for key in partner.hmac_keys]
         self._digest_header = partner.hmac_header.encode() if partner.hmac_header else None
         self._networks = partner.allowed_cidrs
         self._proxies = trusted_proxies
@@ -122,12 +122,6 @@ class Verifier:
         signed = b"%b.%b.%b" % (message_id, timestamp, body)
         digests = [hmac.digest(key, signed, "sha256") for key in self._keys]
         return Verdict.VERIFIED if _any_equal(given, digests) else Verdict.WRONG
-
-
-def _hmac_key(key: str) -> bytes:
-    if key.startswith("whsec_"):
-        return base64.b64decode(key.removeprefix("whsec_"), validate=True)
-    return key.encode()
 
 
 def _any_equal(given: Sequence[bytes], secrets: Sequence[bytes]) -> bool:

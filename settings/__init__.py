@@ -7,12 +7,13 @@ from settings.environment import child_environment, read_env_file, use_data_fold
 from settings.errors import SettingsError
 from settings.partner import PartnerSettings
 from settings.pulls import PullSettings
-from settings.secrets import SealKey
+from settings.secrets import SHORTEST, SealKey, hmac_secret
 from settings.settings import Settings
 from settings.silence import SilenceSettings
 from settings.values import Network
 
 __all__ = [
+    "SHORTEST",
     "Network",
     "PartnerSettings",
     "PullSettings",
@@ -21,6 +22,7 @@ __all__ = [
     "SettingsError",
     "SilenceSettings",
     "child_environment",
+    "hmac_secret",
     "read_env_file",
     "use_data_folder",
 ]

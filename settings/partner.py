@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from settings.reader import Reader
-from settings.secrets import hmac_key, token, user_password
+from settings.secrets import Guards
 from settings.values import Network, network
 
 __all__ = ["PartnerSettings", "partner_settings"]
@@ -33,14 +33,14 @@ def _header_name(value: str) -> str:
     return value.lower()
 
 
-def partner_settings(reader: Reader, name: str) -> PartnerSettings:
+def partner_settings(reader: Reader, name: str, guards: Guards) -> PartnerSettings:
     """What is set for the partner of this name; its variables begin with RXLEDGER_NAME."""
     prefix = f"RXLEDGER_{name.upper()}"
     return PartnerSettings(
         name=name,
-        tokens=reader.many(f"{prefix}_WEBHOOK_TOKENS", token),
-        basic=reader.many(f"{prefix}_WEBHOOK_BASIC", user_password),
-        hmac_keys=reader.many(f"{prefix}_WEBHOOK_HMAC_KEYS", hmac_key),
+        tokens=reader.many(f"{prefix}_WEBHOOK_TOKENS", guards.token),
+        basic=reader.many(f"{prefix}_WEBHOOK_BASIC", guards.user_password),
+        hmac_keys=reader.many(f"{prefix}_WEBHOOK_HMAC_KEYS", guards.hmac_key),
         hmac_header=reader.one(f"{prefix}_WEBHOOK_HMAC_HEADER", _header_name),
         allowed_cidrs=reader.many(f"{prefix}_ALLOWED_CIDRS", network),
     )

@@ -1,6 +1,8 @@
 """Secrets: seal keys, the look-up key, tokens, passwords and HMAC keys.
 
-Each parser raises ValueError with what it wants, never with the value.
+Each parser raises ValueError with what it wants, never with the value. What guards us has a least length,
+since lists are cut at commas: a secret that was pasted with its version (`v1,whsec_…`) would make `v1` a
+valid one.
 """
 
 from __future__ import annotations
@@ -9,7 +11,10 @@ import base64
 import binascii
 from dataclasses import dataclass, field
 
-__all__ = ["SealKey", "hmac_key", "long_secret", "long_text", "seal_key", "token", "user_password"]
+__all__ = ["SHORTEST", "Guards", "SealKey", "hmac_secret", "seal_key", "token"]
+
+#: Characters of a secret that guards us, or bytes of a key that is given in base64.
+SHORTEST = 16
 
 
 @dataclass(frozen=True)
@@ -36,33 +41,58 @@ def seal_key(value: str) -> SealKey:
     return SealKey(key_id, secret)
 
 
-def long_text(value: str) -> str:
-    if len(value) < 16:
-        raise ValueError("wants at least 16 characters")
-    return value
-
-
-def long_secret(value: str) -> bytes:
-    return long_text(value).encode()
-
-
 def token(value: str) -> str:
+    """A secret that somebody else gave us."""
     if not value.isascii() or not value.isprintable():
         raise ValueError("wants printable ASCII")
     return value
 
 
-def hmac_key(value: str) -> str:
-    if value.startswith("whsec_"):
+def hmac_secret(key: str) -> bytes:
+    """The bytes of an HMAC key: behind `whsec_` they are in base64, of either alphabet, padded or not."""
+    encoded = key.removeprefix("whsec_")
+    if encoded == key:
+        return key.encode()
+    plain = encoded.rstrip("=").replace("-", "+").replace("_", "/")
+    return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+
+
+@dataclass(frozen=True)
+class Guards:
+    """The parsers of secrets that guard us. `shortest` is 1 where a test says that it may be."""
+
+    shortest: int = SHORTEST
+
+    def text(self, value: str) -> str:
+        self._check(len(value), "characters")
+        return value
+
+    def secret(self, value: str) -> bytes:
+        return self.text(value).encode()
+
+    def token(self, value: str) -> str:
+        """Comes in a header or a URL, so that it has no space: that would be a scheme's name before it."""
+        if " " in token(value):
+            raise ValueError("wants printable ASCII without a space")
+        return self.text(value)
+
+    def hmac_key(self, value: str) -> str:
         try:
-            base64.b64decode(value.removeprefix("whsec_"), validate=True)
+            secret = hmac_secret(value)
         except binascii.Error:
             raise ValueError("wants base64 behind whsec_") from None
-    return value
+        self._check(
+            len(secret), "bytes in base64 behind whsec_" if value.startswith("whsec_") else "characters"
+        )
+        return value
 
+    def user_password(self, value: str) -> str:
+        user, found, password = value.partition(":")
+        if not (user and found and password):
+            raise ValueError("wants user:password")
+        self._check(len(password), "characters of password")
+        return value
 
-def user_password(value: str) -> str:
-    user, found, password = value.partition(":")
-    if not (user and found and password):
-        raise ValueError("wants user:password")
-    return value
+    def _check(self, length: int, what: str) -> None:
+        if length < self.shortest:
+            raise ValueError(f"wants at least {self.shortest} {what}")

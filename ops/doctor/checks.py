@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.doctor.spool_depth import spool_depth
-from settings import PartnerSettings, Settings, SettingsError
+from settings import SHORTEST, PartnerSettings, Settings, SettingsError, hmac_secret
 
 __all__ = ["Check", "required", "secrets", "spool"]
-
-SHORTEST_SECRET = 16
 
 
 @dataclass(frozen=True)
@@ -46,12 +44,12 @@ def secrets(settings: Settings) -> Check:
         ("RXLEDGER_METRICS_TOKEN", settings.metrics_token),
         ("RXLEDGER_FLOWER_BASIC_AUTH", _password(settings.flower_basic_auth)),
     ):
-        if value is not None and len(value) < SHORTEST_SECRET:
+        if value is not None and len(value) < SHORTEST:
             short.append(name)
     if short:
-        todo = f"Use at least {SHORTEST_SECRET} random characters; old and new can both be set meanwhile."
+        todo = f"Use at least {SHORTEST} random characters; old and new can both be set meanwhile."
         return Check("secrets", "warn", f"short secrets in {', '.join(dict.fromkeys(short))}", todo)
-    return Check("secrets", "ok", f"none is shorter than {SHORTEST_SECRET} characters")
+    return Check("secrets", "ok", f"none is shorter than {SHORTEST} characters")
 
 
 def _short(partner: PartnerSettings) -> Iterator[str]:
@@ -59,9 +57,9 @@ def _short(partner: PartnerSettings) -> Iterator[str]:
     for suffix, values in (
         ("TOKENS", partner.tokens),
         ("BASIC", tuple(_password(value) or "" for value in partner.basic)),
-        ("HMAC_KEYS", partner.hmac_keys),
+        ("HMAC_KEYS", tuple(hmac_secret(key) for key in partner.hmac_keys)),
     ):
-        if any(len(value) < SHORTEST_SECRET for value in values):
+        if any(len(value) < SHORTEST for value in values):
             yield prefix + suffix
 
 

@@ -120,7 +120,11 @@ def test_a_worker_that_answers_makes_it_whole(whole: Cli, monkeypatch: pytest.Mo
 
 
 def test_pulls_that_are_off_and_short_secrets_are_warnings_that_name_no_secret(whole: Cli) -> None:
-    whole.setenv(RXLEDGER_TRUEPILL_API_KEY="", RXLEDGER_TRUEPILL_WEBHOOK_TOKENS=f"{TOKEN},short-one")
+    whole.setenv(
+        RXLEDGER_TRUEPILL_API_KEY="",
+        RXLEDGER_TRUEPILL_WEBHOOK_TOKENS=f"{TOKEN},short-one",
+        RXLEDGER_ALLOW_SHORT_SECRETS="yes",
+    )
 
     ran = whole.run("doctor", "--json")
 

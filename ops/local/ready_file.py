@@ -52,6 +52,11 @@ class ReadyFile:
         self._asked: dict[str, int] = {}
         self._readiness: Readiness | None = None
 
+    @property
+    def told(self) -> bool:
+        """Whether all have answered once."""
+        return bool(self._told)
+
     def look(self, pids: Mapping[str, int]) -> None:
         """Ask around when these are not the pids told last; tell when all have answered.
 

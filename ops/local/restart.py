@@ -31,7 +31,7 @@ class ServerRestarter:
     def mend(self) -> bool:
         """Notice what has died, start again what has waited long enough. True when one came back.
 
-        Raises EmbeddedError for one that has died, or could not be started, too often.
+        One that cannot be started is tried for ever, with growing pauses: the receiver goes on without it.
         """
         for name, server in self._servers.items():
             code = server.process.poll() if server.process else None
@@ -50,8 +50,4 @@ class ServerRestarter:
         return came_back
 
     def _put_off(self, name: str, how: str) -> None:
-        pause = self._policy.died(name)
-        then = "" if pause is None else f"; started again in {pause:g} s"
-        self._say(f"the embedded {name} server {how}{then}")
-        if pause is None:
-            raise EmbeddedError(self._policy.too_often(f"the embedded {name} server"))
+        self._say(f"the embedded {name} server {how}; started again in {self._policy.died(name):g} s")

@@ -44,7 +44,11 @@ class Part:
 
 
 class Supervisor:
-    """Start with `start`, then `run` until somebody asks for the end or a part cannot be kept up."""
+    """Start with `start`, then `run` until somebody asks for the end.
+
+    A part that dies is started again, with pauses that grow, and the others go on meanwhile. Only before
+    `all_came_up` is a part that cannot be started the end of all: then nobody relies on the others yet.
+    """
 
     def __init__(self, console: Console, holder: Holder, width: int = 8) -> None:
         self._console = console
@@ -53,6 +57,7 @@ class Supervisor:
         self._colours = cycle(COLOURS)
         self._parts: dict[str, Part] = {}
         self._policy = RestartPolicy()
+        self._came_up = False
         self._readers: list[threading.Thread] = []
         self._asked = threading.Event()
         self._hurry = threading.Event()
@@ -90,6 +95,10 @@ class Supervisor:
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self._parts[name] = Part(command, environment, next(self._colours))
         self._launch(name)
+
+    def all_came_up(self) -> None:
+        """Everything has answered once: from now on nothing is given up."""
+        self._came_up = True
 
     def run(self, tick: Callable[[], None]) -> str | None:
         """Keep all up and call `tick` now and then. None when asked to end, else why it cannot go on."""
@@ -164,9 +173,9 @@ class Supervisor:
         """Plan the next start of a part; returns why there is none."""
         pause = self._policy.died(name)
         colour = self._parts[name].colour
-        if pause is None:
+        if not self._came_up and self._policy.is_hopeless(name):
             self.say(name, how, colour)
-            return self._policy.too_often(name)
+            return f"{name} cannot be started"
         self.say(name, f"{how}: started again in {pause:g} s", colour)
         return None
 

@@ -168,6 +168,8 @@ def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None
             def tick() -> None:
                 if supervisor.complete:
                     ready_file.look({**supervisor.pids, **holder.addresses.pids})
+                    if ready_file.told:
+                        supervisor.all_came_up()
 
             trouble = supervisor.run(tick)
             supervisor.say("up", f"{trouble}: stopping" if trouble else "stopping")

@@ -102,10 +102,12 @@ def test_a_process_that_ends_by_itself_is_started_again(supervisor: Supervisor, 
     assert "mortal   | ended by SIGKILL: started again in 0.01 s" in output.getvalue()
 
 
-def test_a_process_that_cannot_stay_up_is_named(supervisor: Supervisor, output: io.StringIO) -> None:
+def test_a_process_that_cannot_be_started_at_the_beginning_is_named(
+    supervisor: Supervisor, output: io.StringIO
+) -> None:
     start(supervisor, "stays", STAYS)
     start(supervisor, "leaves", LEAVES)
-    assert supervisor.run(lambda: None) == "leaves failed more than 5 times within 60 s"
+    assert supervisor.run(lambda: None) == "leaves cannot be started"
     assert output.getvalue().count("leaves   | bye") == 6
     assert output.getvalue().count("leaves   | ended with exit code 3") == 6
 
@@ -115,7 +117,25 @@ def test_a_command_that_is_gone_counts_as_a_death(supervisor: Supervisor, tmp_pa
     program.symlink_to(sys.executable)
     supervisor.start("mortal", [str(program), "-c", LEAVES], {})
     program.unlink()
-    assert supervisor.run(lambda: None) == "mortal failed more than 5 times within 60 s"
+    assert supervisor.run(lambda: None) == "mortal cannot be started"
+
+
+def test_what_fails_once_all_came_up_never_ends_the_others(
+    supervisor: Supervisor, output: io.StringIO
+) -> None:
+    start(supervisor, "stays", STAYS)
+    start(supervisor, "leaves", LEAVES)
+    pid = supervisor.pids["stays"]
+    supervisor.all_came_up()
+    with supervisor.signals():
+
+        def tick() -> None:
+            if output.getvalue().count("leaves   | bye") >= 9:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        assert supervisor.run(tick) is None
+    assert supervisor.pids["stays"] == pid
+    assert "leaves   | ended with exit code 3: started again in" in output.getvalue()
 
 
 def test_a_process_started_again_leaves_nothing_of_its_group(supervisor: Supervisor) -> None:

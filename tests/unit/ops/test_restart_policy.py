@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ops.local.restart_policy import MOST, RestartPolicy
+from ops.local.restart_policy import HOPELESS, STEADY_SECONDS, RestartPolicy
 
 
 class FixedSeconds:
@@ -12,34 +12,38 @@ class FixedSeconds:
         return self.now
 
 
-def test_pauses_grow_until_a_part_is_given_up() -> None:
+def test_pauses_grow_up_to_half_a_minute_and_nothing_is_given_up() -> None:
     seconds = FixedSeconds()
     policy = RestartPolicy(seconds)
     pauses = []
-    for _ in range(MOST + 1):
+    for _ in range(9):
         pauses.append(policy.died("web"))
-        seconds.now += 9.9
-        policy.due()
-    assert pauses == [0.5, 1, 2, 4, 8, None]
+        seconds.now += pauses[-1] + 0.1
+        assert policy.due() == ["web"]
+    assert pauses == [0.5, 1, 2, 4, 8, 16, 30, 30, 30]
 
 
-def test_deaths_are_forgotten_after_a_minute() -> None:
+def test_deaths_are_forgotten_once_a_part_has_stayed_up_for_a_minute() -> None:
     seconds = FixedSeconds()
     policy = RestartPolicy(seconds)
-    for _ in range(20):
-        assert policy.died("web") is not None
-        seconds.now += 12
-        assert policy.due() == ["web"]
-    seconds.now += 60
+    for _ in range(3):
+        seconds.now += policy.died("web")
+        policy.due()
+    seconds.now += STEADY_SECONDS - 1
+    assert policy.died("web") == 4
+    seconds.now += 4 + STEADY_SECONDS
+    assert policy.due() == ["web"]
     assert policy.died("web") == 0.5
 
 
 def test_parts_are_counted_each_for_itself() -> None:
     policy = RestartPolicy(FixedSeconds())
-    for _ in range(MOST):
+    for _ in range(HOPELESS + 1):
         policy.died("web")
     assert policy.died("beat") == 0.5
-    assert policy.died("web") is None
+    assert policy.is_hopeless("web")
+    assert not policy.is_hopeless("beat")
+    assert not policy.is_hopeless("flower")
 
 
 def test_a_part_is_due_once_and_not_before_its_pause_is_over() -> None:

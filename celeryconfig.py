@@ -53,6 +53,8 @@ worker_max_memory_per_child = 512_000
 broker_connection_retry_on_startup = True
 broker_connection_retry = True
 broker_connection_max_retries = None
+# A broker that answers with an error (it became a replica, is out of memory or cannot write) is away as well.
+broker_channel_error_retry = True
 broker_connection_timeout = 2
 broker_heartbeat = 30
 

@@ -17,7 +17,7 @@ import psutil
 
 from bench.memory import MIB
 from settings import Settings
-from store.db.connections import connect_unhurried
+from store.db.connections import connect
 from store.pulls.streams import NOTIFY
 from workers.celery.app import spare_the_collector
 from workers.celery.hints import HintPublisher
@@ -95,7 +95,7 @@ def main() -> None:
     settings, waits, memory = Settings.load(), Waits(), Memory()
     waits.watch()
     with (
-        connect_unhurried(settings.database_url or "", "pull") as conn,
+        connect(settings.database_url or "", "pull") as conn,
         HintPublisher() as hints,
         Puller(settings, conn, tools(settings), patience=60.0, hint=hints.publish) as puller,
     ):

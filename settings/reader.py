@@ -22,7 +22,7 @@ class Reader:
 
     def one(self, name: str, parse: Callable[[str], T]) -> T | None:
         """The value, parsed; None when it is not set or cannot be used."""
-        value = self.values.get(name)
+        value = (self.values.get(name) or "").strip()  # a file's last line ends with a newline
         return self._parse(name, value, parse) if value else None
 
     def many(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:

@@ -1,29 +1,66 @@
-"""The addresses of the database and of the broker.
+"""The addresses of the database, of the broker and of partners.
 
-Each parser returns the one spelling that our clients know, and raises ValueError with what it wants.
+Each parser returns the one spelling that our clients know, and raises ValueError with what it wants: never
+with a part of the address, which may hold a password.
 """
 
 from __future__ import annotations
 
-__all__ = ["broker_url", "database_url"]
+from urllib.parse import parse_qsl, urlsplit
+
+__all__ = ["broker_url", "database_url", "http_url"]
+
+_BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "valkey")
 
 
 def database_url(value: str) -> str:
     scheme, found, rest = value.partition("://")
     if not found or scheme not in ("postgres", "postgresql", "postgresql+psycopg"):
         raise ValueError("wants postgresql://…, postgres://… or postgresql+psycopg://…")
-    return f"postgresql://{rest}"
+    from psycopg import ProgrammingError, pq
+    from psycopg.conninfo import conninfo_to_dict
+
+    address = f"postgresql://{rest}"
+    known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
+    for name, _ in parse_qsl(rest.partition("?")[2], keep_blank_values=True):
+        if name not in known:
+            shown = name if name.isidentifier() else "…"
+            raise ValueError(f"wants no parameter {shown}: libpq has none of that name")
+    try:
+        conninfo_to_dict(address)
+    except ProgrammingError:
+        raise ValueError(
+            "wants an address that libpq can read: postgresql://user:password@host:port/database, "
+            "with % and two hex digits for what is no letter or digit"
+        ) from None
+    return address
 
 
 def broker_url(value: str) -> str:
-    if value.partition("://")[0] not in (
-        "redis",
-        "rediss",
-        "redis+socket",
-        "amqp",
-        "amqps",
-        "pyamqp",
-        "valkey",
-    ):
-        raise ValueError("wants redis://…, rediss://…, redis+socket://… or amqp://…")
+    for one in value.split(";"):  # several, of which kombu takes the next when one is away
+        if one.partition("://")[0] not in _BROKERS:
+            raise ValueError("wants redis://…, rediss://…, redis+socket://… or amqp://…")
+        _check(one)
     return value.replace("valkey://", "redis://", 1)  # one protocol, and kombu knows it by the older name
+
+
+def http_url(value: str) -> str:
+    if not value.startswith(("http://", "https://")):
+        raise ValueError("wants http://… or https://…")
+    if not _check(value):
+        raise ValueError("wants a host behind ://")
+    return value.rstrip("/")
+
+
+def _check(value: str) -> bool:
+    """Whether it names a host. Raises ValueError for a port that is none, and for spaces."""
+    if any(c.isspace() or not c.isprintable() for c in value):
+        raise ValueError("wants no space and no control character")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("wants a host and a port from 1 to 65535") from None
+    if port == 0:
+        raise ValueError("wants a host and a port from 1 to 65535")
+    return bool(parts.hostname)

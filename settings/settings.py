@@ -18,9 +18,9 @@ from settings.partner import PartnerSettings, partner_settings
 from settings.pulls import PullSettings, pull_settings
 from settings.reader import Reader
 from settings.secrets import SHORTEST, Guards, SealKey, seal_key, token
-from settings.servers import broker_url, database_url
+from settings.servers import broker_url, database_url, http_url
 from settings.silence import SilenceSettings, silence_settings
-from settings.values import Network, http_url, network
+from settings.values import Network, network
 
 __all__ = ["Settings"]
 

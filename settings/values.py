@@ -7,15 +7,9 @@ from __future__ import annotations
 
 import ipaddress
 
-__all__ = ["Network", "count", "http_url", "network", "seconds"]
+__all__ = ["Network", "count", "network", "seconds"]
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
-def http_url(value: str) -> str:
-    if not value.startswith(("http://", "https://")):
-        raise ValueError("wants http://… or https://…")
-    return value.rstrip("/")
 
 
 def count(value: str) -> int:

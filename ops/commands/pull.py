@@ -83,12 +83,12 @@ def pull(
 
 @contextmanager
 def _puller(settings: Settings) -> Iterator[Puller]:
-    from store.db.connections import connect_unhurried
+    from store.db.connections import connect
     from workers.celery.runtime import tools
     from workers.pull.puller import Puller
 
     with (
-        connect_unhurried(str(settings.database_url), "ops") as conn,
+        connect(str(settings.database_url), "ops") as conn,
         Puller(settings, conn, tools(settings), patience=PATIENCE, hint=_Hints(settings)) as puller,
     ):
         yield puller

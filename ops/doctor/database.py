@@ -18,6 +18,7 @@ from store.db import partitions
 from store.db.connections import connect
 from store.db.migrate import current, head
 from store.reports import events, figures, queries
+from store.reports.server import ServerState, server_state
 
 __all__ = ["database"]
 
@@ -42,6 +43,10 @@ def database(settings: Settings) -> Iterator[Check]:
         yield Check("postgresql", "fail", text, "Start the server, or correct DATABASE_URL.")
         return
     yield reached
+    with connect(url, "receiver") as receiving:
+        state = server_state(receiving)
+    yield _writable(state)
+    yield _durable(state)
     schema = _schema(url)
     yield schema
     if schema.status == "fail":
@@ -58,6 +63,34 @@ def _version(conn: Connection) -> Check:
     if number < OLDEST_VERSION:
         return Check("postgresql", "fail", f"it is version {printed}", "Use PostgreSQL 14 or later.")
     return Check("postgresql", "ok", f"it answers, version {printed}")
+
+
+def _writable(state: ServerState) -> Check:
+    if not (state.standby or state.read_only):
+        return Check("writable", "ok", "it takes writes")
+    if state.standby:
+        text = "it is a standby: nothing can be written, and the receiver spools"
+        todo = "Name every host in DATABASE_URL with target_session_attrs=read-write, or promote this one."
+    else:
+        text = "default_transaction_read_only is on: nothing can be written, and the receiver spools"
+        todo = "Turn it off for the server, this database and this role."
+    return Check("writable", "fail", text, todo)
+
+
+def _durable(state: ServerState) -> Check:
+    """Whether 200 means that the body is on disk. What a COMMIT waits for is said with each (decision 21)."""
+    off = [name for name in ("fsync", "full_page_writes") if not getattr(state, name)]
+    if off:
+        text = (
+            f"200 is not durable on this server: {' and '.join(off)} {'is' if len(off) == 1 else 'are'} off"
+        )
+        return Check(
+            "durability", "fail", text, "Turn it on and restart: a crash may lose what was answered."
+        )
+    usual = state.synchronous_commit
+    return Check(
+        "durability", "ok", f"200 waits for the disk (each COMMIT is told so; the default is {usual})"
+    )
 
 
 def _schema(url: str) -> Check:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from kombu.connection import Connection
+from redis.exceptions import ResponseError
 
 from errors import describe
 from ops.doctor.checks import Check
@@ -16,6 +17,12 @@ __all__ = ["broker_and_worker", "receiver"]
 
 #: A worker answers at once; one on a machine under load gets a second, longer chance.
 PING_SECONDS = (1.0, 3.0)
+#: What to do about a Redis that answers with an error, by redis-py's name of it.
+_REFUSALS = {
+    "ReadOnlyError": "It is a replica: point REDIS_URL to the primary. Events are applied late meanwhile.",
+    "OutOfMemoryError": "Give it memory (maxmemory), or empty it. Events are applied late meanwhile.",
+    "NoPermissionError": "Give its user the commands on lists, sets and channels of our keys.",
+}
 
 
 def broker_and_worker(settings: Settings) -> Iterator[Check]:
@@ -26,9 +33,18 @@ def broker_and_worker(settings: Settings) -> Iterator[Check]:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
             yield Check("broker", "ok", "it answers")
             yield _worker(connection)
+    except ResponseError as error:
+        yield _refused(error)
     except Exception as error:  # each transport raises errors of its own, with addresses in their texts
         todo = "Start it, or correct BROKER_URL or REDIS_URL. Events are kept and applied late meanwhile."
         yield Check("broker", "fail", f"it does not answer: {describe(error)}", todo)
+
+
+def _refused(error: ResponseError) -> Check:
+    """It is there and does not take what is sent."""
+    name = type(error).__name__
+    todo = _REFUSALS.get(name, "See its log. Events are kept and applied late meanwhile.")
+    return Check("broker", "fail", f"it answers with an error: {describe(error).partition(' ')[0]}", todo)
 
 
 def _connect(url: str, prefix: str) -> Any:

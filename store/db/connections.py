@@ -5,50 +5,47 @@ from __future__ import annotations
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 
-__all__ = ["connect", "connect_async", "connect_unhurried", "is_environmental", "is_one_rows"]
-
-_OPTIONS = "-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
+__all__ = ["connect", "connect_async", "is_environmental", "is_one_rows", "parameters"]
 
 #: How long a statement waits for a lock, in milliseconds: a batch holds its locks for tens of them.
 LOCK_MS = 3_000
 
 
-def _arguments(application: str, statement_ms: int, lock_ms: int) -> dict[str, Any]:
-    return {
+def parameters(url: str, application: str, **timeouts: int) -> dict[str, Any]:
+    """What libpq is given: the address, as libpq reads it, over what we would say without a word of it.
+
+    `timeouts` are settings of the server, in milliseconds. Of `options` both count, the address's last.
+    Raises psycopg.ProgrammingError for what is no address.
+    """
+    given = conninfo_to_dict(url)
+    ours = {
         "application_name": f"rxledger-{application}",
-        "autocommit": True,
         "connect_timeout": 3,
         "keepalives_idle": 30,
         "keepalives_interval": 5,
         "keepalives_count": 3,
         "tcp_user_timeout": 20_000,
-        "options": _OPTIONS.format(statement=statement_ms, lock=lock_ms),
     }
+    options = ["-c timezone=UTC", *(f"-c {name}={value}" for name, value in timeouts.items())]
+    if given.get("options"):
+        options.append(str(given["options"]))
+    return {**ours, **given, "options": " ".join(options)}
 
 
 def connect(url: str, application: str = "worker", *, statement_ms: int = 60_000) -> psycopg.Connection:
     """An autocommit connection, UTC, with timeouts in milliseconds. Raises psycopg.OperationalError."""
-    return psycopg.connect(url, **_arguments(application, statement_ms, LOCK_MS))
-
-
-def connect_unhurried(url: str, application: str = "worker") -> psycopg.Connection:
-    """As `connect`, with COMMITs that do not wait for the disk: for work that would be done again.
-
-    Only for what takes from the queue and writes in one transaction, or stores a page with its cursor. If the
-    server dies before the COMMIT is on disk, the queue rows or the cursor are back with it, and doing it
-    again gives the same.
-    """
-    conn = connect(url, application)
-    conn.execute("SET synchronous_commit = off")
-    return conn
+    given = parameters(url, application, statement_timeout=statement_ms, lock_timeout=LOCK_MS)
+    return psycopg.connect(autocommit=True, **given)
 
 
 async def connect_async(
     url: str, application: str = "receiver", *, statement_ms: int = 5_000
 ) -> psycopg.AsyncConnection:
     """As `connect`, for an event loop."""
-    return await psycopg.AsyncConnection.connect(url, **_arguments(application, statement_ms, statement_ms))
+    given = parameters(url, application, statement_timeout=statement_ms, lock_timeout=statement_ms)
+    return await psycopg.AsyncConnection.connect(autocommit=True, **given)
 
 
 # Data exceptions, violated constraints, limits exceeded, and what a trigger raises: a row's fault. Everything

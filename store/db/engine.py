@@ -6,17 +6,24 @@ process.
 
 from __future__ import annotations
 
+import psycopg
 from sqlalchemy import Engine, create_engine
 from sqlalchemy.pool import NullPool
+
+from store.db.connections import parameters
 
 __all__ = ["engine"]
 
 
 def engine(url: str) -> Engine:
-    """A SQLAlchemy engine on psycopg, one connection a use: for the command line and the migrations."""
+    """A SQLAlchemy engine on psycopg, one connection a use: for the command line and the migrations.
+
+    The address is libpq's to read, not SQLAlchemy's: several hosts, a socket, any of its parameters.
+    """
+    given = parameters(url, "ops")
     return create_engine(
-        url.replace("postgresql://", "postgresql+psycopg://", 1),
+        "postgresql+psycopg://",
+        creator=lambda: psycopg.connect(**given),
         poolclass=NullPool,
         hide_parameters=True,
-        connect_args={"application_name": "rxledger-ops", "connect_timeout": 3, "options": "-c timezone=UTC"},
     )

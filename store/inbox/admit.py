@@ -1,8 +1,8 @@
 """The one door: every copy, however it came, enters here.
 
-One statement admits a batch: the registry row, the sealed body and the queue row of each copy that was
-never seen, nothing for the others. Rows go in by ascending id: two receivers with unsorted batches that
-share copies would deadlock on the registry's unique index.
+One statement admits a batch: the registry row, the sealed body and the queue row of each copy that was never
+seen, nothing for the others. It also makes sure that its COMMIT waits for the disk. Rows go in by ascending
+id: two receivers with unsorted batches that share copies would deadlock on the registry's unique index.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 
 from store.db import arrays
+from store.db.durability import DURABLE, RELAXED
 from store.inbox.deliveries import DeliveryRow
 from store.inbox.model import LEASE_SECONDS, Arrival
 
@@ -25,6 +26,7 @@ WITH arrived AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(partners)s::text[], %(ways)s::text[], %(times)s::timestamptz[],
                          %(sealed)b::bytea[], %(url_ids)s::text[])
         AS a (id, partner, via, received_at, sealed, url_id)
+    WHERE {DURABLE}
 ), admitted AS (
     INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
     ON CONFLICT (id) DO NOTHING
@@ -46,6 +48,7 @@ WITH arrived AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(partners)s::text[], %(ways)s::text[], %(times)s::timestamptz[],
                          %(sealed)b::bytea[], %(url_ids)s::text[], %(timeless)s::bool[])
         AS a (id, partner, via, received_at, sealed, url_id, timeless)
+    WHERE {DURABLE}
 ), admitted AS (
     INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
     ON CONFLICT (id) DO UPDATE SET received_at = excluded.received_at
@@ -70,6 +73,7 @@ WITH arrived AS (
                          %(sealed)b::bytea[], %(url_ids)s::text[], %(said)s::bool[], %(statuses)s::text[],
                          %(status_codes)s::smallint[])
         AS a (id, partner, via, received_at, sealed, url_id, said, status, status_code)
+    WHERE {RELAXED}
 ), admitted AS (
     INSERT INTO events (id, partner, via, received_at) SELECT id, partner, via, received_at FROM arrived
     ON CONFLICT (id) DO NOTHING
@@ -148,7 +152,8 @@ def admit_pulled(
 ) -> dict[bytes, int]:
     """As `admit_now` for events with times, of which the partner says how it pushed them, by event id.
 
-    What it says of events that were known before is left to the caller (`note_deliveries`).
+    What it says of events that were known before is left to the caller (`note_deliveries`). In a transaction
+    that stores the cursor too: its COMMIT does not wait for the disk.
     """
     rows = sorted(batch, key=_by_id)
     said = [deliveries.get(row.id) for row in rows]

@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from store.db import arrays
+from store.db.durability import RELAXED
 from store.inbox.model import LEASE_SECONDS, ClaimedCopy
 
 __all__ = [
@@ -37,7 +38,7 @@ _new = tuple.__new__
 
 # The lateral look-up with OFFSET 0 is not flattened: each queue row finds its body through the index of the
 # one month that can hold it, where a join could be planned as a scan of every partition.
-_CLAIM_FEW = """
+_CLAIM_FEW = f"""
 WITH claimed AS (
     DELETE FROM queue WHERE seq IN (
         SELECT seq FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq FOR UPDATE SKIP LOCKED
@@ -48,9 +49,10 @@ FROM claimed t
 LEFT JOIN LATERAL (
     SELECT * FROM bodies WHERE bodies.seq = t.seq AND bodies.received_at = t.received_at LIMIT 1 OFFSET 0
 ) b ON true
+WHERE {RELAXED}
 """
-_LOCK_MANY = """
-SELECT seq, received_at FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq
+_LOCK_MANY = f"""
+SELECT seq, received_at FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look AND {RELAXED} ORDER BY seq
 FOR UPDATE SKIP LOCKED
 """
 # One search of the months from the first to the last of many costs half of as many look-ups.

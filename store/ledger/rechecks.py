@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store.db import arrays
+from store.db.durability import RELAXED
 from store.db.locks import RECHECKS
 from store.inbox.model import LEASE_SECONDS, ClaimedCopy
 from store.ledger.model import DERIVED, OURS, SealedRecheck
@@ -59,9 +60,10 @@ def queued(conn: Connection, limit: int) -> QueuedRechecks:
     return QueuedRechecks(seqs, alone)
 
 
-_LOCK_QUEUED = """
+_LOCK_QUEUED = f"""
 SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)
 FROM (SELECT seq FROM queue WHERE seq = ANY(%(seqs)s::bigint[]) AND look ORDER BY seq) rechecks
+WHERE {RELAXED}
 """
 _LOCK_ALL = """
 SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)

@@ -58,15 +58,16 @@ def environment(database_url: str, broker: Broker, data: Path) -> dict[str, str]
 
 @contextmanager
 def worker(
-    env: Mapping[str, str], log: Path, app: str = "workers.celery.app"
+    env: Mapping[str, str], log: Path, app: str = "workers.celery.app", *, wait: bool = True
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker with two children that answers; killed afterwards, by pid, if it still runs."""
+    """A worker with two children that answers, or is to; killed afterwards, by pid, if it still runs."""
     command = ["-m", "celery", "-A", app, "worker", "-c", "2", "-l", "INFO", "-E"]
     command += ["--without-gossip", "--without-mingle"]
     with log.open("ab") as out:
         process = start(command, env, out)
     try:
-        until(lambda: b" ready." in log.read_bytes(), f"the worker was not ready: see {log}")
+        if wait:
+            until(lambda: b" ready." in log.read_bytes(), f"the worker was not ready: see {log}")
         yield process
     finally:
         if process.poll() is None:

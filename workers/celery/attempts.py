@@ -54,11 +54,18 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
             _in_parts(worker, ids, counted)
             return
         if done.woken:
-            # Due at once, so the sweeper finds them when this hint is lost.
-            send_all(done.woken, swept=False)
+            _hint(done.woken)
         if done.locked:
             log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
         ids = done.left
+
+
+def _hint(ids: Sequence[int]) -> None:
+    """Hint these, which are due at once: the sweeper finds them when the broker takes no hint now."""
+    try:
+        send_all(ids, swept=False)
+    except Exception as error:
+        log.warning("no hint of %d events: %s", len(ids), describe(error))
 
 
 def _apply(worker: Runtime, ids: Sequence[int], *, swept: bool) -> Applied:

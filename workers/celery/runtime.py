@@ -13,7 +13,7 @@ import psycopg
 from settings import Settings
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
-from store.db.connections import connect_unhurried
+from store.db.connections import connect
 from store.inbox import queue
 from workers.apply.model import Tools
 
@@ -47,7 +47,7 @@ class Runtime:
     def conn(self) -> psycopg.Connection[Any]:
         """The open connection. Raises psycopg.OperationalError."""
         if self._conn is None or self._conn.closed or self._conn.broken:
-            self._conn = connect_unhurried(self._url, "worker")
+            self._conn = connect(self._url, "worker")
         return self._conn
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from errors import describe
 from settings import Settings
 from store.db import partitions as partition_store
-from store.db.connections import connect_unhurried, is_environmental, is_one_rows
+from store.db.connections import connect, is_environmental, is_one_rows
 from store.inbox import queue
 from store.inbox.quarantine import dead_letter, requeue_early
 from store.ledger import aliases
@@ -119,7 +119,7 @@ def pull(stream: str | None = None) -> None:
         if worker.settings.truepill_api_key is None:
             return
         with (
-            connect_unhurried(worker.settings.database_url or "", "pull") as conn,
+            connect(worker.settings.database_url or "", "pull") as conn,
             # Gathered over pages where these come quickly; and a broker that is away ends no pull.
             HintPublisher() as hints,
             Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,

@@ -17,7 +17,7 @@ from partners.truepill.pages import Page
 from partners.truepill.wire import HttpClient, Wire
 from settings import Settings
 from statemachine import MACHINES
-from store.db.connections import connect_unhurried
+from store.db.connections import connect
 from store.inbox import queue
 from store.pulls import poll_schedule, record_schedule
 from store.pulls.poll_schedule import Left
@@ -96,7 +96,7 @@ class Puller:
             self._thread.close()
             self._thread = None
         if self._thread is None:
-            self._thread = StoringThread(connect_unhurried(self._database_url, "pull"))
+            self._thread = StoringThread(connect(self._database_url, "pull"))
         return self._thread
 
     def names(self) -> list[str]:

@@ -1,0 +1,31 @@
+"""What the server says of itself that decides whether a 200 can be given, and what it is worth. Read only."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import psycopg
+
+__all__ = ["ServerState", "server_state"]
+
+
+class ServerState(NamedTuple):
+    """As a connection like the receiver's finds it. `synchronous_commit` is what it would have without us."""
+
+    standby: bool
+    read_only: bool
+    fsync: bool
+    full_page_writes: bool
+    synchronous_commit: str
+
+
+_STATE = """
+SELECT pg_is_in_recovery(), current_setting('default_transaction_read_only')::bool,
+       current_setting('fsync')::bool, current_setting('full_page_writes')::bool,
+       current_setting('synchronous_commit')
+"""
+
+
+def server_state(conn: psycopg.Connection[Any]) -> ServerState:
+    """Raises psycopg.Error."""
+    return ServerState._make(conn.execute(_STATE).fetchall()[0])

@@ -20,7 +20,7 @@ from ops.local.ports import claim
 from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
 from ops.refused import Refused
-from ops.render.output import notes, screen
+from ops.render.console import notes, screen
 from settings import Settings, child_environment, read_env_file
 
 __all__ = ["run"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.local.embedded import Addresses
-from ops.render import output
+from ops.render.console import notes, screen
 from store.db.connections import connect
 from tests.support.backends import TABLES, fresh_database
 from tests.support.commandline import Cli
@@ -26,7 +26,7 @@ def cli(
     cli_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Iterator[Cli]:
     """The command line over an empty ledger; its tables are wide enough to be read in one line."""
-    for console in (output.screen, output.notes):
+    for console in (screen, notes):
         monkeypatch.setattr(console, "_width", 220)
     with connect(cli_url, "test") as conn:
         conn.execute(f"TRUNCATE {TABLES}")

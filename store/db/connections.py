@@ -1,4 +1,4 @@
-"""Connections of the hot path, through psycopg, and whose fault their errors are."""
+"""Connections of the hot path, through psycopg."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["connect", "connect_async", "connect_unhurried", "is_environmental", "is_one_rows"]
+__all__ = ["connect", "connect_async", "connect_unhurried"]
 
 _OPTIONS = "-c timezone=UTC -c statement_timeout={statement} -c lock_timeout={lock}"
 
@@ -49,22 +49,3 @@ async def connect_async(
 ) -> psycopg.AsyncConnection:
     """As `connect`, for an event loop."""
     return await psycopg.AsyncConnection.connect(url, **_arguments(application, statement_ms, statement_ms))
-
-
-# Data exceptions, violated constraints, limits exceeded, and what a trigger raises: a row's fault. Everything
-# else (connections, locks, timeouts, disks, a schema that is behind, missing grants) would hit any row.
-BLAMES_A_ROW = ("21", "22", "23", "54", "P0")
-
-
-def is_environmental(error: BaseException) -> bool:
-    """Whether an error is the environment's fault: worth a retry, and never an event's poison."""
-    if not isinstance(error, psycopg.Error):
-        return False
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return not error.sqlstate.startswith(BLAMES_A_ROW)
-
-
-def is_one_rows(error: BaseException) -> bool:
-    """Whether a lock or a time limit stopped it: what shares no row with the one that waits need not wait."""
-    return isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 
 from errors import describe
-from store.db.connections import is_environmental, is_one_rows
+from store.db.faults import is_environmental, is_one_rows
 from store.inbox import queue
 from store.ledger import rechecks
 from workers.apply.batch import apply_queued, apply_rechecks
@@ -56,8 +56,8 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
         if done.woken:
             # Due at once, so the sweeper finds them when this hint is lost.
             send_all(done.woken, swept=False)
-        if done.locked:
-            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+        if done.keyless:
+            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.keyless))
         ids = done.left
 
 

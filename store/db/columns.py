@@ -141,7 +141,7 @@ class Columns:
 
 
 def _packer(types: Sequence[Type]) -> Callable[..., bytes]:
-    """From the values of a row to its form in COPY: how many fields it has, then each behind its length.
+    """From the values of a row to its form in COPY: how many fields, then each behind its length.
 
     Written out for its columns and compiled, as `dataclasses` does with its methods: a loop over packers
     takes twice as long, and this runs once for each row that an event leaves.

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-from store.db.connections import is_environmental
+from store.db.faults import is_environmental
 from store.ledger.model import EntityRow
 from workers.apply.model import Moved, Replayed, Tools
 from workers.apply.replay import replay

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import TYPE_CHECKING
 
-from ops.render.output import screen
-
 if TYPE_CHECKING:
     from store.ledger.feed import Change
 
@@ -53,6 +51,7 @@ class Tail:
 
 def print_change(change: Change) -> None:
     """One line on stdout."""
+    from ops.render.console import screen
     from ops.render.tables import cell, moment
 
     line = f"{moment(change.changed_at)}  {change.kind} {change.key}  "

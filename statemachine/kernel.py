@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from statemachine.model import Fact, Line, Step, Summary, adds_nothing, is_snapshot
-from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, faults
+from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, table_errors
 
 __all__ = ["Machine", "MachineError", "current_lines"]
 
@@ -74,7 +74,7 @@ class Machine:
         lines_from: LinesFrom = MappingProxyType({}),
         prompts: Clocks = MappingProxyType({}),
     ) -> None:
-        found = faults(initial, table, rank, outcome, clocks, lines_from, prompts)
+        found = table_errors(initial, table, rank, outcome, clocks, lines_from, prompts)
         if found:
             raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
         self.kind = kind

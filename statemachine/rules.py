@@ -38,7 +38,7 @@ __all__ = [
     "Silence",
     "Table",
     "Verdict",
-    "faults",
+    "table_errors",
 ]
 
 MINUTE = 60  # seconds
@@ -136,7 +136,7 @@ Clocks = Mapping[str, Clock]
 LinesFrom = Mapping[str, str]
 
 
-def faults(
+def table_errors(
     initial: str,
     table: Table,
     rank: Rank,
@@ -178,16 +178,16 @@ def faults(
 
 def _rule_faults(state: str, rule: Rule, table: Table) -> list[str]:
     if rule.verdict is not Verdict.MOVED:
-        faults = ["only a move has a target and a gap"] if rule.to is not None or rule.gap else []
+        table_errors = ["only a move has a target and a gap"] if rule.to is not None or rule.gap else []
         if rule.dates is not Dates.KEPT and rule.verdict is not Verdict.CONFIRMED:
-            faults.append("only a confirmation says what becomes of dates")
-        return faults
+            table_errors.append("only a confirmation says what becomes of dates")
+        return table_errors
     if rule.to is None or rule.to not in table:
         return [f"moves to {rule.to}, which has no row"]
-    faults = ["moves to itself: that is a confirmation"] if rule.to == state else []
-    faults += ["a move brings its own date or none"] if rule.dates is not Dates.KEPT else []
-    faults += [f"jumps over {over}, which has no row" for over in rule.gap if over not in table]
-    faults += [f"jumps over {over}, its own end" for over in rule.gap if over in (state, rule.to)]
+    table_errors = ["moves to itself: that is a confirmation"] if rule.to == state else []
+    table_errors += ["a move brings its own date or none"] if rule.dates is not Dates.KEPT else []
+    table_errors += [f"jumps over {over}, which has no row" for over in rule.gap if over not in table]
+    table_errors += [f"jumps over {over}, its own end" for over in rule.gap if over in (state, rule.to)]
     if len(set(rule.gap)) != len(rule.gap):
-        faults.append("jumps over one state twice")
-    return faults
+        table_errors.append("jumps over one state twice")
+    return table_errors

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.arguments.moments import parse_span
-from ops.render.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 from ops.tail import Tail, print_change
 
 if TYPE_CHECKING:
@@ -91,6 +91,7 @@ def _document(change: Change) -> dict[str, Any]:
 
 
 def _print(found: list[Change], cursor: int) -> None:
+    from ops.render.console import screen
     from ops.render.tables import note, print_table
 
     if not found:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.fill_life import Callback
@@ -34,6 +34,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
     from secrets import token_hex
 
     from ops.fill_life import life
+    from ops.render.console import notes, screen
     from ops.render.history import history
 
     key = f"fill_request_{token_hex(10)}"

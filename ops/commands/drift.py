@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from store.ledger.drift import Drifted
@@ -29,11 +29,12 @@ def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         write_json({"drift": [_document(row) for row in found]})
         return
+    from ops.render.console import screen
+    from ops.render.tables import print_table
+
     if not found:
         screen.print("nothing that the partners' contracts do not name")
         return
-    from ops.render.tables import print_table
-
     headers = ("partner", "what", "type", "name", "count", "first", "last")
     print_table(headers, found, fold=("name",))
 

@@ -9,7 +9,7 @@ import typer
 from ops.arguments.kinds import check_kind
 from ops.arguments.moments import parse_moment
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,6 +71,7 @@ def listing(
 def _list(settings: Settings, wanted: EventFilter, limit: int, as_json: bool) -> None:
     from dataclasses import replace
 
+    from ops.render.console import notes
     from ops.render.keys import own_key
     from store.reports import events, queries
 
@@ -193,6 +194,7 @@ def _unsealed(settings: Settings, event: EventRow, sealed: bytes | None, reason:
 
 
 def _print_event(document: dict[str, Any]) -> None:
+    from ops.render.console import screen
     from ops.render.reasons import explain
     from ops.render.tables import cell, moment, plain, print_table
 

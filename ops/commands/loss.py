@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.arguments.moments import parse_moment
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -55,6 +55,8 @@ def loss(
     """Count by type and day what came by push, by pull only (lost by the push), both ways, and how late."""
     types = None if of_type is None else [_known(of_type)]
     settings = load(data).require("database")
+    from ops.render.console import notes
+
     with notes.status("counting"):
         document, ids = _read(settings, since, until, types, with_ids=evidence is not None)
     if evidence is not None:
@@ -141,6 +143,7 @@ _HEADERS = (
 
 
 def _print(document: dict[str, Any]) -> None:
+    from ops.render.console import screen
     from ops.render.tables import moment, note, print_table
 
     if document["days"]:

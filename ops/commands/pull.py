@@ -11,7 +11,7 @@ import typer
 
 from ops.arguments.moments import parse_moment
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -101,6 +101,7 @@ class _Hints:
         self._works = settings.broker_url is not None
 
     def __call__(self, seqs: Sequence[int]) -> None:
+        from ops.render.console import notes
         from workers.celery.hints import HINT_IDS, send
 
         for start in range(0, len(seqs), HINT_IDS):
@@ -113,11 +114,14 @@ class _Hints:
 
 
 def _run(puller: Puller, name: str, since: datetime | None) -> Report:
+    from ops.render.console import notes
+
     with notes.status(f"{name}: asking") as status:
         return puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
 
 
 def _until_idle(puller: Puller, since: datetime | None, calls_per_minute: int) -> IdleReport:
+    from ops.render.console import notes
     from workers.pull.pull_until_idle import pull_until_idle
 
     def planned(left: Left) -> None:
@@ -142,6 +146,7 @@ def _telling(status: Status) -> Callable[[Report], None]:
 
 
 def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
+    from ops.render.console import notes
     from ops.render.keys import own_key
     from store.reports import queries
 
@@ -184,6 +189,7 @@ def _left(outcome: IdleReport | None) -> dict[str, Any]:
 
 
 def _print(reports: list[Report], outcome: IdleReport | None) -> None:
+    from ops.render.console import screen
     from ops.render.tables import moment, print_table
 
     counted = [(r.stream, r.pages, r.events, r.stored, r.unidentified, r.refused) for r in reports]

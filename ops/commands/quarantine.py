@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["register"]
 
@@ -27,6 +27,7 @@ def listing(
 ) -> None:
     """List events in quarantine, the newest first, with the counts of every reason."""
     settings = load(data).require("database")
+    from ops.render.console import notes
     from store.reports import events, queries
 
     with notes.status("reading the quarantine"), queries.snapshot(str(settings.database_url)) as conn:
@@ -69,6 +70,7 @@ def _reasons(counts: list[tuple[str, str | None, int]]) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
+    from ops.render.console import screen
     from ops.render.tables import print_table
 
     if not document["reasons"]:

@@ -8,7 +8,7 @@ import typer
 
 from ops.arguments.kinds import check_kind
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.replay import Report
@@ -100,6 +100,7 @@ def _document(selected: int, report: Report) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any], dry_run: bool) -> None:
+    from ops.render.console import screen
     from ops.render.tables import cell, print_table
 
     if document["changed"]:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ops.local.children import become, module
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 from settings import use_data_folder
 
 __all__ = ["register"]
@@ -123,6 +123,7 @@ def flower(
 def migrate(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Bring the schema to head."""
     url = load(data).require("database").database_url
+    from ops.render.console import notes, screen
     from store.db.migrate import head, upgrade
 
     with notes.status("migrating"):

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 from ops.sandbox.check import check_command
 from ops.sandbox.load import load_command
 
@@ -60,6 +60,7 @@ def sandbox(
     """Run the emulated partner: point a client at it, and real callbacks come."""
     if context.invoked_subcommand:
         return
+    from ops.render.console import notes
     from ops.sandbox.customers import customers_of
     from sandbox.profile import ProfileError, load_profile
     from sandbox.server import Options, run

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from rich.text import Text
 
 from ops.arguments.kinds import KeyArgument, KindArgument, check_kind
-from ops.render.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["print_history", "register"]
 
@@ -51,6 +50,9 @@ def show(
 
 def print_history(document: dict[str, Any]) -> None:
     """The human form: a header, the deadline, the facts in effective order, lines, links."""
+    from rich.text import Text
+
+    from ops.render.console import screen
     from ops.render.tables import cell, moment, plain, print_fields, print_table
 
     name = f"{document['kind']} {plain(document['key'])}: "

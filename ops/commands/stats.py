@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from ops.render.output import DataOption, JsonOption, load, notes, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from settings import Settings
@@ -23,6 +23,8 @@ def register(app: typer.Typer) -> None:
 def stats(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Print counts and lag: events, queue, quarantine, entities, spool."""
     settings = load(data).require("database")
+    from ops.render.console import notes
+
     with notes.status("counting"):
         document = _read(settings)
     if as_json:

@@ -9,7 +9,7 @@ import typer
 
 from ops.arguments.kinds import KeyArgument, KindArgument, check_kind
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["register"]
 
@@ -107,6 +107,7 @@ def _read(what: str, file: Path) -> dict[str, Any]:
 def _print(document: dict[str, Any]) -> None:
     from rich.text import Text
 
+    from ops.render.console import screen
     from ops.render.tables import moment
 
     said = "registered" if document["registered"] else "was registered before"

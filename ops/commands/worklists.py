@@ -11,7 +11,7 @@ import typer
 
 from ops.arguments.kinds import check_kind
 from ops.arguments.moments import parse_moment
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,7 @@ def _reading(
     if kind is not None:
         check_kind(kind)
     settings = load(data).require("database")
+    from ops.render.console import notes
     from store.reports import figures, queries
 
     with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
@@ -214,9 +215,11 @@ def _give(
 ) -> None:
     if as_json:
         write_json({name: items})
-    elif not items:
-        screen.print(empty)
-    else:
-        from ops.render.tables import print_table
+        return
+    from ops.render.console import screen
+    from ops.render.tables import print_table
 
+    if items:
         print_table(columns, [[item[column] for column in columns] for item in items], fold=("key", "why"))
+    else:
+        screen.print(empty)

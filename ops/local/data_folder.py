@@ -52,22 +52,22 @@ def generate(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
     `folder` exists and is absolute. What the environment sets is not copied: it may be a secret that is
     not meant for this disk. Raises SettingsError when the file is open to others.
     """
-    held = read_env_file(folder / ENV_FILE)
-    missing = [name for name in GENERATED if not environ.get(name) and name not in held]
+    stored = read_env_file(folder / ENV_FILE)
+    missing = [name for name in GENERATED if not environ.get(name) and name not in stored]
     set_values(folder, {name: GENERATED[name](folder) for name in missing})
     return read_env_file(folder / ENV_FILE)
 
 
 def partner_values(
-    held: Mapping[str, str], environ: Mapping[str, str], sandbox_url: str | None, key: str | None
+    stored: Mapping[str, str], environ: Mapping[str, str], sandbox_url: str | None, key: str | None
 ) -> dict[str, str | None]:
     """What to set so that calls to the partner reach the sandbox of this run, None for no sandbox.
 
     Empty where a person has set either variable, in the environment or in DIR/env: theirs is a real partner.
     What an earlier run has set is recognised by the sandbox's address of then.
     """
-    ours = held.get(PARTNER[0]) is not None and held.get(PARTNER[0]) == held.get("RXLEDGER_SANDBOX_URL")
-    if not ours and any(held.get(name) for name in PARTNER):
+    ours = stored.get(PARTNER[0]) is not None and stored.get(PARTNER[0]) == stored.get("RXLEDGER_SANDBOX_URL")
+    if not ours and any(stored.get(name) for name in PARTNER):
         return {}
     if any(environ.get(name) for name in PARTNER) or sandbox_url is None:
         return dict.fromkeys(PARTNER, None) if ours else {}

@@ -20,7 +20,7 @@ from ops.local.ports import claim
 from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
 from ops.refused import Refused
-from ops.render.output import notes, screen
+from ops.render.console import notes, screen
 from settings import Settings, child_environment, read_env_file
 
 __all__ = ["run"]
@@ -106,18 +106,18 @@ def _prepare(
     folder: Path, environ: Mapping[str, str], holder: Holder, port: int | None, sandbox: bool
 ) -> Iterator[Plan]:
     """Write DIR/env and read the settings back as the children will."""
-    held = generate(folder, environ)
+    stored = generate(folder, environ)
     with (
-        claim(_wanted(held, "RXLEDGER_RECEIVER_URL", RECEIVER_PORT, port)) as web,
-        claim(_wanted(held, "RXLEDGER_FLOWER_URL", FLOWER_PORT, None)) as flower,
-        claim(_wanted(held, "RXLEDGER_SANDBOX_URL", SANDBOX_PORT, None)) as partner,
+        claim(_wanted(stored, "RXLEDGER_RECEIVER_URL", RECEIVER_PORT, port)) as web,
+        claim(_wanted(stored, "RXLEDGER_FLOWER_URL", FLOWER_PORT, None)) as flower,
+        claim(_wanted(stored, "RXLEDGER_SANDBOX_URL", SANDBOX_PORT, None)) as partner,
     ):
         if port and web != port:
             raise Refused(f"port {port} is taken: choose another with --port, or leave it out")
         broker = holder.addresses.broker_url
         redis_url = environ.get("REDIS_URL") or broker
         sandbox_url = f"http://127.0.0.1:{partner}" if sandbox else None
-        key = (environ.get("RXLEDGER_SANDBOX_KEYS") or held.get("RXLEDGER_SANDBOX_KEYS", "")).split(",")[0]
+        key = (environ.get("RXLEDGER_SANDBOX_KEYS") or stored.get("RXLEDGER_SANDBOX_KEYS", "")).split(",")[0]
         addresses = {
             "DATABASE_URL": environ.get("DATABASE_URL") or holder.addresses.database_url,
             "REDIS_URL": redis_url or None,
@@ -125,7 +125,7 @@ def _prepare(
             "RXLEDGER_RECEIVER_URL": f"http://127.0.0.1:{web}",
             "RXLEDGER_FLOWER_URL": f"http://127.0.0.1:{flower}",
             "RXLEDGER_SANDBOX_URL": sandbox_url,
-            **partner_values(held, environ, sandbox_url, key.strip()),
+            **partner_values(stored, environ, sandbox_url, key.strip()),
         }
         set_values(folder, addresses)
         # What runs here is where we put it, whatever the environment says about another run.
@@ -144,10 +144,10 @@ def _is_ours(name: str) -> bool:
     return name.startswith("RXLEDGER_") or name in ADDRESSES
 
 
-def _wanted(held: Mapping[str, str], name: str, usual: int, explicit: int | None) -> list[int]:
+def _wanted(stored: Mapping[str, str], name: str, usual: int, explicit: int | None) -> list[int]:
     if explicit:
         return [explicit]
-    before = urlsplit(held.get(name, "")).port
+    before = urlsplit(stored.get(name, "")).port
     return [port for port in (before, usual) if port]
 
 

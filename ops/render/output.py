@@ -1,24 +1,16 @@
-"""What commands share: their common options, one document on stdout, everything else on stderr."""
+"""What commands share: their common options, the settings, and one JSON document on stdout."""
 
 from __future__ import annotations
 
 import sys
-from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from settings import Settings, use_data_folder
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    #: For people: tables and texts go to stdout when there is no --json, notes and progress to stderr.
-    screen: Console
-    notes: Console
-
-__all__ = ["DataOption", "JsonOption", "load", "notes", "screen", "write_json"]
+__all__ = ["DataOption", "JsonOption", "load", "write_json"]
 
 DataOption = Annotated[
     Path | None,
@@ -30,20 +22,6 @@ DataOption = Annotated[
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")]
-
-
-def __getattr__(name: str) -> Any:
-    """`screen` and `notes`, made when one is first asked for: a command that prints JSON does without."""
-    if name in ("screen", "notes"):
-        return _console(stderr=name == "notes")
-    raise AttributeError(name)
-
-
-@cache
-def _console(*, stderr: bool) -> Console:
-    from rich.console import Console
-
-    return Console(stderr=stderr, highlight=False)
 
 
 def load(data: Path | None) -> Settings:

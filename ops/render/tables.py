@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from ops.render.output import notes, screen
+from ops.render.console import notes, screen
 
 __all__ = ["age", "cell", "moment", "note", "plain", "print_fields", "print_table", "progress", "seconds"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.sandbox.compare import Known, Report
@@ -95,6 +95,7 @@ def _key(settings: Settings) -> str | None:
 def _until_applied(settings: Settings, url: str, wait: float) -> None:
     """Wait until the queue and this machine's spool are empty. Raises Refused when they do not become so."""
     from ops.doctor.spool_depth import spool_depth
+    from ops.render.console import notes
     from store.inbox.queue import waiting
     from store.reports import queries
 
@@ -182,6 +183,7 @@ def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[s
 
 
 def _print(document: dict[str, Any]) -> None:
+    from ops.render.console import screen
     from ops.render.tables import cell
 
     events, entities = document["events"], document["entities"]
@@ -222,6 +224,7 @@ def _state(row: dict[str, Any]) -> list[Any]:
 
 
 def _print_some(title: str, rows: list[dict[str, Any]], told: Callable[[dict[str, Any]], list[Any]]) -> None:
+    from ops.render.console import screen
     from ops.render.tables import cell, note, print_table
 
     if not rows:

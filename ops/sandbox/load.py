@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 import time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,7 +10,7 @@ import typer
 
 from ops.arguments.moments import parse_span
 from ops.refused import Refused
-from ops.render.output import DataOption, JsonOption, load, notes, screen, write_json
+from ops.render.output import DataOption, JsonOption, load, write_json
 from ops.tail import Tail, print_change
 
 if TYPE_CHECKING:
@@ -40,6 +39,8 @@ def load_command(
     as_json: JsonOption = False,
 ) -> None:
     """Drive whole patient journeys; returns when their callbacks are delivered."""
+    import asyncio
+
     from sandbox.load import Load, LoadError, run
 
     settings = load(data).require("sandbox")
@@ -78,6 +79,8 @@ class _Shown:
 
     def __init__(self, journeys: int | None) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        from ops.render.console import notes
 
         columns = (TextColumn("journeys"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         self._bar = Progress(
@@ -128,6 +131,7 @@ class _Watched:
         finally:
             self._tail.__exit__(kind, error, trace)
         if self._last is not None:
+            from ops.render.console import screen
             from ops.render.tables import cell
 
             screen.print()
@@ -162,6 +166,7 @@ def _document(profile: str | None, report: Any) -> dict[str, Any]:
 
 
 def _print(document: dict[str, Any]) -> None:
+    from ops.render.console import screen
     from ops.render.tables import cell, note, print_table
 
     rows = list(document["journeys"].items())

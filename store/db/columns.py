@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import takewhile
+from itertools import starmap, takewhile
 from struct import Struct
 from typing import Any, NamedTuple
 
@@ -31,6 +31,9 @@ __all__ = [
     "Columns",
     "Type",
 ]
+
+#: Up to so many parts of a row are added one by one, which is quicker than to join them.
+FEW_PARTS = 3
 
 
 class Type(NamedTuple):
@@ -91,7 +94,8 @@ class Columns:
         self.alias = alias
         self._types = dict(types)
         self._parameters = {name: f"{prefix}{name}" for name in types}
-        self._pack = _packer(list(types.values()))
+        #: A row in the form of COPY, of its values.
+        self.pack = _packer(list(types.values()))
         self._arrays = [(self._parameters[name], t.array) for name, t in types.items()]
         self._empty = {name: "{}" for name, _ in self._arrays}
 
@@ -126,14 +130,18 @@ class Columns:
 
     def copy(self, conn: psycopg.Connection[Any], rows: Iterable[Sequence[Any]]) -> None:
         """Write rows that the table does not have, by COPY. Raises psycopg.Error."""
-        binary_copy.write_rows(conn, self.table, self.names, map(self._pack, rows))
+        self.copy_packed(conn, starmap(self.pack, rows))
+
+    def copy_packed(self, conn: psycopg.Connection[Any], packed: Iterable[bytes]) -> None:
+        """As `copy`, of rows that `pack` has made of their values."""
+        binary_copy.write_rows(conn, self.table, self.names, packed)
 
     def _value(self, name: str) -> str:
         return self._types[name].value.format(f"{self.alias}.{name}")
 
 
-def _packer(types: Sequence[Type]) -> Callable[[Sequence[Any]], bytes]:
-    """One row in the form of COPY: how many fields it has, then each behind its length.
+def _packer(types: Sequence[Type]) -> Callable[..., bytes]:
+    """From the values of a row to its form in COPY: how many fields, then each behind its length.
 
     Written out for its columns and compiled, as `dataclasses` does with its methods: a loop over packers
     takes twice as long, and this runs once for each row that an event leaves.
@@ -141,11 +149,10 @@ def _packer(types: Sequence[Type]) -> Callable[[Sequence[Any]], bytes]:
     fixed = list(takewhile(lambda n: types[n].fixed is not None, range(len(types))))
     begin = Struct(">h" + "".join(f"i{types[n].fixed}" for n in fixed)).pack
     sizes = "".join(f", {Struct('>' + str(types[n].fixed)).size}, c{n}" for n in fixed)
-    fields = "".join(f", p{n}(c{n})" for n in range(len(fixed), len(types)))
+    parts = [f"begin({len(types)}{sizes})", *(f"p{n}(c{n})" for n in range(len(fixed), len(types)))]
+    whole = " + ".join(parts) if len(parts) <= FEW_PARTS else f"join(({', '.join(parts)}))"
     columns = ", ".join(f"c{n}" for n in range(len(types)))
-    source = f"def pack(row):\n {columns}, = row\n return join((begin({len(types)}{sizes}){fields},))"
     names: dict[str, Any] = {"join": b"".join, "begin": begin}
     names |= {f"p{n}": t.pack for n, t in enumerate(types)}
-    exec(source, names)  # noqa: S102 -- names and numbers of our own
-    pack: Callable[[Sequence[Any]], bytes] = names["pack"]
+    pack: Callable[..., bytes] = eval(f"lambda {columns}: {whole}", names)  # noqa: S307 -- names of our own
     return pack

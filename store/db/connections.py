@@ -1,4 +1,4 @@
-"""Connections of the hot path, through psycopg, and whose fault their errors are."""
+"""Connections of the hot path, through psycopg."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-__all__ = ["connect", "connect_async", "is_environmental", "is_one_rows", "parameters"]
+__all__ = ["connect", "connect_async", "parameters"]
 
 #: How long a statement waits for a lock, in milliseconds: a batch holds its locks for tens of them.
 LOCK_MS = 3_000
@@ -46,22 +46,3 @@ async def connect_async(
     """As `connect`, for an event loop."""
     given = parameters(url, application, statement_timeout=statement_ms, lock_timeout=statement_ms)
     return await psycopg.AsyncConnection.connect(autocommit=True, **given)
-
-
-# Data exceptions, violated constraints, limits exceeded, and what a trigger raises: a row's fault. Everything
-# else (connections, locks, timeouts, disks, a schema that is behind, missing grants) would hit any row.
-BLAMES_A_ROW = ("21", "22", "23", "54", "P0")
-
-
-def is_environmental(error: BaseException) -> bool:
-    """Whether an error is the environment's fault: worth a retry, and never an event's poison."""
-    if not isinstance(error, psycopg.Error):
-        return False
-    if error.sqlstate is None:
-        return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
-    return not error.sqlstate.startswith(BLAMES_A_ROW)
-
-
-def is_one_rows(error: BaseException) -> bool:
-    """Whether a lock or a time limit stopped it: what shares no row with the one that waits need not wait."""
-    return isinstance(error, psycopg.errors.LockNotAvailable | psycopg.errors.QueryCanceled)

@@ -41,6 +41,8 @@ _CONTENT = {
 }
 #: As the fields of a FactRow.
 FACTS = Columns("facts", _IDENTITY | _CONTENT, prefix="fact_")
+#: What can change of a fact, behind the two by which it is found (`_changed`).
+CHANGED = Columns("facts", {"entity_id": BIGINT, "fact_id": UUID} | _CONTENT)
 
 
 _FACTS_OF = """
@@ -63,14 +65,18 @@ def insert_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
 
 
 _UPDATE = f"""
-UPDATE facts f SET {FACTS.assignments(*_IDENTITY)} FROM {FACTS.rows}
+UPDATE facts f SET {CHANGED.assignments("entity_id", "fact_id")} FROM {CHANGED.rows}
 WHERE f.entity_id = n.entity_id AND f.fact_id = n.fact_id
 """
 
 
 def update_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
     """Facts of which another copy has come, or one was taken away."""
-    conn.execute(_UPDATE, FACTS.parameters(rows))
+    conn.execute(_UPDATE, CHANGED.parameters([_changed(row) for row in rows]))
+
+
+def _changed(row: FactRow) -> tuple[Any, ...]:
+    return row[:2] + row[len(_IDENTITY) :]
 
 
 def delete_facts(conn: Connection, rows: Sequence[tuple[int, bytes]]) -> None:

@@ -23,10 +23,10 @@ def first_postings(conn: Connection, carried: Mapping[int, Iterable[tuple[bytes,
 
     Nobody can have written them before.
     """
-    # Sorted by their hashes: neighbours of the index are written together.
-    rows = [(name, entity_id, domain) for entity_id, names in carried.items() for name, domain in names]
-    rows.sort()
-    POSTINGS.copy(conn, rows)
+    # Sorted, which is the order of the hashes: neighbours of the index are written together.
+    pack = POSTINGS.pack
+    rows = [pack(name, entity_id, domain) for entity_id, names in carried.items() for name, domain in names]
+    POSTINGS.copy_packed(conn, sorted(rows))
 
 
 _ADD = f"""

@@ -64,8 +64,8 @@ def test_each_printed_callback_is_accepted_and_orders_and_shipments_move_fills(u
     for name, (state, outcome, code) in FILLS.items():
         shown = show(up, f"fill_request_{name}")
         assert (shown["state"], shown["outcome"], shown["facts"][-1]["code"]) == (state, outcome, code), name
-    held = json.loads(up.rxledger("quarantine", "list", "--json", "--limit", "1000").stdout)
-    assert held["reasons"]["page"]["count"] >= 2
+    quarantine = json.loads(up.rxledger("quarantine", "list", "--json", "--limit", "1000").stdout)
+    assert quarantine["reasons"]["page"]["count"] >= 2
 
 
 def test_the_printed_life_of_one_fill_ends_delivered_whatever_its_order(up: Up) -> None:

@@ -68,18 +68,18 @@ def test_the_ready_file_says_where_everything_is(up: Up) -> None:
 
 
 def test_the_ready_files_settings_are_those_of_the_data_folder(up: Up) -> None:
-    held = read_env_file(up.data / "env")
-    assert {name: up.ready["env"][name] for name in held} == held
-    assert held["RXLEDGER_RECEIVER_URL"] == up.ready["receiver"]
-    assert held["DATABASE_URL"] == up.ready["database"]
+    stored = read_env_file(up.data / "env")
+    assert {name: up.ready["env"][name] for name in stored} == stored
+    assert stored["RXLEDGER_RECEIVER_URL"] == up.ready["receiver"]
+    assert stored["DATABASE_URL"] == up.ready["database"]
 
 
 def call(up: Up, method: str, path: str, body: object = None) -> Any:
     """A request to the sandbox, as a client that has read the settings."""
-    held = up.ready["env"]
-    parts = urlsplit(held["RXLEDGER_TRUEPILL_BASE_URL"])
+    env = up.ready["env"]
+    parts = urlsplit(env["RXLEDGER_TRUEPILL_BASE_URL"])
     headers = {
-        "Authorization": f"ApiKey {held['RXLEDGER_TRUEPILL_API_KEY']}",
+        "Authorization": f"ApiKey {env['RXLEDGER_TRUEPILL_API_KEY']}",
         "Content-Type": "application/json",
     }
     connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=10)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ops.local.embedded import Addresses
-from ops.render import output
+from ops.render.console import notes, screen
 from store.db.connections import connect
 from tests.support.backends import TABLES, fresh_database
 from tests.support.commandline import Cli
@@ -27,7 +27,8 @@ def cli(
 ) -> Iterator[Cli]:
     """The command line over an empty ledger; its tables are wide enough to be read in one line."""
     monkeypatch.setenv("COLUMNS", "220")
-    monkeypatch.setattr(output.notes, "_width", 220)
+    monkeypatch.setattr(notes, "_width", 220)
+    monkeypatch.setattr(screen, "_width", 220)
     with connect(cli_url, "test") as conn:
         conn.execute(f"TRUNCATE {TABLES}")
         yield Cli(cli_url, conn, tmp_path, monkeypatch, capsys)

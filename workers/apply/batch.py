@@ -15,7 +15,7 @@ import psycopg
 from store.inbox import claim
 from store.inbox.quarantine import quarantine, release
 from store.ledger import drift, event_facts, rechecks
-from workers.apply.derive import derived_statements, queue_rechecks
+from workers.apply.derive import derived_facts, queue_rechecks
 from workers.apply.model import Applied, ReadBatch, Tools
 from workers.apply.read import read_batch
 from workers.apply.replay import withdrawn
@@ -49,20 +49,20 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
             return Applied(0, 0, ())
         resolved = resolve_aliases(conn, read)
         queued: list[int] = []
-        if resolved.statements:
-            queued = queue_rechecks(conn, update_states(conn, resolved.statements, tools), tools)
+        if resolved.stated_facts:
+            queued = queue_rechecks(conn, update_states(conn, resolved.stated_facts, tools), tools)
         if read.rechecks:  # queued as if they were copies
             queued += rechecks.queue_again(conn, [one.copy.id for one in read.rechecks])
         quarantined = [*read.quarantined, *resolved.quarantined]
         if quarantined:
             quarantine(conn, quarantined)
-        if read.locked:
-            claim.requeue(conn, read.locked)
+        if read.keyless:
+            claim.requeue(conn, read.keyless)
         # Last, since all workers share these rows.
         for partner, counts in sorted(read.drifted.items()):
             drift.note(conn, partner, counts, tools.clock())
-    applied = claimed - len(quarantined) - len(read.locked)
-    return Applied(applied, len(quarantined), tuple(read.locked), tuple(resolved.woken), tuple(queued), left)
+    applied = claimed - len(quarantined) - len(read.keyless)
+    return Applied(applied, len(quarantined), tuple(read.keyless), tuple(resolved.woken), tuple(queued), left)
 
 
 def _read_many(conn: Connection, seqs: Sequence[int], tools: Tools) -> tuple[ReadBatch, int, tuple[int, ...]]:
@@ -91,14 +91,14 @@ def apply_rechecks(conn: Connection, seqs: Sequence[int], tools: Tools) -> Appli
         copies = {one.copy.seq: one.copy for one in read.rechecks}
         anew = event_facts.entities_stated_by(conn, copies)
         past = event_facts.delete_event_facts(conn, copies)
-        for name, statement in derived_statements(conn, read.rechecks, tools):
-            read.statements.setdefault(name, []).append(statement)
-        moved = update_states(conn, read.statements, tools, withdrawn(past, copies), anew)
+        for name, stated_fact in derived_facts(conn, read.rechecks, tools):
+            read.stated_facts.setdefault(name, []).append(stated_fact)
+        moved = update_states(conn, read.stated_facts, tools, withdrawn(past, copies), anew)
         further = queue_rechecks(conn, moved, tools)
         release(conn, copies)
         if read.quarantined:
             quarantine(conn, read.quarantined)
-        locked = tuple(read.locked)
+        keyless = tuple(read.keyless)
         # Last: those that apply it wait for entities before they change its row (`store.ledger.rechecks`).
-        rechecks.delete_applied(conn, [one for one in queued if one.copy.seq not in locked])
-    return Applied(len(copies), len(read.quarantined), locked, rechecks=tuple(further))
+        rechecks.delete_applied(conn, [one for one in queued if one.copy.seq not in keyless])
+    return Applied(len(copies), len(read.quarantined), keyless, rechecks=tuple(further))

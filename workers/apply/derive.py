@@ -20,9 +20,9 @@ from store.ledger.model import (
     recheck_id,
     summary_of,
 )
-from workers.apply.model import ClaimedRecheck, Moved, Name, Statement, Tools
+from workers.apply.model import ClaimedRecheck, Moved, Name, StatedFact, Tools
 
-__all__ = ["CALLBACK_TYPE", "derived_statements", "queue_rechecks"]
+__all__ = ["CALLBACK_TYPE", "derived_facts", "queue_rechecks"]
 
 Connection = psycopg.Connection[Any]
 
@@ -63,9 +63,9 @@ def _sealed(recheck: Recheck, tools: Tools) -> SealedRecheck:
     return SealedRecheck(event_id, tools.sealer.seal(recheck_body(recheck), event_id))
 
 
-def derived_statements(
+def derived_facts(
     conn: Connection, claimed: Sequence[ClaimedRecheck], tools: Tools
-) -> list[tuple[Name, Statement]]:
+) -> list[tuple[Name, StatedFact]]:
     """What rechecks state now, by the entity that it is about. Call it before any entity is locked.
 
     A cause that changes meanwhile queues its recheck again in the COMMIT of that change, so to read it
@@ -75,7 +75,7 @@ def derived_statements(
         return []
     derivations.pass_barrier(conn)
     rows = derivations.rows_of(conn, [(recheck.kind, recheck.key) for _, recheck in claimed])
-    stated: list[tuple[Name, Statement]] = []
+    stated: list[tuple[Name, StatedFact]] = []
     for one in DERIVATIONS:
         implied: dict[int, tuple[ClaimedCopy, EntityRow, tuple[Implied, ...]]] = {}
         for copy, recheck in claimed:
@@ -95,7 +95,7 @@ def _stated(
     implied: Iterable[Implied],
     effect: EntityRow,
     tools: Tools,
-) -> Iterable[tuple[Name, Statement]]:
+) -> Iterable[tuple[Name, StatedFact]]:
     """One fact for each that is implied. The cause tells it apart: two may imply the same in one second."""
     discriminator = tools.keyed_hash.hash("cause", orjson.dumps([one.name, cause.kind, cause.key]).decode())
     for at, signal, due in implied:
@@ -104,5 +104,7 @@ def _stated(
         detail = tools.sealer.seal(orjson.dumps({"cause": f"{cause.kind} {cause.key}"}), name)
         yield (
             (effect.kind, effect.key),
-            Statement(copy.seq, copy.id, copy.via, copy.received_at, CALLBACK_TYPE, fact, name, None, detail),
+            StatedFact(
+                copy.seq, copy.id, copy.via, copy.received_at, CALLBACK_TYPE, fact, name, None, detail
+            ),
         )

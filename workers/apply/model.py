@@ -23,8 +23,8 @@ __all__ = [
     "ReadBatch",
     "Replayed",
     "Resolved",
-    "Statement",
-    "Statements",
+    "StatedFact",
+    "StatedFacts",
     "Tools",
     "Unaddressed",
     "Withdrawn",
@@ -44,7 +44,7 @@ class Tools(NamedTuple):
     clock: Callable[[], datetime]
 
 
-class Statement(NamedTuple):
+class StatedFact(NamedTuple):
     """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
 
     `links` are the names in its body, among them the entity's own key where the body gives it.
@@ -63,14 +63,14 @@ class Statement(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-Statements = Mapping[Name, Sequence[Statement]]
+StatedFacts = Mapping[Name, Sequence[StatedFact]]
 
 
 class Unaddressed(NamedTuple):
-    """A statement about an entity that only its `aliases` name, of which there is at least one."""
+    """A stated fact about an entity that only its `aliases` name, of which there is at least one."""
 
     kind: str
-    statement: Statement
+    stated_fact: StatedFact
 
 
 class ClaimedRecheck(NamedTuple):
@@ -81,17 +81,17 @@ class ClaimedRecheck(NamedTuple):
 
 
 class ReadBatch(NamedTuple):
-    """A batch, read: statements by (kind, key), those about entities that their key does not name, what is to
-    be quarantined, and the inbox ids of what cannot be unsealed yet.
+    """A batch, read: stated facts by (kind, key), those about entities that no key names, what is to be
+    quarantined, and the inbox ids of what cannot be unsealed yet.
 
     `drifted` counts, by partner, what its contract does not say. `rechecks` are events of our own: what they
     state, the ledger has to be asked for.
     """
 
-    statements: dict[Name, list[Statement]]
+    stated_facts: dict[Name, list[StatedFact]]
     unaddressed: list[Unaddressed]
     quarantined: list[QuarantineRow]
-    locked: list[int]
+    keyless: list[int]
     drifted: dict[str, Counter[tuple[str, str, str]]]
     rechecks: list[ClaimedRecheck]
 
@@ -101,12 +101,12 @@ class ReadBatch(NamedTuple):
 
 
 class Resolved(NamedTuple):
-    """A batch, each statement by its entity: `quarantined` are events that have none.
+    """A batch, each stated fact by its entity: `quarantined` are events that have none.
 
     `woken` are others, queued again since they waited for a name that this batch tells.
     """
 
-    statements: dict[Name, list[Statement]]
+    stated_facts: dict[Name, list[StatedFact]]
     quarantined: list[QuarantineRow]
     woken: list[int]
 
@@ -114,14 +114,14 @@ class Resolved(NamedTuple):
 class Change(NamedTuple):
     """What to write for one entity, and whether its row differs.
 
-    `counted` are the statements whose event had not stated its fact before.
+    `counted` are the stated facts whose event had not stated its fact before.
     """
 
     entity: EntityRow
     inserted: list[FactRow]
     updated: list[FactRow]
     deleted: list[bytes]
-    counted: list[Statement]
+    counted: list[StatedFact]
     changed: bool
 
 
@@ -138,7 +138,7 @@ class Moved(NamedTuple):
 
 
 class Applied(NamedTuple):
-    """What one batch came to. `locked` are events whose seal key is not in the ring yet.
+    """What one batch came to. `keyless` are events whose seal key is not in the ring yet.
 
     `woken` are others, queued again because a name that they waited for is known now; `rechecks` are events
     of our own that it queued (`workers.apply.batch.apply_rechecks`). `left` stand in the queue as before: it
@@ -147,7 +147,7 @@ class Applied(NamedTuple):
 
     applied: int
     quarantined: int
-    locked: tuple[int, ...]
+    keyless: tuple[int, ...]
     woken: tuple[int, ...] = ()
     rechecks: tuple[int, ...] = ()
     left: tuple[int, ...] = ()

@@ -1,4 +1,4 @@
-"""What a batch changes about one entity: a pure function of its row, its facts and the new statements.
+"""What a batch changes about one entity: a pure function of its row, its facts and the new stated_facts.
 
 A fact later than all others is stepped from the stored state; anything else refolds the entity from all
 of its facts. Both give the same, since the fold is a sequence of such steps. A snapshot always refolds: the
@@ -14,7 +14,7 @@ from statemachine import Fact, Machine, Summary
 from statemachine.clocks import deadline
 from statemachine.model import is_snapshot
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
-from workers.apply.model import Change, Statement
+from workers.apply.model import Change, StatedFact
 
 __all__ = ["left", "needs_facts", "plan"]
 
@@ -26,11 +26,11 @@ _WORST, _NOBODY = "derived", b"\xff" * 16
 _new = tuple.__new__
 
 
-def needs_facts(entity: EntityRow, statements: Iterable[Statement]) -> bool:
-    """Whether any statement may be known already, sorts before what was folded, or is a snapshot."""
+def needs_facts(entity: EntityRow, stated_facts: Iterable[StatedFact]) -> bool:
+    """Whether any stated fact may be known already, sorts before what was folded, or is a snapshot."""
     last = entity.last_at
     return any(
-        is_snapshot(s.fact.signal) or (last is not None and s.fact.occurred_at <= last) for s in statements
+        is_snapshot(s.fact.signal) or (last is not None and s.fact.occurred_at <= last) for s in stated_facts
     )
 
 
@@ -38,18 +38,18 @@ def plan(
     machine: Machine,
     entity: EntityRow,
     known: Sequence[FactRow] | None,
-    statements: Sequence[Statement],
+    stated_facts: Sequence[StatedFact],
     withdrawn: Mapping[bytes, set[bytes]] | None = None,
     ways: Mapping[bytes, str] | None = None,
 ) -> Change:
-    """What the statements change.
+    """What the stated facts change.
 
-    `known` holds every fact of the entity, or is None when all statements come after them and none is a
+    `known` holds every fact of the entity, or is None when all stated facts come after them and none is a
     snapshot. `withdrawn` maps fact ids to events that no longer count as having stated them (a replay reads
     its events anew), and `ways` the events that `left` names to how they came.
     """
-    if known is None and not withdrawn and len({s.fact_id for s in statements}) == len(statements):
-        return _all_new(machine, entity, statements)
+    if known is None and not withdrawn and len({s.fact_id for s in stated_facts}) == len(stated_facts):
+        return _all_new(machine, entity, stated_facts)
     rows = {row.fact_id: row for row in known or ()}
     before = dict(rows)
     for name, events in (withdrawn or {}).items():
@@ -59,7 +59,7 @@ def plan(
                 rows[name] = rest
     fresh: dict[bytes, Fact] = {}
     counted = []
-    for s in statements:
+    for s in stated_facts:
         row = rows.get(s.fact_id)
         if row is None or s.event_id not in row.events:
             counted.append(s)
@@ -86,11 +86,11 @@ def plan(
     )
 
 
-def _all_new(machine: Machine, entity: EntityRow, statements: Sequence[Statement]) -> Change:
+def _all_new(machine: Machine, entity: EntityRow, stated_facts: Sequence[StatedFact]) -> Change:
     """What most events come to: facts that are later than all others, each stated once."""
-    after = _after(machine, entity, _stepped(machine, summary_of(entity), [s.fact for s in statements]))
-    rows = [_first(entity.id, s) for s in statements]
-    return _new(Change, (after, rows, [], [], list(statements), after != entity))
+    after = _after(machine, entity, _stepped(machine, summary_of(entity), [s.fact for s in stated_facts]))
+    rows = [_first(entity.id, s) for s in stated_facts]
+    return _new(Change, (after, rows, [], [], list(stated_facts), after != entity))
 
 
 def _after(machine: Machine, entity: EntityRow, summary: Summary) -> EntityRow:
@@ -113,7 +113,7 @@ def _content(row: FactRow, fact: Fact) -> Fact:
     return fact if len(row.events) == 1 else fact_of(row)
 
 
-def _first(entity_id: int, s: Statement) -> FactRow:
+def _first(entity_id: int, s: StatedFact) -> FactRow:
     event_id, via, received_at = s[1:4]
     fact, fact_name, lines, detail = s[5:9]
     at, signal, code, discriminator, _, due = fact
@@ -124,7 +124,7 @@ def _first(entity_id: int, s: Statement) -> FactRow:
     return _new(FactRow, identity + content)
 
 
-def _merged(row: FactRow, s: Statement) -> FactRow:
+def _merged(row: FactRow, s: StatedFact) -> FactRow:
     """The row with one more copy; the same object when the copy was counted already."""
     better = (PREFERENCE[s.via], s.event_id) < (PREFERENCE[row.preferred_via], row.preferred)
     if s.event_id in row.events and s.via in row.via and not better:
@@ -145,7 +145,7 @@ def _merged(row: FactRow, s: Statement) -> FactRow:
     return row
 
 
-def _came(known: datetime | None, row: FactRow, s: Statement, via: str) -> datetime | None:
+def _came(known: datetime | None, row: FactRow, s: StatedFact, via: str) -> datetime | None:
     """When the first copy came this way; None where none did, or where that was not kept when it did."""
     if s.via != via:
         return known

@@ -1,4 +1,4 @@
-"""From sealed copies to the statements they make, or to the reasons why they make none. No database."""
+"""From sealed copies to the facts that they state, or to the reasons why they state none. No database."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from partners.truepill import callbacks, snapshots
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import ClaimedCopy, QuarantineRow
 from store.ledger.model import OURS, fact_id, lines_text, recheck_of
-from workers.apply.model import ClaimedRecheck, ReadBatch, Statement, Tools, Unaddressed
+from workers.apply.model import ClaimedRecheck, ReadBatch, StatedFact, Tools, Unaddressed
 
 __all__ = ["AHEAD_SECONDS", "read_batch"]
 
@@ -45,7 +45,7 @@ def read_batch(copies: Iterable[ClaimedCopy], tools: Tools, batch: ReadBatch | N
                 batch.drifted.setdefault(copy.partner, Counter()).update(error.unseen)
             refused = QuarantineRow(copy.seq, error.reason, None, error.callback_type, None)
         except UnknownSealKey:
-            batch.locked.append(copy.seq)
+            batch.keyless.append(copy.seq)
             continue
         except BrokenSeal:
             refused = QuarantineRow(copy.seq, "broken_seal", None, None, None)
@@ -76,21 +76,21 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
     if impossible is not None:
         return impossible
     for stated in reading.stated:
-        statement = _statement(copy, reading.callback_type, stated, tools)
+        stated_fact = _stated_fact(copy, reading.callback_type, stated, tools)
         if stated.key is None:
-            batch.unaddressed.append(Unaddressed(stated.kind, statement))
+            batch.unaddressed.append(Unaddressed(stated.kind, stated_fact))
         else:
-            batch.statements.setdefault((stated.kind, stated.key), []).append(statement)
+            batch.stated_facts.setdefault((stated.kind, stated.key), []).append(stated_fact)
     return None
 
 
-def _statement(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> Statement:
+def _stated_fact(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> StatedFact:
     seq, event_id, _, via, received_at = copy[:5]
     _, _, fact, detail, links, aliases = stated
     name = fact_id(fact)
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
     said = (callback_type, fact, name, lines_text(fact.lines), sealed, links, aliases)
-    return _new(Statement, (seq, event_id, via, received_at, *said))
+    return _new(StatedFact, (seq, event_id, via, received_at, *said))
 
 
 def _impossible(copy: ClaimedCopy, reading: Reading, now: int) -> QuarantineRow | None:

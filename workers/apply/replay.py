@@ -12,7 +12,7 @@ from store.inbox.model import ClaimedCopy
 from store.inbox.quarantine import quarantine, release
 from store.ledger import event_facts, rechecks
 from store.ledger.model import EventFactRow
-from workers.apply.derive import derived_statements, queue_rechecks
+from workers.apply.derive import derived_facts, queue_rechecks
 from workers.apply.model import Replayed, Tools, Withdrawn
 from workers.apply.read import read_batch
 from workers.apply.resolve_aliases import resolve_aliases
@@ -55,12 +55,12 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     touched = event_facts.entities_stated_by(conn, seqs)
     copies = claim.kept_copies(conn, seqs)
     read = read_batch(copies, tools)
-    for name, statement in derived_statements(conn, read.rechecks, tools):
-        read.statements.setdefault(name, []).append(statement)
-    readable = {copy.seq: copy for copy in copies if copy.seq not in set(read.locked)}
+    for name, stated_fact in derived_facts(conn, read.rechecks, tools):
+        read.stated_facts.setdefault(name, []).append(stated_fact)
+    readable = {copy.seq: copy for copy in copies if copy.seq not in set(read.keyless)}
     resolved = resolve_aliases(conn, read, anew=readable)
     past = event_facts.delete_event_facts(conn, readable)
-    moved = update_states(conn, resolved.statements, tools, withdrawn(past, readable), anew=touched)
+    moved = update_states(conn, resolved.stated_facts, tools, withdrawn(past, readable), anew=touched)
     # All names count as new: whoever replays may do it for the sake of what is derived.
     queue_rechecks(conn, [m._replace(named=True) for m in moved], tools)
     release(conn, readable)

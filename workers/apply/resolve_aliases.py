@@ -14,7 +14,7 @@ import psycopg
 from store.inbox.model import QuarantineRow
 from store.ledger import aliases
 from store.ledger.aliases import AliasNewsRow, AliasRow
-from workers.apply.model import Name, ReadBatch, Resolved, Statement, Unaddressed
+from workers.apply.model import Name, ReadBatch, Resolved, StatedFact, Unaddressed
 
 __all__ = ["resolve_aliases"]
 
@@ -30,46 +30,46 @@ def resolve_aliases(conn: psycopg.Connection[Any], read: ReadBatch, anew: Iterab
     anew = list(anew)
     claimed = {
         AliasRow(kind, alias, key)
-        for (kind, key), stated in read.statements.items()
-        for statement in stated
-        for alias in statement.aliases
+        for (kind, key), stated in read.stated_facts.items()
+        for stated_fact in stated
+        for alias in stated_fact.aliases
     }
-    asked = {(one.kind, alias) for one in read.unaddressed for alias in one.statement.aliases}
+    asked = {(one.kind, alias) for one in read.unaddressed for alias in one.stated_fact.aliases}
     if asked:
         aliases.ask(conn, asked, {(row.kind, row.alias) for row in claimed})
     woken = aliases.add(conn, claimed) if claimed else []
     if anew:
         aliases.forget_news(conn, anew)
     if not asked:
-        return Resolved(read.statements, [], woken)
-    statements = {name: list(stated) for name, stated in read.statements.items()}
-    unmatched, news = _matched(read.unaddressed, aliases.keys_by_alias(conn, asked), statements)
+        return Resolved(read.stated_facts, [], woken)
+    stated_facts = {name: list(stated) for name, stated in read.stated_facts.items()}
+    unmatched, news = _matched(read.unaddressed, aliases.keys_by_alias(conn, asked), stated_facts)
     aliases.note_news(conn, news)
-    return Resolved(statements, unmatched, woken)
+    return Resolved(stated_facts, unmatched, woken)
 
 
 def _matched(
     unaddressed: Iterable[Unaddressed],
     claimed: Mapping[Name, set[str]],
-    statements: dict[Name, list[Statement]],
+    stated_facts: dict[Name, list[StatedFact]],
 ) -> tuple[list[QuarantineRow], list[AliasNewsRow]]:
-    """Adds to `statements` what has exactly one entity; what has none or several is quarantined."""
+    """Adds to `stated_facts` what has exactly one entity; what has none or several is quarantined."""
     unmatched: dict[int, QuarantineRow] = {}
     news: dict[tuple[int, str, str], AliasNewsRow] = {}
-    for kind, statement in unaddressed:
-        keys = {key for alias in statement.aliases for key in claimed.get((kind, alias), ())}
+    for kind, stated_fact in unaddressed:
+        keys = {key for alias in stated_fact.aliases for key in claimed.get((kind, alias), ())}
         found = keys.pop() if len(keys) == 1 else None
         if found is not None:
-            statements.setdefault((kind, found), []).append(statement)
+            stated_facts.setdefault((kind, found), []).append(stated_fact)
         else:
-            unmatched[statement.seq] = _unmatched(kind, statement, several=bool(keys))
-        for alias in statement.aliases:
-            news[statement.seq, kind, alias] = AliasNewsRow(statement.seq, kind, alias, found)
+            unmatched[stated_fact.seq] = _unmatched(kind, stated_fact, several=bool(keys))
+        for alias in stated_fact.aliases:
+            news[stated_fact.seq, kind, alias] = AliasNewsRow(stated_fact.seq, kind, alias, found)
     return list(unmatched.values()), list(news.values())
 
 
-def _unmatched(kind: str, statement: Statement, *, several: bool) -> QuarantineRow:
-    detail = f"{kind} {', '.join(statement.aliases)}"
+def _unmatched(kind: str, stated_fact: StatedFact, *, several: bool) -> QuarantineRow:
+    detail = f"{kind} {', '.join(stated_fact.aliases)}"
     if several:
         detail += ": claimed by more than one"
-    return QuarantineRow(statement.seq, UNMATCHED, detail, statement.callback_type, None)
+    return QuarantineRow(stated_fact.seq, UNMATCHED, detail, stated_fact.callback_type, None)

@@ -17,7 +17,7 @@ from statemachine import MACHINES
 from store.ledger import entities, event_facts, facts, feed, postings
 from store.ledger.model import ChangeRow, EventFactRow, FactRow, PostingRow
 from store.ledger.small_batch import write_small_batch
-from workers.apply.model import Moved, Name, Statement, Statements, Tools, Withdrawn
+from workers.apply.model import Moved, Name, StatedFact, StatedFacts, Tools, Withdrawn
 from workers.apply.plan import left, needs_facts, plan
 
 __all__ = ["FEW", "update_states"]
@@ -40,23 +40,23 @@ class Carried(NamedTuple):
 
 def update_states(
     conn: Connection,
-    statements: Statements,
+    stated_facts: StatedFacts,
     tools: Tools,
     withdrawn: Withdrawn | None = None,
     anew: Mapping[Name, int] | None = None,
 ) -> list[Moved]:
-    """Bring the entities that the statements name up to date, and those of `anew`, which are refolded."""
+    """Bring the entities that the stated facts name up to date, and those of `anew`, which are refolded."""
     withdrawn = withdrawn or {}
     anew = anew or {}
-    names = sorted({*statements, *anew})
+    names = sorted({*stated_facts, *anew})
     if not names:
         return []
-    carried = {name: _carried(name, stated, tools) for name, stated in statements.items()}
+    carried = {name: _carried(name, stated, tools) for name, stated in stated_facts.items()}
     rows = entities.lock_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
     refold = [
         row.id
         for row in rows
-        if (row.kind, row.key) in anew or needs_facts(row, statements.get((row.kind, row.key), ()))
+        if (row.kind, row.key) in anew or needs_facts(row, stated_facts.get((row.kind, row.key), ()))
     ]
     known: dict[int, list[FactRow]] = {entity_id: [] for entity_id in refold}
     if refold:
@@ -66,7 +66,7 @@ def update_states(
     moved = []
     stating: list[EventFactRow] = []
     for row in rows:
-        stated = statements.get((row.kind, row.key), ())
+        stated = stated_facts.get((row.kind, row.key), ())
         change = plan(MACHINES[row.kind], row, known.get(row.id), stated, withdrawn.get(row.id), ways)
         moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
         stating += [_new(EventFactRow, (s.seq, row.id, s.fact_id, s.callback_type)) for s in change.counted]
@@ -120,7 +120,7 @@ def _write(
     return named
 
 
-def _carried(name: Name, stated: Sequence[Statement], tools: Tools) -> Carried:
+def _carried(name: Name, stated: Sequence[StatedFact], tools: Tools) -> Carried:
     """The names in the bodies about one entity, hashed before it is locked."""
     kind, key = name
     own = (own_domain(kind), key)

@@ -12,7 +12,7 @@ from functools import partial
 from itertools import chain
 
 from errors import describe
-from store.db.connections import is_environmental, is_one_rows
+from store.db.faults import is_environmental, is_one_rows
 from store.inbox import queue
 from store.ledger import rechecks
 from workers.apply.batch import apply_queued, apply_rechecks
@@ -55,8 +55,8 @@ def attempt(worker: Runtime, ids: Sequence[int], *, swept: bool) -> None:
             return
         if done.woken:
             _hint(done.woken)
-        if done.locked:
-            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.locked))
+        if done.keyless:
+            log.error("%d events are sealed under a key that RXLEDGER_SEAL_KEYS lacks", len(done.keyless))
         ids = done.left
 
 

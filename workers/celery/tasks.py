@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from errors import describe
 from settings import Settings
 from store.db import partitions as partition_store
-from store.db.connections import connect, is_environmental, is_one_rows
+from store.db.connections import connect
+from store.db.faults import is_environmental, is_one_rows
 from store.inbox import queue
 from store.inbox.quarantine import dead_letter, requeue_early
 from store.ledger import aliases

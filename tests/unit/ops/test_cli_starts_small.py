@@ -19,18 +19,19 @@ HEAVY = (
     "rich.progress",
 )
 
+#: What commands use when they run.
+USED = ("asyncio", "psycopg", "sqlalchemy", "celery", "orjson")
 
-#: What commands bring that no other should pay for.
-OTHERS = (
-    "asyncio",
-    "psycopg",
-    "sqlalchemy",
-    "celery",
-    "rich",
-    "orjson",
-    "ops.commands.show",
-    "ops.commands.sandbox",
-)
+
+def run(*arguments: str, heavy: tuple[str, ...]) -> tuple[str, list[str]]:
+    """What a command prints, and which of `heavy` it has loaded when its process ends."""
+    program = (
+        f"import atexit, sys, ops.cli; loaded = lambda: [name for name in {heavy!r} if name in sys.modules];"
+        "atexit.register(lambda: print(*loaded(), file=sys.stderr)); ops.cli.main()"
+    )
+    started = [sys.executable, "-c", program, *arguments]
+    done = subprocess.run(started, capture_output=True, text=True, check=True)
+    return done.stdout, done.stderr.split()
 
 
 def test_the_command_line_loads_no_command_before_it_runs() -> None:
@@ -40,15 +41,27 @@ def test_the_command_line_loads_no_command_before_it_runs() -> None:
 
 
 def test_a_command_loads_nothing_that_only_others_need() -> None:
+    others = ("rich", "ops.commands.show", "ops.commands.sandbox")
+    printed, loaded = run("diagram", "copay", heavy=(*USED, *others))
+    assert printed.startswith("stateDiagram-v2")
+    assert loaded == []
+
+
+def test_the_help_loads_nothing_that_commands_use_when_they_run() -> None:
+    printed, loaded = run("--help", heavy=(*USED, "httpx", "pydantic", "sandbox", "store", "workers"))
+    assert "quarantine" in printed
+    assert loaded == []
+
+
+def test_no_module_of_commands_brings_what_only_running_one_needs() -> None:
+    modules = sorted({f"ops.commands.{module}" for module in MODULES.values()})
     program = (
-        "import atexit, sys, ops.cli; sys.argv = ['rxledger', 'diagram', 'copay'];"
-        f"loaded = lambda: [name for name in {OTHERS!r} if name in sys.modules];"
-        "atexit.register(lambda: print(*loaded(), file=sys.stderr));"
-        "ops.cli.main()"
+        "import sys; from importlib import import_module; [import_module(name) for name in sys.argv[1:]];"
+        f"print(*[name for name in {(*HEAVY, *USED, 'rich.console')!r} if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("stateDiagram-v2")
-    assert done.stderr.split() == []
+    started = [sys.executable, "-c", program, *modules]
+    done = subprocess.run(started, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
 
 
 def test_every_command_is_found_in_the_module_that_is_said_to_hold_it() -> None:

@@ -49,8 +49,8 @@ def test_a_file_that_others_can_read_is_refused(tmp_path: Path) -> None:
 
 
 def test_what_the_environment_sets_is_neither_generated_nor_copied(tmp_path: Path) -> None:
-    held = generate(tmp_path, {"RXLEDGER_LOOKUP_KEY": "from-the-environment-0123456789"})
-    assert "RXLEDGER_LOOKUP_KEY" not in held
+    stored = generate(tmp_path, {"RXLEDGER_LOOKUP_KEY": "from-the-environment-0123456789"})
+    assert "RXLEDGER_LOOKUP_KEY" not in stored
     assert "from-the-environment" not in (tmp_path / "env").read_text()
 
 

@@ -406,16 +406,16 @@ def in_memory(ledger: Ledger, copies: list[tuple[str, Body]], key: str) -> tuple
         one = ledger.arrival(body, via=via)
         taken.append(ClaimedCopy(n, one.id, "truepill", via, one.received_at, one.sealed))
     read = read_batch(taken, ledger.tools)
-    for (_, claimant), stated in read.statements.items():
+    for (_, claimant), stated in read.stated_facts.items():
         for statement in stated:
             for alias in statement.aliases:
                 claims.setdefault(alias, set()).add(claimant)
-    mine = list(read.statements.get(("transfer", key), []))
+    mine = list(read.stated_facts.get(("transfer", key), []))
     unmatched = 0
     for nameless in read.unaddressed:
-        keys = set().union(*[claims.get(alias, set()) for alias in nameless.statement.aliases])
+        keys = set().union(*[claims.get(alias, set()) for alias in nameless.stated_fact.aliases])
         unmatched += len(keys) != 1
-        mine += [nameless.statement] if keys == {key} else []
+        mine += [nameless.stated_fact] if keys == {key} else []
     machine = MACHINES["transfer"]
     blank = EntityRow(0, "transfer", key, machine.initial, None, None, None, None, None)
     change = plan(machine, blank, [], mine)

@@ -389,7 +389,7 @@ def in_memory(ledger: Ledger, bodies: Iterable[Body]) -> dict[tuple[str, str], S
         taken.append(ClaimedCopy(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
     read = read_batch(taken, ledger.tools)
     assert read.quarantined == []
-    facts = {name: [statement.fact for statement in stated] for name, stated in read.statements.items()}
+    facts = {name: [statement.fact for statement in stated] for name, stated in read.stated_facts.items()}
     causes = {key: MACHINES[kind].fold(facts[kind, key])[0] for kind, key in facts if kind == "prior_auth"}
     (rule,) = DERIVATIONS
     for key, summary in causes.items():

@@ -99,7 +99,7 @@ def in_memory(ledger: Ledger, tools: Tools, kind: str, key: str, bodies: list[di
         taken.append(ClaimedCopy(n, arrival.id, "truepill", "push", arrival.received_at, arrival.sealed))
     read = read_batch(taken, tools)
     assert read.quarantined == []
-    facts: list[Fact] = [statement.fact for statement in read.statements[kind, key]]
+    facts: list[Fact] = [statement.fact for statement in read.stated_facts[kind, key]]
     return MACHINES[kind].fold(facts)
 
 

@@ -111,8 +111,8 @@ def in_memory(ledger: Ledger, tools: Tools, kind: str, key: str, told: list[Copy
         taken.append(ClaimedCopy(n, arrival.id, "truepill", copy.via, arrival.received_at, arrival.sealed))
     read = read_batch(taken, tools)
     assert read.quarantined == []
-    facts: list[Fact] = [statement.fact for statement in read.statements[kind, key]]
-    return MACHINES[kind].fold([*facts, *(nameless.statement.fact for nameless in read.unaddressed)])
+    facts: list[Fact] = [statement.fact for statement in read.stated_facts[kind, key]]
+    return MACHINES[kind].fold([*facts, *(nameless.stated_fact.fact for nameless in read.unaddressed)])
 
 
 def history(steps: list[Step]) -> list[tuple[object, ...]]:

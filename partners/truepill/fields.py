@@ -187,6 +187,8 @@ def when(value: object) -> int:
     is what can only mean one moment: microseconds, nanoseconds, and ISO 8601 or RFC 1123 with a zone. Raises
     Unreadable missing_time or bad_time (none of these, or beyond the years 1 to 9999).
     """
+    if type(value) is int and 0 <= value < MILLISECONDS_FROM:
+        return value  # nearly all
     if type(value) is str:
         stripped = value.strip()
         value = int(found[1]) if (found := _digits(stripped)) else _zoned(stripped)
@@ -218,8 +220,8 @@ def _zoned(value: str) -> float | None:
 
 def has_strange_form(time: object, key: object) -> tuple[str, ...]:
     """What of a callback's time and key is written as the reference never does, though it can be read."""
-    if type(key) is str and (type(time) is int or type(time) is float) and abs(time) < MICROSECONDS_FROM:
-        return ()
+    if type(key) is str and type(time) is int and 0 <= time < MICROSECONDS_FROM:
+        return ()  # nearly all
     found = []
     if type(key) is int:
         found.append("key.number")

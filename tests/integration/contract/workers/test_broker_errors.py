@@ -31,7 +31,7 @@ def broker(short_tmp: Path) -> Iterator[Broker]:
         broker.app.close()
 
 
-@pytest.fixture(params=FAULTS)
+@pytest.fixture
 def fault(
     request: pytest.FixtureRequest, broker: Broker
 ) -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
@@ -41,6 +41,7 @@ def fault(
         client.execute_command(*mended)
 
 
+@pytest.mark.parametrize("fault", ["replica"], indirect=True)
 def test_a_worker_outlives_a_broker_that_answers_with_errors(
     ledger: Ledger,
     contract_url: str,
@@ -61,6 +62,7 @@ def test_a_worker_outlives_a_broker_that_answers_with_errors(
     assert ledger.state("after") == "delivered"
 
 
+@pytest.mark.parametrize("fault", ["out of memory"], indirect=True)
 def test_a_worker_that_starts_meanwhile_comes_up_once_the_broker_is_well(
     ledger: Ledger,
     contract_url: str,

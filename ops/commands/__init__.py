@@ -56,6 +56,10 @@ class Commands(MutableMapping[str, Any]):
             self._built |= get_group(part).commands
         return self._built[name]
 
+    def get(self, name: str, default: Any = None) -> Any:
+        """Not the mapping's own: it takes a KeyError out of a command's module for a name without one."""
+        return self[name] if name in self._built else default
+
     def __setitem__(self, name: str, command: Any) -> None:
         self._built[name] = command
 

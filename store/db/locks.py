@@ -1,8 +1,9 @@
 """Every advisory lock of ours, and the order in which a transaction takes what others wait for.
 
-The order, for whoever takes several: rechecks (each by its inbox id), the barrier of derivations, rows of
-`queue`, names (`alias_names`), entities by (kind, key), the shared side of the barrier, rows of `events` and
-`queue` for what is queued anew. The feed, the gauges, silence, partitions and migrations are taken alone.
+The order, for whoever takes several: rows of `queue` that are copies', rechecks (each by its inbox id), the
+barrier of derivations, names (`alias_names`), entities by (kind, key), the shared side of the barrier, rows
+of `events` and `queue` for what is queued anew, a recheck's own row of `queue` with them. Silence is taken
+before the gauges; the feed, partitions and migrations are taken alone.
 
 Ids are the ASCII of a word that says what they are for, so that `pg_locks` can be read.
 """

@@ -108,9 +108,14 @@ def kept_copies(conn: Connection, seqs: Iterable[int]) -> list[ClaimedCopy]:
 
 
 def lock_queued(conn: Connection, seqs: Iterable[int]) -> None:
-    """Wait for the workers that hold these events, and keep others from taking them."""
+    """Wait for the workers that hold these copies, and keep others from taking them.
+
+    Rechecks are left out: whoever applies one holds its own lock (`store.ledger.rechecks`) and takes its row
+    at the end, so to wait for that lock with the row in hand would be a deadlock.
+    """
     conn.execute(
-        "SELECT FROM queue WHERE seq = ANY(%s::bigint[]) ORDER BY seq FOR UPDATE", (arrays.numbers(seqs),)
+        "SELECT FROM queue WHERE seq = ANY(%s::bigint[]) AND NOT look ORDER BY seq FOR UPDATE",
+        (arrays.numbers(seqs),),
     )
 
 

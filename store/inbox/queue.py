@@ -93,12 +93,13 @@ def count_attempts(conn: Connection, attempts: Mapping[int, int]) -> list[int]:
 def refund(conn: Connection, attempts: Mapping[int, int]) -> None:
     """Take back these counted attempts, by inbox id: they failed through the environment's fault.
 
-    Again, it changes nothing: what is taken back is the attempt of that number.
+    Again, it changes nothing, unless others have counted attempts meanwhile: then one of theirs is taken
+    back, which errs on the side of the event. One that comes late takes back no less for those.
     """
     conn.execute(
-        "UPDATE queue q SET attempts = n.number - 1 "
+        "UPDATE queue q SET attempts = q.attempts - 1 "
         "FROM unnest(%(seqs)s::bigint[], %(numbers)s::bigint[]) AS n (seq, number) "
-        "WHERE q.seq = n.seq AND q.attempts = n.number",
+        "WHERE q.seq = n.seq AND q.attempts >= n.number",
         _numbered(attempts),
     )
 

@@ -2,7 +2,7 @@
 
 They get their names and their states in transactions of their own. Two of these, one that changes a cause
 and one that brings an effect its names, cannot see each other before they commit. So an effect's transaction
-searches for causes under a shared lock (`causes_of`), and a look at a cause first waits for those that hold
+searches for causes under a shared lock (`causes_of`), and a recheck first waits for those that hold
 it (`pass_barrier`): by then either the effect's names are visible to the recheck, or the search comes later
 and sees the cause.
 

@@ -64,7 +64,8 @@ class Left(NamedTuple):
 
 #: Every entity as the schedule sees it: whether it is to be polled at all (`polled`), and from when on (`at`,
 #: NULL for at once). A registered request of which nothing was heard is as old as its registration says. What
-#: was put off (no state noted) has not changed by that; and news of an older time changes no state.
+#: was put off (no state noted) has not changed by that; and news of an older time changes no state. What we
+#: derived is stated anew by each recheck: it is news only if it changes the state.
 _SCHEDULE = """
 SELECT e.id, e.kind, e.key, e.state, e.last_at, e.first_seen, l.looked_at, w.waits, r.only_review,
        CASE WHEN n.news THEN 0 ELSE coalesce(l.fruitless, 0) END AS fruitless,
@@ -92,7 +93,8 @@ CROSS JOIN LATERAL (SELECT e.review IS NOT NULL AND NOT o.open AND NOT o.overdue
 CROSS JOIN LATERAL (
     SELECT r.only_review AND l.entity_id IS NOT NULL AND (
         l.state <> '' AND c.changed
-        OR EXISTS (SELECT FROM facts f WHERE f.entity_id = e.id AND f.received_at > l.looked_at)) AS news
+        OR EXISTS (SELECT FROM facts f WHERE f.entity_id = e.id AND f.received_at > l.looked_at
+                   AND f.via <> '{derived}')) AS news
 ) n
 CROSS JOIN LATERAL (
     SELECT o.open OR o.overdue

@@ -31,7 +31,7 @@ CALLBACK_TYPE = "DERIVED"
 
 
 def queue_rechecks(conn: Connection, moved: Sequence[Moved], tools: Tools) -> list[int]:
-    """Queue a look at each cause that means something else now, or may mean it for others than before.
+    """Queue a recheck of each cause that means something else now, or may mean it for others than before.
 
     The inbox ids of the rechecks. No statement runs for a batch without causes and effects. Call it when
     every lock on an entity was taken and all names are written.

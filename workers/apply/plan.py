@@ -1,4 +1,4 @@
-"""What a batch changes about one entity: a pure function of its row, its facts and the new stated_facts.
+"""What a batch changes about one entity: a pure function of its row, its facts and what is stated of it now.
 
 A fact later than all others is stepped from the stored state; anything else refolds the entity from all
 of its facts. Both give the same, since the fold is a sequence of such steps. A snapshot always refolds: the

@@ -55,6 +55,7 @@ def sweep() -> None:
     """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful."""
     with sanitized_errors():
         worker = runtime()
+        worker.retry_refunds()
         buried = worker.run(dead_letter)
         if buried:
             log.error("buried %d events after %d attempts alone", len(buried), queue.SOLO_ATTEMPTS)

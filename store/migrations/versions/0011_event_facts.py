@@ -14,6 +14,24 @@ def upgrade() -> None:
     # The version before this one goes on beside it: it reads, deletes, inserts and copies into `outcomes`.
     # The first three a view does by itself; COPY wants a trigger. Both go with the migration after the next.
     op.execute("CREATE VIEW outcomes AS SELECT seq, entity_id, fact_id, callback_type FROM event_facts")
+    # Grants stay with the table under its new name; who had any, has them on the view too.
+    op.execute(
+        """
+        DO $$
+        DECLARE one record;
+        BEGIN
+            FOR one IN
+                SELECT a.privilege_type, CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE a.grantee::regrole::text END
+                    AS grantee
+                FROM pg_class c, aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+                WHERE c.oid = 'event_facts'::regclass
+                AND a.privilege_type IN ('SELECT', 'INSERT', 'DELETE')
+            LOOP
+                EXECUTE format('GRANT %s ON outcomes TO %s', one.privilege_type, one.grantee);
+            END LOOP;
+        END $$
+        """
+    )
     op.execute(
         """
         CREATE FUNCTION outcomes_insert() RETURNS trigger LANGUAGE plpgsql AS $$

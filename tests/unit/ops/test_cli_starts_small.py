@@ -5,6 +5,9 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+import ops.commands
 from ops.commands import MODULES, Commands
 
 HEAVY = (
@@ -62,6 +65,16 @@ def test_no_module_of_commands_brings_what_only_running_one_needs() -> None:
     started = [sys.executable, "-c", program, *modules]
     done = subprocess.run(started, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_command_that_cannot_be_loaded_is_not_said_to_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(name: str) -> object:
+        raise KeyError(name)
+
+    monkeypatch.setattr(ops.commands, "import_module", broken)
+    with pytest.raises(KeyError):
+        Commands().get("show")
+    assert Commands().get("nonsense") is None
 
 
 def test_every_command_is_found_in_the_module_that_is_said_to_hold_it() -> None:

@@ -19,6 +19,7 @@ from tests.support.ledger import Ledger
 from workers.apply import batch
 from workers.apply.batch import apply_queued
 from workers.apply.model import Applied, Tools
+from workers.celery import tasks
 from workers.celery.runtime import Runtime
 
 T0 = 1_590_800_000
@@ -237,6 +238,25 @@ def test_an_attempt_whose_refund_went_unanswered_is_given_back_once(
     with pytest.raises(psycopg.errors.AdminShutdown):
         attempts_module.attempt(worker, [seq], swept=True)
     assert attempts(ledger) == {seq: 2}
+
+
+def unavailable(conn: psycopg.Connection[Any], attempts: Any) -> None:
+    raise psycopg.OperationalError("away")
+
+
+def test_a_refund_that_comes_late_counts_beside_the_attempt_that_was_made_meanwhile(
+    ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (seq,) = ledger.admit(b"innocent")
+    with monkeypatch.context() as away:
+        away.setattr(queue, "refund", unavailable)
+        away.setattr(attempts_module, "apply_queued", failing_on(seq, psycopg.errors.AdminShutdown("gone")))
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            attempts_module.attempt(worker, [seq], swept=True)
+    assert queue.count_attempts(ledger.conn, {seq: 2}) == [seq]
+    monkeypatch.setattr(tasks, "runtime", lambda: worker)
+    tasks.sweep()
+    assert attempts(ledger) == {seq: 1}
 
 
 def test_an_unknown_seal_key_leaves_the_event_queued_and_uncounted(ledger: Ledger, worker: Runtime) -> None:

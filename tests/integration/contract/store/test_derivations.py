@@ -376,6 +376,22 @@ def test_a_look_that_is_queued_anew_while_it_is_applied_stays_queued(
     assert told(ledger, case)[1:] == []
 
 
+def test_a_replay_waits_for_a_look_that_is_applied_and_holds_nothing_that_it_needs(
+    contract_url: str, ledger: Ledger, case: Case
+) -> None:
+    ledger.apply(case.triage(0), case.prior_auth(60, "approved"))
+    (recheck,) = ledger.queued()
+    with connect(contract_url, "test") as other, ThreadPoolExecutor(1) as threads:
+        with other.transaction():
+            rechecks.lock_rechecks(other, [recheck])
+            replaying = threads.submit(replay, ledger.conn, [recheck], ledger.tools, dry_run=False)
+            until(partial(_blocked, contract_url), "the replay did not wait")
+            assert apply_rechecks(other, [recheck], ledger.tools).applied == 1
+        replaying.result(30)
+    ledger.settle()
+    assert told(ledger, case)[1:] == [APPROVED]
+
+
 def _blocked(url: str) -> bool:
     with connect(url, "test") as conn:
         return conn.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").fetchone() == (True,)

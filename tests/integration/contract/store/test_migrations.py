@@ -92,6 +92,26 @@ def test_facts_can_be_read_while_indexes_of_the_loss_ledger_wait_or_are_built(ur
     assert current(url) == head()
 
 
+def test_who_could_use_the_table_can_use_it_under_both_names(url: str) -> None:
+    command.downgrade(config(url), "0010")
+    with psycopg.connect(url, autocommit=True) as conn:
+        role = conn.execute("SELECT 'guest_' || oid FROM pg_database WHERE datname = current_database()")
+        ((guest,),) = role.fetchall()
+        conn.execute(f'CREATE ROLE "{guest}"')
+        try:
+            conn.execute(f'GRANT SELECT, INSERT, DELETE ON outcomes TO "{guest}"')
+            upgrade(url)
+            conn.execute(f'SET ROLE "{guest}"')
+            for n, table in enumerate(("outcomes", "event_facts")):
+                conn.execute(f"INSERT INTO {table} VALUES (%s, 7, gen_random_uuid(), 'ORDER')", (n,))
+            assert conn.execute("SELECT count(*) FROM outcomes").fetchall() == [(2,)]
+            assert conn.execute("DELETE FROM outcomes").rowcount == 2
+        finally:
+            conn.execute("RESET ROLE")
+            conn.execute(f'DROP OWNED BY "{guest}"')
+            conn.execute(f'DROP ROLE "{guest}"')
+
+
 def test_the_version_before_finds_event_facts_under_their_old_name(url: str) -> None:
     """It reads, inserts, copies and deletes there while this version runs beside it."""
     row, fact = "SELECT seq, entity_id, fact_id::text, callback_type FROM {} ORDER BY seq", "0" * 31

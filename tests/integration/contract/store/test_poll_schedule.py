@@ -204,6 +204,16 @@ def test_news_of_an_older_time_starts_polls_over_that_came_to_their_end(ledger: 
     assert [fruitless_poll(ledger) for _ in range(3)] == [1, 2, 4]
 
 
+def test_what_we_derive_anew_does_not_start_the_polls_of_a_review_over(ledger: Ledger) -> None:
+    contradicted(ledger, "one")
+    for _ in range(10):
+        fruitless_poll(ledger)
+    ledger.conn.execute("UPDATE facts SET via = '{derived}' WHERE occurred_at = to_timestamp(%s)", (T0 + 60,))
+    received = "UPDATE facts SET received_at = clock_timestamp() WHERE via = '{derived}'"
+    assert ledger.conn.execute(received).rowcount == 1
+    assert due(ledger) == []
+
+
 def test_a_partner_that_fails_does_not_start_the_polls_of_a_review_over(ledger: Ledger) -> None:
     contradicted(ledger, "one")
     assert [fruitless_poll(ledger) for _ in range(3)] == [1, 2, 4]

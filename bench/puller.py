@@ -95,7 +95,7 @@ def main() -> None:
     settings, waits, memory = Settings.load(), Waits(), Memory()
     waits.watch()
     with (
-        connect(settings.database_url or "", "pull") as conn,
+        connect(settings.database, "pull") as conn,
         HintPublisher() as hints,
         Puller(settings, conn, tools(settings), patience=60.0, hint=hints.publish) as puller,
     ):

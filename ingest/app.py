@@ -63,7 +63,7 @@ def build(
     """
     settings.require("database", "sealing", "receiver")
     limits = limits or Limits()
-    connect = connect or functools.partial(connect_async, settings.database_url or "")
+    connect = connect or functools.partial(connect_async, settings.database)
     gauges = Gauges(TimedConnection(connect, admit), limits.commit_seconds)
     metrics = Metrics(gauges)
     spool = Spool(settings.spool)

@@ -60,7 +60,11 @@ def _environments_fault(error: Exception) -> str | None:
     """What to say about a server that cannot be reached; None for everything else."""
     import psycopg
 
+    from store.db.connections import PoolerNoticed
+
     cause = getattr(error, "orig", None) or error  # SQLAlchemy wraps the driver's error
+    if isinstance(cause, PoolerNoticed):
+        return str(cause)
     if isinstance(cause, psycopg.OperationalError):
         # libpq's texts name hosts, databases and users, never passwords.
         text = " ".join(str(cause).split())

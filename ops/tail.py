@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from settings import Database
     from store.ledger.feed import Change
 
 __all__ = ["Tail", "print_change"]
@@ -18,8 +19,8 @@ _AT_ONCE = 1_000
 class Tail:
     """A reader of the feed behind `after`, or behind its newest change. Raises psycopg.Error."""
 
-    def __init__(self, url: str, after: int | None = None) -> None:
-        self._url = url
+    def __init__(self, database: Database | str, after: int | None = None) -> None:
+        self._database = database
         self._after = after
         self._stack = ExitStack()
 
@@ -27,7 +28,7 @@ class Tail:
         from store.db.connections import connect
         from store.ledger import feed
 
-        self._conn = self._stack.enter_context(connect(self._url, "ops"))
+        self._conn = self._stack.enter_context(connect(self._database, "ops"))
         if self._after is None:
             feed.place(self._conn)
             self._after = feed.newest(self._conn)

@@ -8,12 +8,14 @@ from settings.errors import SettingsError
 from settings.partner import PartnerSettings
 from settings.pulls import PullSettings
 from settings.secrets import SHORTEST, SealKey, hmac_secret
+from settings.servers import Database
 from settings.settings import Settings
 from settings.silence import SilenceSettings
 from settings.values import Network
 
 __all__ = [
     "SHORTEST",
+    "Database",
     "Network",
     "PartnerSettings",
     "PullSettings",

@@ -6,11 +6,27 @@ with a part of the address, which may hold a password.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["broker_url", "database_url", "http_url"]
+__all__ = ["Database", "broker_url", "database_url", "has_options", "http_url", "pooler"]
 
 _BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "valkey")
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where PostgreSQL is reached; `pooled` where a pooler gives each transaction any of its connections."""
+
+    address: str = field(repr=False)
+    pooled: bool = False
+
+
+def pooler(value: str) -> bool:
+    """Whether one stands between. One that keeps a connection for a whole session counts as well."""
+    if value not in ("none", "transaction"):
+        raise ValueError("wants none or transaction")
+    return value == "transaction"
 
 
 def database_url(value: str) -> str:
@@ -34,6 +50,13 @@ def database_url(value: str) -> str:
             "with % and two hex digits for what is no letter or digit"
         ) from None
     return address
+
+
+def has_options(address: str) -> bool:
+    """Whether a database's address gives the server settings for the session."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    return bool(conninfo_to_dict(address).get("options"))
 
 
 def broker_url(value: str) -> str:

@@ -18,7 +18,7 @@ from settings.partner import PartnerSettings, partner_settings
 from settings.pulls import PullSettings, pull_settings
 from settings.reader import Reader
 from settings.secrets import SHORTEST, Guards, SealKey, seal_key, token
-from settings.servers import broker_url, database_url, http_url
+from settings.servers import Database, broker_url, database_url, has_options, http_url, pooler
 from settings.silence import SilenceSettings, silence_settings
 from settings.values import Network, network
 
@@ -33,6 +33,7 @@ class Settings:
 
     data_dir: Path
     database_url: str | None = field(default=None, repr=False)
+    database_pooled: bool = False
     redis_url: str | None = field(default=None, repr=False)
     broker_url: str | None = field(default=None, repr=False)
     broker_prefix: str = ""
@@ -68,6 +69,11 @@ class Settings:
         return _read(Reader(variables(env, folder)), folder)
 
     @property
+    def database(self) -> Database:
+        """Where PostgreSQL is; an address that libpq's own variables complete when none is set."""
+        return Database(self.database_url or "", self.database_pooled)
+
+    @property
     def partners(self) -> tuple[PartnerSettings, ...]:
         return (self.truepill, self.healnow)
 
@@ -92,6 +98,7 @@ def _read(reader: Reader, folder: Path) -> Settings:
     result = Settings(
         data_dir=folder,
         database_url=reader.one("DATABASE_URL", database_url),
+        database_pooled=reader.one("RXLEDGER_DATABASE_POOLER", pooler) or False,
         redis_url=redis_url,
         broker_url=reader.one("BROKER_URL", broker_url) or redis_url,
         broker_prefix=get("RXLEDGER_BROKER_PREFIX", ""),
@@ -119,6 +126,10 @@ def _read(reader: Reader, folder: Path) -> Settings:
     ids = [key.id for key in result.seal_keys]
     if len(set(ids)) != len(ids):
         reader.errors.append("RXLEDGER_SEAL_KEYS names one id twice")
+    if result.database_pooled and has_options(result.database_url or ""):
+        reader.errors.append(
+            "DATABASE_URL cannot be used: wants no options behind a pooler: set them for the role"
+        )
     if reader.errors:
         raise SettingsError("\n".join(reader.errors))
     return result

@@ -39,7 +39,7 @@ def changes(
     from store.db.connections import connect
     from store.ledger import feed
 
-    with connect(str(settings.database_url), "ops") as conn:
+    with connect(settings.database, "ops") as conn:
         feed.place(conn)
         found = feed.read(conn, after, limit)
     cursor = found[-1].cursor if found else after
@@ -66,7 +66,7 @@ def tail(
     """Print changes of state as they are committed, within half a second."""
     settings = load(data).require("database")
     until = float("inf") if span is None else time.monotonic() + parse_span(span)
-    with Tail(str(settings.database_url), after) as feed, suppress(KeyboardInterrupt):
+    with Tail(settings.database, after) as feed, suppress(KeyboardInterrupt):
         while True:
             for change in feed.look():
                 write_json(_document(change)) if as_json else print_change(change)

@@ -13,6 +13,7 @@ from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.fill_life import Callback
+    from settings import Database
 
 __all__ = ["register"]
 
@@ -48,7 +49,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
         seen = "seen before" if duplicate else "new"
         line = f"  {callback.title:<21} event {event_id[:8]}… {seen:<12} {callback.remark}"
         console.print(line, soft_wrap=True, markup=False)
-    _wait(str(settings.database_url), list(ids))
+    _wait(settings.database, list(ids))
     found = history(settings, KIND, key)
     if as_json:
         write_json(found.document)
@@ -88,7 +89,7 @@ def _send(url: str, token: str, callback: Callback) -> tuple[str, bool]:
         raise Refused(f"{url} answers, but not as a receiver of ours does") from None
 
 
-def _wait(url: str, ids: list[str]) -> None:
+def _wait(database: Database, ids: list[str]) -> None:
     """Until every event was applied. Raises Refused when that takes longer than WAIT_SECONDS."""
     from ops.render.tables import progress
     from store.reports import events, queries
@@ -97,7 +98,7 @@ def _wait(url: str, ids: list[str]) -> None:
     done = 0
     with progress("waiting for the worker", len(ids)) as advance:
         while True:
-            with queries.snapshot(url) as conn:
+            with queries.snapshot(database) as conn:
                 now_done = events.applied(conn, ids)
             advance(now_done - done)
             done = now_done

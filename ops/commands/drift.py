@@ -24,7 +24,7 @@ def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
     from store.db.connections import connect
     from store.ledger.drift import report
 
-    with connect(str(settings.database_url), "ops") as conn:
+    with connect(settings.database, "ops") as conn:
         found = report(conn)
     if as_json:
         write_json({"drift": [_document(row) for row in found]})

@@ -75,7 +75,7 @@ def _list(settings: Settings, wanted: EventFilter, limit: int, as_json: bool) ->
     from ops.render.keys import own_key
     from store.reports import events, queries
 
-    with notes.status("reading events"), queries.snapshot(str(settings.database_url)) as conn:
+    with notes.status("reading events"), queries.snapshot(settings.database) as conn:
         if wanted.entity is not None:
             kind, key = wanted.entity
             wanted = replace(wanted, entity=(kind, own_key(conn, kind, key)))
@@ -131,7 +131,7 @@ def show_event(
     settings = load(data).require("database")
     if unseal:
         settings.require("sealing")
-    with queries.snapshot(str(settings.database_url)) as conn:
+    with queries.snapshot(settings.database) as conn:
         seq = find_event(conn, digits)
         event = events.list_events(conn, events.EventFilter(seq=seq), 1)[0]
         facts = queries.facts_stated_by(conn, seq)
@@ -189,7 +189,7 @@ def _unsealed(settings: Settings, event: EventRow, sealed: bytes | None, reason:
         body = Sealer(settings.seal_keys).unseal(sealed, bytes.fromhex(event.id))
     except (UnknownSealKey, BrokenSeal) as error:
         raise Refused(f"the body of event {event.id} cannot be unsealed: {error}") from None
-    audit.record(str(settings.database_url), person(), "events show --unseal", event.id, reason)
+    audit.record(settings.database, person(), "events show --unseal", event.id, reason)
     return body.decode("utf-8", "backslashreplace")
 
 

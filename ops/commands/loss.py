@@ -97,7 +97,7 @@ def _read(
     from workers.reports.pull_reach import confirming
 
     with (
-        connect(str(settings.database_url), "ops", statement_ms=STATEMENT_MS) as conn,
+        connect(settings.database, "ops", statement_ms=STATEMENT_MS) as conn,
         loss.snapshot(conn),
     ):
         now = poll_schedule.server_time(conn)

@@ -88,7 +88,7 @@ def _puller(settings: Settings) -> Iterator[Puller]:
     from workers.pull.puller import Puller
 
     with (
-        connect(str(settings.database_url), "ops") as conn,
+        connect(settings.database, "ops") as conn,
         Puller(settings, conn, tools(settings), patience=PATIENCE, hint=_Hints(settings)) as puller,
     ):
         yield puller
@@ -150,7 +150,7 @@ def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Repor
     from ops.render.keys import own_key
     from store.reports import queries
 
-    with queries.snapshot(str(settings.database_url)) as conn:
+    with queries.snapshot(settings.database) as conn:
         key = own_key(conn, kind, name)
     with notes.status(f"{kind} {key}: asking"):
         reports = puller.pull_entity(kind, key)

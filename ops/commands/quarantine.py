@@ -30,7 +30,7 @@ def listing(
     from ops.render.console import notes
     from store.reports import events, queries
 
-    with notes.status("reading the quarantine"), queries.snapshot(str(settings.database_url)) as conn:
+    with notes.status("reading the quarantine"), queries.snapshot(settings.database) as conn:
         counts = events.quarantine_counts(conn)
         rows = events.quarantined(conn, reason, limit)
     document = {"quarantine": [_event(row) for row in rows], "reasons": _reasons(counts)}

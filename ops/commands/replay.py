@@ -12,6 +12,7 @@ from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from ops.replay import Report
+    from settings import Database
 
 __all__ = ["register"]
 
@@ -38,8 +39,8 @@ def replay(
         check_kind(entity[0])
     digits = [clean_id(value) for value in ids or ()]
     settings = load(data).require("database", "sealing")
-    url = str(settings.database_url)
-    seqs, subject = _by_entity(url, *entity) if entity is not None else _by_ids(url, digits)
+    database = settings.database
+    seqs, subject = _by_entity(database, *entity) if entity is not None else _by_ids(database, digits)
     from ops.arguments.person import person
     from ops.render.tables import progress
     from ops.replay import run
@@ -48,8 +49,8 @@ def replay(
     from workers.celery.runtime import tools
 
     if not dry_run:
-        audit.record(url, person(), "replay", subject)
-    with connect(url, "ops") as conn, progress("replaying", len(seqs)) as advance:
+        audit.record(database, person(), "replay", subject)
+    with connect(database, "ops") as conn, progress("replaying", len(seqs)) as advance:
         report = run(conn, seqs, tools(settings), dry_run=dry_run, advance=advance)
     document = _document(len(seqs), report)
     if as_json:
@@ -58,20 +59,20 @@ def replay(
         _print(document, dry_run)
 
 
-def _by_ids(url: str, ids: list[str]) -> tuple[list[int], str]:
+def _by_ids(database: Database, ids: list[str]) -> tuple[list[int], str]:
     from ops.arguments.event_ids import find_event
     from store.reports import queries
 
-    with queries.snapshot(url) as conn:
+    with queries.snapshot(database) as conn:
         seqs = sorted({find_event(conn, digits) for digits in ids})
     return seqs, ids[0] if len(seqs) == 1 else f"{len(seqs)} events, {ids[0]} among them"
 
 
-def _by_entity(url: str, kind: str, key: str) -> tuple[list[int], str]:
+def _by_entity(database: Database, kind: str, key: str) -> tuple[list[int], str]:
     from ops.render.keys import own_key
     from store.reports import events, queries
 
-    with queries.snapshot(url) as conn:
+    with queries.snapshot(database) as conn:
         key = own_key(conn, kind, key)
         found = queries.entity(conn, kind, key)
         if found is None:

@@ -56,7 +56,10 @@ def web(
     """Run the receiver."""
     settings = load(data).require("database", "broker", "sealing", "receiver")
     from ingest.server import run
+    from store.db.connections import refuse_unsaid_pooler
     from workers.celery.hints import HintPublisher
+
+    refuse_unsaid_pooler(settings.database)
 
     _announce({"receiver": f"http://{host}:{port}"}, as_json)
     publisher = HintPublisher()
@@ -75,7 +78,10 @@ def worker(
     as_json: JsonOption = False,
 ) -> None:
     """Run a Celery worker: it applies what has come in, and sweeps."""
-    load(data).require("database", "broker", "sealing")
+    settings = load(data).require("database", "broker", "sealing")
+    from store.db.connections import refuse_unsaid_pooler
+
+    refuse_unsaid_pooler(settings.database)
     _announce({"worker": name}, as_json)
     arguments = ["-q", "-A", "workers.celery.app", "worker", "-E", "--without-gossip", "--without-mingle"]
     options = [f"--concurrency={concurrency}", f"--loglevel={loglevel}", f"--hostname={name}"]
@@ -122,12 +128,12 @@ def flower(
 
 def migrate(data: DataOption = None, as_json: JsonOption = False) -> None:
     """Bring the schema to head."""
-    url = load(data).require("database").database_url
+    database = load(data).require("database").database
     from ops.render.console import notes, screen
     from store.db.migrate import head, upgrade
 
     with notes.status("migrating"):
-        upgrade(str(url))
+        upgrade(database)
     if as_json:
         write_json({"revision": head()})
     else:

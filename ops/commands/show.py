@@ -37,9 +37,7 @@ def show(
 
     found = history(settings, kind, key, details=details)
     if details:
-        audit.record(
-            str(settings.database_url), person(), "show --details", f"{kind} {found.document['key']}"
-        )
+        audit.record(settings.database, person(), "show --details", f"{kind} {found.document['key']}")
     for text in found.notes:
         note(text)
     if as_json:

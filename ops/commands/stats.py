@@ -39,7 +39,7 @@ def _read(settings: Settings) -> dict[str, Any]:
     from store.reports import figures, pull_figures, queries
     from store.schema import entities, events, facts
 
-    with queries.snapshot(str(settings.database_url)) as conn:
+    with queries.snapshot(settings.database) as conn:
         now = figures.server_time(conn)
         waiting = figures.queue_figures(conn, now)
         quarantined: dict[str, int] = {}

@@ -35,7 +35,7 @@ def trace(
     from store.crypto.keyed_hash import KeyedHash
 
     keyed_hash = KeyedHash(settings.lookup_key or b"")
-    found = story_of(str(settings.database_url), settings.seal_keys, keyed_hash, token)
+    found = story_of(settings.database, settings.seal_keys, keyed_hash, token)
     for text in found.notes:
         note(text)
     if html is not None:

@@ -58,10 +58,10 @@ def track(
 
     content = _read("answer", answer) if answer is not None else None
     sent = _read("request", request) if request is not None else None
-    url = str(settings.database_url)
-    with queries.snapshot(url) as reading:
+    database = settings.database
+    with queries.snapshot(database) as reading:
         key = own_key(reading, kind, key)
-    with connect(url, "ops") as conn:
+    with connect(database, "ops") as conn:
         try:
             done = register_request(
                 conn,

@@ -95,7 +95,7 @@ def _reading(
     from ops.render.console import notes
     from store.reports import figures, queries
 
-    with notes.status("looking"), queries.snapshot(str(settings.database_url)) as conn:
+    with notes.status("looking"), queries.snapshot(settings.database) as conn:
         yield conn, at or figures.server_time(conn), settings
 
 

@@ -11,11 +11,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from ops.doctor.checks import Check
 from ops.render.reasons import explain
 from ops.render.tables import age
-from settings import Settings
+from settings import Database, Settings
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
 from store.db import partitions
-from store.db.connections import connect
+from store.db.connections import PoolerNoticed, connect
 from store.db.migrate import current, head
 from store.reports import events, figures, queries
 from store.reports.server import ServerState, server_state
@@ -34,35 +34,38 @@ def database(settings: Settings) -> Iterator[Check]:
     """Every check of the database; only the first ones when it cannot be reached or used."""
     if settings.database_url is None:
         return
-    url = settings.database_url
     try:
-        with queries.snapshot(url) as conn:
-            reached = _version(conn)
+        with queries.snapshot(settings.database) as conn:
+            reached = _version(conn, settings.database)
     except SQLAlchemyError as error:
         text = " ".join(str(getattr(error, "orig", error)).split())
-        yield Check("postgresql", "fail", text, "Start the server, or correct DATABASE_URL.")
+        todo = "Start the server, or correct DATABASE_URL."
+        if isinstance(getattr(error, "orig", None), PoolerNoticed):
+            todo = "For every process: what is said for a session is lost there, or reaches other clients."
+        yield Check("postgresql", "fail", text, todo)
         return
     yield reached
-    with connect(url, "receiver") as receiving:
+    with connect(settings.database, "receiver") as receiving:
         state = server_state(receiving)
     yield _writable(state)
     yield _durable(state)
-    schema = _schema(url)
+    schema = _schema(settings.database)
     yield schema
     if schema.status == "fail":
         return
-    yield _partitions(url)
-    with queries.snapshot(url) as conn:
+    yield _partitions(settings.database)
+    with queries.snapshot(settings.database) as conn:
         yield from _queue(conn, figures.server_time(conn))
         yield _quarantine(conn)
         yield from _keys(conn, settings)
 
 
-def _version(conn: Connection) -> Check:
+def _version(conn: Connection, at: Database) -> Check:
     number, printed = figures.server_version(conn)
     if number < OLDEST_VERSION:
         return Check("postgresql", "fail", f"it is version {printed}", "Use PostgreSQL 14 or later.")
-    return Check("postgresql", "ok", f"it answers, version {printed}")
+    through = ", through a pooler" if at.pooled else ""
+    return Check("postgresql", "ok", f"it answers, version {printed}{through}")
 
 
 def _writable(state: ServerState) -> Check:
@@ -93,16 +96,16 @@ def _durable(state: ServerState) -> Check:
     )
 
 
-def _schema(url: str) -> Check:
-    have, want = current(url), head()
+def _schema(at: Database) -> Check:
+    have, want = current(at), head()
     if have == want:
         return Check("schema", "ok", f"it is at {have}")
     todo = "Run `rxledger migrate`; if the database is ahead, upgrade this installation."
     return Check("schema", "fail", f"it is at {have or 'nothing'}, this version wants {want}", todo)
 
 
-def _partitions(url: str) -> Check:
-    with connect(url, "ops") as conn:
+def _partitions(at: Database) -> Check:
+    with connect(at, "ops") as conn:
         ahead, stray = partitions.ahead(conn), partitions.stray_rows(conn)
     if stray:
         todo = "Move its rows into their months' partitions: a month that is dropped leaves them behind."

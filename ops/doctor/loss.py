@@ -33,7 +33,7 @@ def unconfirmed_pushes(settings: Settings) -> Iterator[Check]:
     if settings.database_url is None:
         return
     try:
-        with connect(settings.database_url, "ops") as conn:
+        with connect(settings.database, "ops") as conn:
             now = poll_schedule.server_time(conn)
             counted_at = loss_days.last_counted(conn)
             found = loss_days.totals(conn, DAYS)

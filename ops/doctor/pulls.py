@@ -45,7 +45,7 @@ def pulls(settings: Settings) -> Iterator[Check]:
         yield Check("pulls", "ok", "the partner's API key is set")
         return
     try:
-        with queries.snapshot(settings.database_url) as conn:
+        with queries.snapshot(settings.database) as conn:
             now = figures.server_time(conn)
             streams = pull_figures.stream_figures(conn, PARTNER)
             called = [row for row in pull_figures.circuits(conn) if row.partner == PARTNER]

@@ -29,7 +29,7 @@ def silences(settings: Settings) -> Iterator[Check]:
     if settings.database_url is None:
         return
     try:
-        with connect(settings.database_url, "ops") as conn:
+        with connect(settings.database, "ops") as conn:
             now = poll_schedule.server_time(conn)
             partners = pushes.silences(conn, now, timedelta(seconds=settings.silence.push))
             counted = silence.counts(conn, now, settings.silence.after)

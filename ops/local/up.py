@@ -21,7 +21,7 @@ from ops.local.ready_file import ReadyFile, Run
 from ops.local.supervisor import Supervisor
 from ops.refused import Refused
 from ops.render.console import notes, screen
-from settings import Settings, child_environment, read_env_file
+from settings import Database, Settings, child_environment, read_env_file
 
 __all__ = ["run"]
 
@@ -83,7 +83,7 @@ def run(
                 )
             plan = stack.enter_context(_prepare(folder, environ, holder, port, sandbox))
             with console.status("migrating"):
-                _migrate(str(plan.settings.database_url))
+                _migrate(plan.settings.database)
             return _supervise(plan, holder, console, target, as_json)
     except KeyboardInterrupt:
         return 0
@@ -151,10 +151,10 @@ def _wanted(stored: Mapping[str, str], name: str, usual: int, explicit: int | No
     return [port for port in (before, usual) if port]
 
 
-def _migrate(database_url: str) -> None:
+def _migrate(database: Database) -> None:
     from store.db.migrate import upgrade
 
-    upgrade(database_url)
+    upgrade(database)
 
 
 def _supervise(plan: Plan, holder: Holder, console: Console, target: Path | None, as_json: bool) -> int:

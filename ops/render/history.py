@@ -39,7 +39,7 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
     """Read and fold the entity whose key or other name this is. Raises Refused when there is none."""
     machine = MACHINES[kind]
     sealed = Details(settings.seal_keys)
-    with queries.snapshot(str(settings.database_url)) as conn:
+    with queries.snapshot(settings.database) as conn:
         key = own_key(conn, kind, name)
         entity = queries.entity(conn, kind, key)
         if entity is None:

@@ -13,7 +13,7 @@ from ops.render.history import crowd_notes
 from ops.render.tables import seconds
 from partners.reading import DOMAINS
 from partners.truepill import fields
-from settings import SealKey
+from settings import Database, SealKey
 from statemachine import MACHINES, Summary
 from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
@@ -33,12 +33,14 @@ class Trace(NamedTuple):
     notes: list[str]
 
 
-def trace(url: str, keys: Sequence[SealKey], keyed_hash: KeyedHash, token: str, cap: int = CAP) -> Trace:
+def trace(
+    database: Database | str, keys: Sequence[SealKey], keyed_hash: KeyedHash, token: str, cap: int = CAP
+) -> Trace:
     """Find what a token, request id, rx number or metadata value touches, as of one moment.
 
     Raises Refused, without the token, when nothing is known of it.
     """
-    with queries.snapshot(url) as conn:
+    with queries.snapshot(database) as conn:
         reach = _reach(conn, keyed_hash, token, cap)
         if not reach.found:
             raise Refused("nothing carries this name")

@@ -16,7 +16,7 @@ from ops.render.output import DataOption, JsonOption, load, write_json
 if TYPE_CHECKING:
     from ops.sandbox.compare import Known, Report
     from ops.sandbox.truth import Truth
-    from settings import Settings
+    from settings import Database, Settings
 
 __all__ = ["check_command"]
 
@@ -58,12 +58,12 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
 
     if settings.lookup_key is None:
         raise Refused("RXLEDGER_LOOKUP_KEY is not set")
-    keyed_hash, url, truth = KeyedHash(settings.lookup_key), str(settings.database_url), Truth()
+    keyed_hash, truth = KeyedHash(settings.lookup_key), Truth()
     key = _key(settings)
     with progress("reading the truth", None) as advance:
         figures = read_truth(sandbox, key, keyed_hash, advance, truth)
-    _until_applied(settings, url, wait)
-    known, standings, entities, lost = _read(url, truth)
+    _until_applied(settings, wait)
+    known, standings, entities, lost = _read(settings.database, truth)
     truth.closed = True
     read_truth(sandbox, key, keyed_hash, lambda _: None, truth)
     report = compare(truth, known, standings, figures["live_contract"], lost)
@@ -92,7 +92,7 @@ def _key(settings: Settings) -> str | None:
     return settings.truepill_api_key if settings.truepill_api_key in keys else next(iter(keys), None)
 
 
-def _until_applied(settings: Settings, url: str, wait: float) -> None:
+def _until_applied(settings: Settings, wait: float) -> None:
     """Wait until the queue and this machine's spool are empty. Raises Refused when they do not become so."""
     from ops.doctor.spool_depth import spool_depth
     from ops.render.console import notes
@@ -102,7 +102,7 @@ def _until_applied(settings: Settings, url: str, wait: float) -> None:
     deadline = time.monotonic() + wait
     with notes.status("waiting for the queue") as status:
         while True:
-            with queries.snapshot(url) as conn:
+            with queries.snapshot(settings.database) as conn:
                 events = waiting(queries.driver(conn))
             spooled = spool_depth(settings.spool).files
             if not events and not spooled:
@@ -113,7 +113,9 @@ def _until_applied(settings: Settings, url: str, wait: float) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _read(url: str, truth: Truth) -> tuple[dict[tuple[str, str], Known], dict[bytes, str], int, Counter[str]]:
+def _read(
+    database: Database, truth: Truth
+) -> tuple[dict[tuple[str, str], Known], dict[bytes, str], int, Counter[str]]:
     """What we know of the truth's entities and copies, as of one moment; how many entities are others'; and
     how many callbacks of each type the loss ledger has as lost by the push.
     """
@@ -125,7 +127,7 @@ def _read(url: str, truth: Truth) -> tuple[dict[tuple[str, str], Known], dict[by
     standings: dict[bytes, str] = {}
     copies = {*truth.copies, *(copy for event in truth.undelivered for copy in event.copies)}
     total = len(truth.entities) + len(copies)
-    with queries.snapshot(url) as conn, progress("comparing", total) as advance:
+    with queries.snapshot(database) as conn, progress("comparing", total) as advance:
         for kind, keys in _batches(truth):
             _read_batch(conn, kind, keys, known)
             advance(len(keys))

@@ -14,6 +14,7 @@ from ops.render.output import DataOption, JsonOption, load, write_json
 from ops.tail import Tail, print_change
 
 if TYPE_CHECKING:
+    from settings import Database
     from store.ledger.feed import Change
 
 __all__ = ["load_command"]
@@ -59,7 +60,7 @@ def load_command(
         raise typer.BadParameter("--watch is for people: without --json")
     shown: _Shown | _Watched = _Shown(wanted.journeys)
     if watch:
-        shown = _Watched(str(settings.require("database").database_url))
+        shown = _Watched(settings.require("database").database)
     try:
         with shown:
             report = asyncio.run(run(settings.sandbox_url, settings.sandbox_keys[0], wanted, shown.update))
@@ -109,8 +110,8 @@ class _Shown:
 class _Watched:
     """Each change of state, on stdout, while the load goes on; then how to read the last one's story."""
 
-    def __init__(self, url: str) -> None:
-        self._tail = Tail(url)
+    def __init__(self, database: Database) -> None:
+        self._tail = Tail(database)
         self._last: Change | None = None
 
     def update(self, _: Any) -> None:

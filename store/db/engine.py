@@ -6,24 +6,24 @@ process.
 
 from __future__ import annotations
 
-import psycopg
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.pool import NullPool
 
-from store.db.connections import parameters
+from settings import Database
+from store.db.connections import call_for, dial
 
 __all__ = ["engine"]
 
 
-def engine(url: str) -> Engine:
+def engine(database: Database | str) -> Engine:
     """A SQLAlchemy engine on psycopg, one connection a use: for the command line and the migrations.
 
     The address is libpq's to read, not SQLAlchemy's: several hosts, a socket, any of its parameters.
     """
-    given = parameters(url, "ops")
-    return create_engine(
-        "postgresql+psycopg://",
-        creator=lambda: psycopg.connect(**given),
-        poolclass=NullPool,
-        hide_parameters=True,
+    call = call_for(database, "ops")
+    made = create_engine(
+        "postgresql+psycopg://", creator=lambda: dial(call), poolclass=NullPool, hide_parameters=True
     )
+    if call.said:
+        event.listen(made, "begin", lambda conn: conn.exec_driver_sql(call.said))
+    return made

@@ -26,8 +26,7 @@ FEED = 0x727866656564
 GAUGES = 0x6761756765
 #: "watch": whoever learns how partners push and counts what is silent. Transactions end it.
 SILENCE = 0x7761746368
-#: Names that the server hashes: whoever migrates (a session's) and whoever makes partitions (a
-#: transaction's).
+#: Names that the server hashes: whoever migrates and whoever makes partitions. Transactions end them.
 MIGRATIONS, PARTITIONS = "rxledger.migrations", "rxledger.partitions"
 
 

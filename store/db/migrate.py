@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from settings import Database
 from store.db import partitions
 from store.db.connections import connect
 from store.db.engine import engine
@@ -16,18 +17,18 @@ from store.db.engine import engine
 __all__ = ["config", "current", "head", "upgrade"]
 
 
-def config(database_url: str) -> Config:
+def config(database: Database | str) -> Config:
     """Alembic's configuration, in code: there is no ini file to find."""
     result = Config()
     result.set_main_option("script_location", str(Path(__file__).parents[1] / "migrations"))
-    result.attributes["database_url"] = database_url
+    result.attributes["database"] = database
     return result
 
 
-def upgrade(database_url: str) -> None:
+def upgrade(database: Database | str) -> None:
     """Run what is missing, then make the partitions. Safe to call from several processes at once."""
-    command.upgrade(config(database_url), "head")
-    with connect(database_url, "migrate") as conn:
+    command.upgrade(config(database), "head")
+    with connect(database, "migrate") as conn:
         partitions.ensure(conn)
 
 
@@ -36,7 +37,7 @@ def head() -> str | None:
     return ScriptDirectory.from_config(config("")).get_current_head()
 
 
-def current(database_url: str) -> str | None:
+def current(database: Database | str) -> str | None:
     """The revision the database has; None when it was never migrated."""
-    with engine(database_url).connect() as conn:
+    with engine(database).connect() as conn:
         return MigrationContext.configure(conn).get_current_revision()

@@ -49,15 +49,22 @@ def causes_of(conn: Connection, effects: Mapping[str, Collection[int]]) -> set[R
     return found
 
 
+_PASS_BARRIER = f"""
+DO $$ BEGIN
+    PERFORM pg_advisory_xact_lock({locks.DERIVATIONS});
+    RAISE SQLSTATE 'RX000';
+EXCEPTION WHEN SQLSTATE 'RX000' THEN NULL;
+END $$
+"""
+
+
 def pass_barrier(conn: Connection) -> None:
     """Wait for the transactions that are past their search for causes. Call it before any entity is locked.
 
-    Taken for good and given back in one statement, so that nobody waits for the rest of this transaction.
-    Raises psycopg.errors.LockNotAvailable.
+    What is undone gives its locks back, so that nobody waits for the rest of this transaction. Raises
+    psycopg.errors.LockNotAvailable.
     """
-    conn.execute(
-        "SELECT pg_advisory_lock(%(lock)s), pg_advisory_unlock(%(lock)s)", {"lock": locks.DERIVATIONS}
-    )
+    conn.execute(_PASS_BARRIER)
 
 
 _SUMMARY = """

@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, select, text
 
+from settings import Database
 from store.db.engine import engine
 from store.ledger.model import EntityRow, FactRow
 from store.schema import entities, event_facts, facts
@@ -31,12 +32,12 @@ STATEMENT_TIMEOUT = "60s"
 
 
 @contextmanager
-def snapshot(url: str) -> Iterator[Connection]:
+def snapshot(database: Database | str) -> Iterator[Connection]:
     """A connection on which everything is read as of one moment, and nothing can be written.
 
     Raises sqlalchemy.exc.OperationalError when the server cannot be reached.
     """
-    with engine(url).connect() as plain:
+    with engine(database).connect() as plain:
         conn = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         conn.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
         yield conn

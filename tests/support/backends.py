@@ -9,17 +9,22 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import psycopg
 import redis
 
+from ops.local.embedded import Addresses
+from settings import Database
 from store.db.migrate import upgrade
+from tests.support.pgbouncer import PROGRAM, pgbouncer
 
 IN_CI = os.environ.get("CI") == "true"
-DATABASES = ("embedded", "system") if IN_CI else ("embedded",)
+#: In CI a PgBouncer must be there; elsewhere it is tried where it is installed.
+DATABASES = ("embedded", *(["pooled"] if PROGRAM or IN_CI else []), *(["system"] if IN_CI else []))
 BROKERS = ("valkey", "redis", "rabbitmq") if IN_CI else ("valkey",)
 
 SYSTEM_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
@@ -39,16 +44,38 @@ TABLES = (
 @contextmanager
 def fresh_database(server_url: str) -> Iterator[str]:
     """The address of a new database on this server, migrated to head; dropped afterwards."""
+    with _created(server_url) as url:
+        upgrade(url)
+        yield url
+
+
+@contextmanager
+def database_on(kind: str, servers: Addresses) -> Iterator[Database]:
+    """As `fresh_database`, on a server of this kind (one of DATABASES)."""
+    with (
+        _created(SYSTEM_POSTGRES if kind == "system" else servers.database_url) as url,
+        pgbouncer(url) if kind == "pooled" else nullcontext(Database(url)) as database,
+    ):
+        upgrade(database)
+        yield database
+
+
+@contextmanager
+def _created(server_url: str) -> Iterator[str]:
     name = f"rxledger_test_{uuid4().hex[:12]}"
     with psycopg.connect(server_url, autocommit=True) as conn:
         conn.execute(f"CREATE DATABASE {name}")
-    url = urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     try:
-        upgrade(url)
-        yield url
+        yield urlunsplit(urlsplit(server_url)._replace(path=f"/{name}"))
     finally:
         with psycopg.connect(server_url, autocommit=True) as conn:
             conn.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def variables(database: Database) -> dict[str, str]:
+    """What a process of ours is told of it."""
+    pooler = "transaction" if database.pooled else "none"
+    return {"DATABASE_URL": database.address, "RXLEDGER_DATABASE_POOLER": pooler}
 
 
 @contextmanager
@@ -80,3 +107,24 @@ def own_vhost() -> Iterator[tuple[str, str]]:
 
 def _rabbitmq(*arguments: str) -> None:
     subprocess.run(["rabbitmqctl", *arguments], check=True, stdout=subprocess.DEVNULL, timeout=60)
+
+
+def somebody_waits(conn: psycopg.Connection[Any]) -> bool:
+    """Whether a transaction of this database waits for another: behind a pooler no process id tells whose."""
+    waiting = (
+        "SELECT EXISTS (SELECT FROM pg_stat_activity "
+        "WHERE datname = current_database() AND cardinality(pg_blocking_pids(pid)) > 0)"
+    )
+    return conn.execute(waiting).fetchall() == [(True,)]
+
+
+def renew_pool(database: Database) -> None:
+    """End a pooler's connections to this database: what was said for them ends, new defaults are taken."""
+    if not database.pooled:
+        return
+    with psycopg.connect(database.address, autocommit=True) as conn, suppress(psycopg.OperationalError):
+        conn.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")

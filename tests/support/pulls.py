@@ -8,6 +8,8 @@ from typing import Any
 
 import psycopg
 
+from settings import Database
+from store.db.connections import call_for
 from tests.support.factories import NotifyRx
 from tests.support.partner import Answer, Asked, events_page
 
@@ -67,6 +69,12 @@ class FaultyConnection(psycopg.Connection[Any]):
     """Breaks before or after a statement or a COMMIT: after it, the outcome is done and not known."""
 
     faults: Faults
+
+    @classmethod
+    def to(cls, database: Database, faults: Faults) -> FaultyConnection:
+        conn = cls.connect(autocommit=True, prepare_threshold=None, **call_for(database, "test").parameters)
+        conn.faults = faults
+        return conn
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
         self._boundary(f"before {str(query).split()[:2]}")

@@ -14,6 +14,8 @@ from typing import IO, Any
 
 from celery import Celery
 
+from settings import Database
+from tests.support.backends import variables
 from tests.support.keys import KEY_SETTINGS
 
 SECONDS = 30.0
@@ -43,11 +45,11 @@ class Broker:
             conn.default_channel.queue_purge("rxledger")
 
 
-def environment(database_url: str, broker: Broker, data: Path) -> dict[str, str]:
+def environment(database: Database, broker: Broker, data: Path) -> dict[str, str]:
     """What a worker process needs; the keys are those of the contract tests."""
     return {
         **os.environ,
-        "DATABASE_URL": database_url,
+        **variables(database),
         "BROKER_URL": broker.url,
         "RXLEDGER_BROKER_PREFIX": broker.prefix,
         "RXLEDGER_DATA": str(data),

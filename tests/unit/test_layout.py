@@ -20,6 +20,10 @@ TABLES = {"statemachine/fill_request.py"}
 LONGEST = 300
 
 SQL = re.compile(r"\bSELECT\b.*\bFROM\b|\b(INSERT INTO|DELETE FROM)\b|\bUPDATE \w+ (\w+ )?SET\b", re.DOTALL)
+SESSIONS = re.compile(
+    r"[\"';]\s*(SET (?!LOCAL)\w+ (=|TO)|LISTEN |PREPARE |DECLARE )|\bTEMP(ORARY)? TABLE\b|"
+    r"\bpg_(try_)?advisory_(un)?lock(_shared)?\(|set_config\([^)]*false\)"
+)
 #: Numbers of a document that a reader of the repository does not have.
 CITATION = re.compile(r"\bD([1-9]|1\d)\b")
 
@@ -55,6 +59,17 @@ def test_all_sql_stands_in_the_store() -> None:
     found = {name(path): lines for path in modules(*others) if (lines := statements(path))}
     assert found.keys() <= {SETS_UP}
     assert statements(ROOT / "store" / "ledger" / "facts.py")  # it is found where it stands
+
+
+def test_no_statement_holds_for_a_session() -> None:
+    """A pooler gives what is said for a session to whoever comes next (docs/decisions/0022)."""
+    found = [
+        f"{name(path)}: {match[0]}"
+        for path in modules("ingest", "ops", "store", "workers")
+        for match in SESSIONS.finditer(path.read_text())
+    ]
+    assert found == []
+    assert SESSIONS.search('conn.execute("SET lock_timeout = 1")')
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, "bench", "tests"])

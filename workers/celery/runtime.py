@@ -37,7 +37,7 @@ class Runtime:
     def __init__(self, settings: Settings) -> None:
         settings.require("database", "sealing")
         self.settings = settings
-        self._url = settings.database_url or ""
+        self._database = settings.database
         self._conn: psycopg.Connection[Any] | None = None
         self.tools = tools(settings)
         #: Whether a batch of a backlog left rechecks that nobody has a hint of.
@@ -47,7 +47,7 @@ class Runtime:
     def conn(self) -> psycopg.Connection[Any]:
         """The open connection. Raises psycopg.OperationalError."""
         if self._conn is None or self._conn.closed or self._conn.broken:
-            self._conn = connect(self._url, "worker")
+            self._conn = connect(self._database, "worker")
         return self._conn
 
     def run(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:

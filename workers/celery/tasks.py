@@ -121,7 +121,7 @@ def pull(stream: str | None = None) -> None:
         if worker.settings.truepill_api_key is None:
             return
         with (
-            connect(worker.settings.database_url or "", "pull") as conn,
+            connect(worker.settings.database, "pull") as conn,
             # Gathered over pages where these come quickly; and a broker that is away ends no pull.
             HintPublisher() as hints,
             Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,

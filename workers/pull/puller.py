@@ -75,7 +75,7 @@ class Puller:
         self._offers = Offers(pull, conn, self._client)
         self._events_of = EventReads(self._client)
         self._records = record_reads(self._client)
-        self._database_url = settings.database_url or ""
+        self._database = settings.database
         self._thread: StoringThread | None = None
         holder = f"{socket.gethostname()}:{os.getpid()}"
         self._run = Run(
@@ -96,7 +96,7 @@ class Puller:
             self._thread.close()
             self._thread = None
         if self._thread is None:
-            self._thread = StoringThread(connect(self._database_url, "pull"))
+            self._thread = StoringThread(connect(self._database, "pull"))
         return self._thread
 
     def names(self) -> list[str]:

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from store.migrations.own_transactions import each_by_itself
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -52,9 +54,7 @@ ALTER TABLE facts DROP COLUMN pushed_at;
 
 def upgrade() -> None:
     # Each by itself and before the columns: these lock out readers, for as long as their transaction lasts.
-    with op.get_context().autocommit_block():
-        for index in INDEXES:
-            op.execute(index)
+    each_by_itself(INDEXES)
     op.execute(UP)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 import psycopg
 import pytest
 
+from ops.local.embedded import Addresses
+from settings import Database
 from store.db.connections import connect
-from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
+from tests.support.backends import DATABASES, TABLES, database_on
 from tests.support.fixed_time import FixedTime
 from tests.support.keys import tools_at
 from tests.support.ledger import Ledger
@@ -17,18 +19,16 @@ from workers.apply.model import Tools
 
 
 @pytest.fixture(scope="session", params=DATABASES)
-def contract_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def database(request: pytest.FixtureRequest, servers: Addresses) -> Iterator[Database]:
     """A database of our own on each kind of server."""
-    embedded = request.param == "embedded"
-    server = request.getfixturevalue("servers").database_url if embedded else SYSTEM_POSTGRES
-    with fresh_database(server) as url:
-        yield url
+    with database_on(request.param, servers) as database:
+        yield database
 
 
 @pytest.fixture
-def conn(contract_url: str) -> Iterator[psycopg.Connection[Any]]:
+def conn(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """A connection to an empty ledger."""
-    with connect(contract_url, "test") as conn:
+    with connect(database, "test") as conn:
         conn.execute(f"TRUNCATE {TABLES}")
         yield conn
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ops.local.embedded import Addresses
+from settings import Database
 from store.reports import loss_days
 from tests.support.backends import own_prefix
 from tests.support.commandline import Cli
@@ -48,7 +49,7 @@ def server(book: Book) -> Iterator[Partner]:
 @pytest.fixture
 def env(cli: Cli, cli_url: str, broker: Broker, server: Partner, tmp_path: Path) -> dict[str, str]:
     return {
-        **environment(cli_url, broker, tmp_path),
+        **environment(Database(cli_url), broker, tmp_path),
         "RXLEDGER_TRUEPILL_BASE_URL": server.url,
         "RXLEDGER_TRUEPILL_API_KEY": KEY,
         "RXLEDGER_TRUEPILL_CALLS_PER_MINUTE": "6000",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from settings import Settings, SettingsError
-from store.db.connections import parameters
+from settings import Database, Settings, SettingsError
+from store.db.connections import call_for
 
 SECRET = "hunter2-hunter2"
 
@@ -82,13 +82,32 @@ def test_what_the_address_says_wins_and_its_options_are_added() -> None:
         "postgresql://h/db?connect_timeout=9&application_name=ours&keepalives_idle=7"
         "&options=-c%20search_path%3Dledger%20-c%20statement_timeout%3D1s"
     )
-    given = parameters(url, "worker", statement_timeout=60_000)
+    given = call_for(Database(url), "worker", statement_timeout=60_000).parameters
     assert (given["connect_timeout"], given["application_name"], given["keepalives_idle"]) == (
         "9",
         "ours",
         "7",
     )
     assert given["options"] == (
-        "-c timezone=UTC -c statement_timeout=60000 -c search_path=ledger -c statement_timeout=1s"
+        "-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed "
+        "-c statement_timeout=60000 -c search_path=ledger -c statement_timeout=1s"
     )
-    assert parameters("postgresql://h/db", "worker")["application_name"] == "rxledger-worker"
+    assert call_for("postgresql://h/db", "worker").parameters["application_name"] == "rxledger-worker"
+
+
+def test_a_pooler_is_said_by_name() -> None:
+    name = "RXLEDGER_DATABASE_POOLER"
+    assert load(name, "transaction").database.pooled
+    assert not load(name, "none").database.pooled
+    assert refusal(name, "session") == f"{name} cannot be used: wants none or transaction"
+
+
+def test_what_is_said_for_a_session_is_refused_behind_a_pooler() -> None:
+    values = {"RXLEDGER_DATABASE_POOLER": "transaction", "RXLEDGER_DATA": "/nonexistent"}
+    address = f"postgresql://u:{SECRET}@h/db?options=-c%20search_path%3Dledger"
+    with pytest.raises(SettingsError, match=r"^DATABASE_URL cannot be used: wants no options") as refused:
+        Settings.load({**values, "DATABASE_URL": address})
+    assert SECRET not in str(refused.value)
+    call = call_for(Settings.load({**values, "DATABASE_URL": "postgresql://h/db"}).database, "worker")
+    assert call.parameters["options"] == ""
+    assert call.said == "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'"

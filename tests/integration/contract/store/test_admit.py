@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from settings import Database
 from store.db import partitions
 from store.db.connections import connect
 from store.inbox.admit import admit_now
@@ -66,7 +67,7 @@ def test_a_body_with_a_time_stays_a_copy_for_good(ledger: Ledger, clock: FixedTi
     assert ledger.admit(b"news") == []
 
 
-def test_batches_that_share_copies_do_not_deadlock(contract_url: str, ledger: Ledger) -> None:
+def test_batches_that_share_copies_do_not_deadlock(database: Database, ledger: Ledger) -> None:
     arrivals = [ledger.arrival(b"%d" % n) for n in range(120)]
     admitted: list[dict[bytes, int]] = []
     failures: list[BaseException] = []
@@ -74,7 +75,7 @@ def test_batches_that_share_copies_do_not_deadlock(contract_url: str, ledger: Le
     def receiver(seed: int) -> None:
         order = random.Random(seed)
         try:
-            with connect(contract_url, "test") as conn:
+            with connect(database, "test") as conn:
                 for _ in range(25):
                     batch: list[Arrival] = order.sample(arrivals, 60)
                     admitted.append(admit_now(conn, batch))

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ops.tracking import track
-from settings import Settings
+from settings import Database, Settings
 from statemachine import MACHINES
 from store.db.connections import connect
 from store.inbox import queue
@@ -27,6 +27,7 @@ from store.ledger import aliases
 from store.ledger.facts import facts_of
 from store.ledger.model import EntityRow, FactRow
 from tests.integration.contract.workers.test_apply import T0, Counting
+from tests.support.backends import somebody_waits, variables
 from tests.support.factories import CopaySuccess, CopayTriage, DirectTransfer, Transfer, TransferContact
 from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger, every_text
@@ -219,11 +220,11 @@ def test_news_that_a_later_version_reads_by_its_key_is_doubted_no_more(ledger: L
     assert (state(ledger, "t1"), ledger.count("alias_news")) == ("completed", 0)
 
 
-def test_the_sweeper_reads_doubtful_news_anew(contract_url: str, ledger: Ledger) -> None:
+def test_the_sweeper_reads_doubtful_news_anew(database: Database, ledger: Ledger) -> None:
     worker = Runtime(
         Settings.load(
             {
-                "DATABASE_URL": contract_url,
+                **variables(database),
                 **KEY_SETTINGS,
                 "RXLEDGER_DATA": "/nonexistent",
             }
@@ -279,21 +280,16 @@ def left_open(conn: psycopg.Connection[Any], work: Callable[[], object]) -> Iter
         yield
 
 
-def blocked(conn: psycopg.Connection[Any], pid: int) -> bool:
-    row = conn.execute("SELECT cardinality(pg_blocking_pids(%s)) > 0", (pid,)).fetchone()
-    return row is not None and bool(row[0])
-
-
 def at_once(
-    url: str, ledger: Ledger, first: Callable[[Any], object], second: Callable[[Any], object]
+    database: Database, ledger: Ledger, first: Callable[[Any], object], second: Callable[[Any], object]
 ) -> None:
     """`second` runs while `first` is done but not committed; it has to wait for it."""
-    with connect(url, "first") as one, connect(url, "second") as two:
+    with connect(database, "first") as one, connect(database, "second") as two:
         thread = threading.Thread(target=second, args=(two,))
         with left_open(one, lambda: first(one)):
             thread.start()
             end = time.monotonic() + 10
-            while not blocked(ledger.conn, two.info.backend_pid) and thread.is_alive():
+            while not somebody_waits(ledger.conn) and thread.is_alive():
                 assert time.monotonic() < end, "the second transaction neither waits nor ends"
             assert thread.is_alive(), "the second transaction did not wait for the first"
         thread.join()
@@ -302,7 +298,7 @@ def at_once(
 @pytest.mark.parametrize("first", ["name", "news"])
 @pytest.mark.parametrize("by", ["callback", "registration"])
 def test_a_name_and_its_news_that_commit_at_once_find_each_other(
-    contract_url: str, ledger: Ledger, first: str, by: str
+    database: Database, ledger: Ledger, first: str, by: str
 ) -> None:
     (news,) = ledger.admit(done(None, "tok1"))
     (name,) = ledger.admit(contact("t1", "tok1"))
@@ -316,13 +312,13 @@ def test_a_name_and_its_news_that_commit_at_once_find_each_other(
     def hear(conn: Any) -> None:
         apply_queued(conn, [news], ledger.tools)
 
-    at_once(contract_url, ledger, *((tell, hear) if first == "name" else (hear, tell)))
+    at_once(database, ledger, *((tell, hear) if first == "name" else (hear, tell)))
     settle(ledger)
     assert (state(ledger, "t1"), ledger.reasons()) == ("completed", [])
 
 
 def test_a_second_claim_and_news_that_commit_at_once_leave_nothing_with_the_first(
-    contract_url: str, ledger: Ledger
+    database: Database, ledger: Ledger
 ) -> None:
     ledger.apply(contact("t1", "tok1"))
     (news,) = ledger.admit(done(None, "tok1"))
@@ -334,13 +330,13 @@ def test_a_second_claim_and_news_that_commit_at_once_leave_nothing_with_the_firs
     def claim(conn: Any) -> Applied:
         return apply_queued(conn, [rival], ledger.tools)
 
-    at_once(contract_url, ledger, hear, claim)
+    at_once(database, ledger, hear, claim)
     settle(ledger)
     assert (state(ledger, "t1"), ledger.reasons()) == ("contacting", ["unmatched"])
 
 
 def test_workers_that_share_names_neither_deadlock_nor_leave_news_waiting(
-    contract_url: str, ledger: Ledger
+    database: Database, ledger: Ledger
 ) -> None:
     keys = [f"t{n}" for n in range(40)]
     bodies = [body for key in keys for body in (contact(key, f"tok-{key}"), done(None, f"tok-{key}"))]
@@ -350,7 +346,7 @@ def test_workers_that_share_names_neither_deadlock_nor_leave_news_waiting(
     def work(seed: int) -> None:
         mine = Random(seed).sample(seqs, len(seqs))
         try:
-            with connect(contract_url, "test") as conn:
+            with connect(database, "test") as conn:
                 for start in range(0, len(mine), 7):
                     apply_queued(conn, mine[start : start + 7], ledger.tools)
         except psycopg.Error as error:

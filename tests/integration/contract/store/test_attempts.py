@@ -10,9 +10,10 @@ import psycopg
 import pytest
 
 import workers.celery.attempts as attempts_module
-from settings import SealKey, Settings
+from settings import Database, SealKey, Settings
 from store.crypto.sealing import Sealer
 from store.inbox import quarantine, queue
+from tests.support.backends import variables
 from tests.support.factories import CopayTriage, OrderSuccess, OrderTriage, PriorAuth
 from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
@@ -26,11 +27,11 @@ T0 = 1_590_800_000
 
 
 @pytest.fixture
-def worker(contract_url: str, ledger: Ledger) -> Iterator[Runtime]:
+def worker(database: Database, ledger: Ledger) -> Iterator[Runtime]:
     """A worker's runtime on the ledger's database, with the ledger's keys and clock."""
     settings = Settings.load(
         {
-            "DATABASE_URL": contract_url,
+            **variables(database),
             **KEY_SETTINGS,
             "RXLEDGER_DATA": "/nonexistent",
         }
@@ -174,12 +175,12 @@ def test_the_environments_faults_are_never_counted(
 
 
 def test_a_locked_entity_holds_back_only_its_own_events(
-    contract_url: str, ledger: Ledger, worker: Runtime
+    database: Database, ledger: Ledger, worker: Runtime
 ) -> None:
     ledger.apply(OrderTriage(request_id="locked", timestamp=T0))
     seqs = ledger.admit(*[OrderTriage(request_id=key, timestamp=T0 + 9) for key in ("free", "locked", "too")])
     worker.conn().execute("SET lock_timeout = '50ms'")
-    with psycopg.connect(contract_url) as other:
+    with psycopg.connect(database.address) as other:
         other.execute("SELECT FROM entities WHERE key = 'locked' FOR UPDATE")
         attempts_module.attempt(worker, seqs, swept=True)
     assert attempts(ledger) == {seqs[1]: 0}
@@ -187,14 +188,14 @@ def test_a_locked_entity_holds_back_only_its_own_events(
 
 
 def test_only_what_was_counted_is_given_back(
-    contract_url: str, ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
+    database: Database, ledger: Ledger, worker: Runtime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seqs = ledger.admit(b"mine", b"another's")
     ledger.conn.execute("UPDATE queue SET attempts = 2")
     monkeypatch.setattr(
         attempts_module, "apply_queued", failing_on(seqs[0], psycopg.errors.AdminShutdown("gone"))
     )
-    with psycopg.connect(contract_url) as other:
+    with psycopg.connect(database.address) as other:
         other.execute("SELECT FROM queue WHERE seq = %s FOR UPDATE", (seqs[1],))
         with pytest.raises(psycopg.Error):
             attempts_module.attempt(worker, seqs, swept=True)
@@ -296,9 +297,9 @@ def test_after_attempts_in_company_an_event_goes_alone_and_then_into_quarantine(
     assert (ledger.queued(), ledger.reasons()) == ([], ["poison"])
 
 
-def test_an_event_that_another_worker_holds_is_left_to_it(contract_url: str, ledger: Ledger) -> None:
+def test_an_event_that_another_worker_holds_is_left_to_it(database: Database, ledger: Ledger) -> None:
     seqs = ledger.admit(b"1", b"2")
-    with psycopg.connect(contract_url) as other:
+    with psycopg.connect(database.address) as other:
         other.execute("SELECT FROM queue WHERE seq = %s FOR UPDATE", (seqs[0],))
         assert apply_queued(ledger.conn, seqs, ledger.tools).quarantined == 1
         overdue_now = queue.sweep(ledger.conn, 10)

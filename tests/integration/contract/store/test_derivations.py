@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from settings import Database
 from statemachine import DERIVATIONS, MACHINES, Fact, Summary
 from statemachine.clocks import deadline
 from store.db.connections import connect
@@ -23,6 +24,7 @@ from store.ledger import derivations, rechecks
 from store.ledger.model import DERIVED, OURS, SealedRecheck
 from store.ledger.registration import register
 from tests.integration.contract.workers.test_apply import T0
+from tests.support.backends import somebody_waits
 from tests.support.factories import (
     CopayError,
     CopaySuccess,
@@ -339,13 +341,13 @@ def test_a_copay_that_is_registered_after_an_approval_waits_on_its_own_clock(
 
 
 def test_a_look_waits_for_a_copay_that_searched_before_the_approval_was_committed(
-    contract_url: str, ledger: Ledger, case: Case
+    database: Database, ledger: Ledger, case: Case
 ) -> None:
     """Neither transaction sees the other's rows; the recheck is what brings them together."""
     copay = ledger.admit(case.triage(0))
     approval = ledger.admit(case.prior_auth(60, "approved"))
     waiting = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND NOT granted)"
-    with connect(contract_url, "test") as other, connect(contract_url, "test") as third:
+    with connect(database, "test") as other, connect(database, "test") as third:
         with other.transaction():
             apply_queued(other, copay, ledger.tools)
             (recheck,) = apply_queued(ledger.conn, approval, ledger.tools).rechecks
@@ -358,17 +360,17 @@ def test_a_look_waits_for_a_copay_that_searched_before_the_approval_was_committe
 
 
 def test_a_look_that_is_queued_anew_while_it_is_applied_stays_queued(
-    contract_url: str, ledger: Ledger, case: Case
+    database: Database, ledger: Ledger, case: Case
 ) -> None:
     ledger.apply(case.triage(0), case.prior_auth(60, "approved"))
     (recheck,) = ledger.queued()
     cancelled = ledger.admit(case.prior_auth(70, "cancelled"))
-    with connect(contract_url, "test") as other:
+    with connect(database, "test") as other:
         with other.transaction():
             assert apply_rechecks(other, [recheck], ledger.tools).applied == 1
             thread = threading.Thread(target=partial(apply_queued, ledger.conn, cancelled, ledger.tools))
             thread.start()
-            until(partial(_blocked, contract_url), "the cancellation did not wait")
+            until(partial(_blocked, database), "the cancellation did not wait")
         thread.join(30)
     assert told(ledger, case)[1:] == [APPROVED]
     assert ledger.queued() == [recheck]
@@ -377,24 +379,24 @@ def test_a_look_that_is_queued_anew_while_it_is_applied_stays_queued(
 
 
 def test_a_replay_waits_for_a_look_that_is_applied_and_holds_nothing_that_it_needs(
-    contract_url: str, ledger: Ledger, case: Case
+    database: Database, ledger: Ledger, case: Case
 ) -> None:
     ledger.apply(case.triage(0), case.prior_auth(60, "approved"))
     (recheck,) = ledger.queued()
-    with connect(contract_url, "test") as other, ThreadPoolExecutor(1) as threads:
+    with connect(database, "test") as other, ThreadPoolExecutor(1) as threads:
         with other.transaction():
             rechecks.lock_rechecks(other, [recheck])
             replaying = threads.submit(replay, ledger.conn, [recheck], ledger.tools, dry_run=False)
-            until(partial(_blocked, contract_url), "the replay did not wait")
+            until(partial(_blocked, database), "the replay did not wait")
             assert apply_rechecks(other, [recheck], ledger.tools).applied == 1
         replaying.result(30)
     ledger.settle()
     assert told(ledger, case)[1:] == [APPROVED]
 
 
-def _blocked(url: str) -> bool:
-    with connect(url, "test") as conn:
-        return conn.execute("SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)").fetchone() == (True,)
+def _blocked(database: Database) -> bool:
+    with connect(database, "test") as conn:
+        return somebody_waits(conn)
 
 
 def in_memory(ledger: Ledger, bodies: Iterable[Body]) -> dict[tuple[str, str], Summary]:
@@ -452,7 +454,7 @@ def test_any_order_and_any_split_of_both_sides_news_gives_the_same_states(
 
 
 def test_workers_that_apply_both_sides_at_once_end_in_the_same_states(
-    contract_url: str, ledger: Ledger
+    database: Database, ledger: Ledger
 ) -> None:
     """Every pair of cases shares its names, and batches cut across all; no worker is a deadlock's victim."""
     random = Random(7)
@@ -469,7 +471,7 @@ def test_workers_that_apply_both_sides_at_once_end_in_the_same_states(
     batches = [seqs[start : start + 7] for start in range(0, len(seqs), 7)]
 
     def work(number: int) -> None:
-        with connect(contract_url, "test") as conn:
+        with connect(database, "test") as conn:
             for batch in batches[number::4]:
                 found = apply_queued(conn, batch, ledger.tools).rechecks
                 while found:

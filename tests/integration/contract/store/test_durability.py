@@ -10,9 +10,11 @@ import psycopg
 import pytest
 
 from ingest.connection import TimedConnection
+from settings import Database
 from store.db.connections import connect, connect_async
 from store.inbox.admit import admit, admit_now, admit_pulled
 from store.inbox.model import Arrival
+from tests.support.backends import renew_pool
 from tests.support.factories import OrderSuccess
 from tests.support.ledger import Ledger
 from workers.apply.batch import apply_queued
@@ -30,13 +32,14 @@ CREATE CONSTRAINT TRIGGER facts_told AFTER INSERT ON facts
 
 
 @pytest.fixture
-def watched(ledger: Ledger) -> Iterator[Ledger]:
+def watched(ledger: Ledger, database: Database) -> Iterator[Ledger]:
     ledger.conn.execute(WATCH)
     try:
         yield ledger
     finally:
         ledger.conn.execute("DROP FUNCTION note_told CASCADE")
         ledger.conn.execute("DROP TABLE told")
+        renew_pool(database)
 
 
 def told(ledger: Ledger) -> list[str]:
@@ -54,20 +57,20 @@ def arrival(number: int, *, timeless: bool = False) -> Arrival:
 )
 @pytest.mark.parametrize("timeless", [False, True])
 def test_what_is_acknowledged_is_on_disk_whatever_the_session_says(
-    watched: Ledger, contract_url: str, session: str, commit: str, timeless: bool
+    watched: Ledger, database: Database, session: str, commit: str, timeless: bool
 ) -> None:
-    with connect(contract_url, "test") as conn:
+    with connect(database, "test") as conn:
         conn.execute(f"SET synchronous_commit = {session}")
         assert len(admit_now(conn, [arrival(1, timeless=timeless), arrival(2)])) == 2
         assert told(watched) == [commit] * 2
         assert conn.execute("SHOW synchronous_commit").fetchall() == [(session,)]
 
 
-def test_a_role_that_does_not_wait_changes_no_answer(watched: Ledger, contract_url: str) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(contract_url)["dbname"]
+def test_a_role_that_does_not_wait_changes_no_answer(watched: Ledger, database: Database) -> None:
+    name = psycopg.conninfo.conninfo_to_dict(database.address)["dbname"]
     watched.conn.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
     try:
-        with connect(contract_url, "test") as conn:
+        with connect(database, "test") as conn:
             admit_now(conn, [arrival(1)])
     finally:
         watched.conn.execute(f"ALTER DATABASE {name} RESET synchronous_commit")
@@ -75,21 +78,21 @@ def test_a_role_that_does_not_wait_changes_no_answer(watched: Ledger, contract_u
 
 
 def test_a_mutant_that_leaves_it_to_the_session_is_caught(
-    watched: Ledger, contract_url: str, monkeypatch: pytest.MonkeyPatch
+    watched: Ledger, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from store.db.durability import DURABLE
     from store.inbox import admit as module
 
     monkeypatch.setattr(module, "_ADMIT_TIMED", module._ADMIT_TIMED.replace(DURABLE, "true"))
-    with connect(contract_url, "test") as conn:
+    with connect(database, "test") as conn:
         conn.execute("SET synchronous_commit = off")
         admit_now(conn, [arrival(1)])
     assert told(watched) == ["off"]
 
 
-def test_the_receivers_own_connection_waits(watched: Ledger, contract_url: str) -> None:
+def test_the_receivers_own_connection_waits(watched: Ledger, database: Database) -> None:
     async def admitted() -> None:
-        connection = TimedConnection(lambda: connect_async(contract_url, "test"), admit)
+        connection = TimedConnection(lambda: connect_async(database, "test"), admit)
         await connection.admit([arrival(1)], 10)
         await connection.close()
 
@@ -98,12 +101,12 @@ def test_the_receivers_own_connection_waits(watched: Ledger, contract_url: str) 
 
 
 def test_what_would_be_done_again_does_not_wait_and_leaves_nothing_behind(
-    watched: Ledger, contract_url: str
+    watched: Ledger, database: Database
 ) -> None:
     few = watched.admit(OrderSuccess(request_id="f1"))
     many = watched.admit(*[OrderSuccess(request_id=f"g{n}") for n in range(40)])
     told(watched)
-    with connect(contract_url, "test") as conn:
+    with connect(database, "test") as conn:
         apply_queued(conn, few, watched.tools)
         apply_queued(conn, many, watched.tools)
         assert set(told(watched)) == {"off"}

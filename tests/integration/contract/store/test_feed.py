@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from settings import Database
 from store.db.connections import connect
 from store.ledger import feed
 
@@ -19,9 +20,9 @@ ALL = 1_000_000
 
 
 @pytest.fixture
-def other(contract_url: str) -> Iterator[Connection]:
+def other(database: Database) -> Iterator[Connection]:
     """A second session."""
-    with connect(contract_url, "test") as conn:
+    with connect(database, "test") as conn:
         yield conn
 
 
@@ -85,12 +86,12 @@ def test_a_change_that_is_rolled_back_is_never_told(conn: Connection, other: Con
     assert told(other) == []
 
 
-def test_the_changes_of_an_entity_keep_their_order(conn: Connection, contract_url: str) -> None:
+def test_the_changes_of_an_entity_keep_their_order(conn: Connection, database: Database) -> None:
     keys = ("a", "b", "c")
     done = threading.Event()
 
     def write(worker: int) -> None:
-        with connect(contract_url, "test") as own:
+        with connect(database, "test") as own:
             for step in range(40):
                 with own.transaction():
                     for key in keys:
@@ -105,7 +106,7 @@ def test_the_changes_of_an_entity_keep_their_order(conn: Connection, contract_ur
 
     def keep_placing() -> int:
         placed = 0
-        with connect(contract_url, "test") as own:
+        with connect(database, "test") as own:
             while not done.is_set():
                 placed += feed.place(own)
             return placed + feed.place(own)
@@ -127,7 +128,7 @@ def test_the_changes_of_an_entity_keep_their_order(conn: Connection, contract_ur
         assert [c.before for c in of_key] == [None, *(c.after for c in of_key[:-1])]
 
 
-def test_concurrent_readers_place_each_change_once(conn: Connection, contract_url: str) -> None:
+def test_concurrent_readers_place_each_change_once(conn: Connection, database: Database) -> None:
     conn.execute(
         "INSERT INTO changes_unplaced (entity_id, to_state) "
         "SELECT %s, n::text FROM generate_series(1, 500) n",
@@ -136,7 +137,7 @@ def test_concurrent_readers_place_each_change_once(conn: Connection, contract_ur
     together = threading.Barrier(4)
 
     def run(_: int) -> int:
-        with connect(contract_url, "test") as own:
+        with connect(database, "test") as own:
             together.wait(timeout=30)
             return feed.place(own)
 
@@ -148,7 +149,7 @@ def test_concurrent_readers_place_each_change_once(conn: Connection, contract_ur
 
 
 def test_a_reader_waits_for_the_one_that_is_placing(
-    conn: Connection, other: Connection, contract_url: str
+    conn: Connection, other: Connection, database: Database
 ) -> None:
     change(conn, "a", "completed")
     with ThreadPoolExecutor(1) as pool:
@@ -156,7 +157,7 @@ def test_a_reader_waits_for_the_one_that_is_placing(
             assert feed.place(conn) == 1
             change(other, "b", "completed")
             second = pool.submit(feed.place, other)
-            with connect(contract_url, "test") as watcher:
+            with connect(database, "test") as watcher:
                 waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
                 for _ in range(2000):
                     if watcher.execute(waiting).fetchone() == (1,):

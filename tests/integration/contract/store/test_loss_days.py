@@ -11,6 +11,7 @@ import orjson
 import psycopg
 import pytest
 
+from settings import Database
 from store.db.connections import connect
 from store.inbox.deliveries import DeliveryRow, note_deliveries
 from store.pulls import cursors, leases
@@ -18,6 +19,7 @@ from store.pulls.cursors import Progress
 from store.reports import gauges, loss, loss_days, unconfirmed
 from store.reports.gauges import Gauge
 from store.reports.loss import DeliveryCount
+from tests.support.backends import somebody_waits
 from tests.support.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.support.ledger import Ledger
 from tests.support.records import FillRecord, enveloped
@@ -338,7 +340,7 @@ def test_slow_counting_leaves_no_day_uncounted_for_ever(ledger: Ledger) -> None:
     assert again == counted
 
 
-def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract_url: str) -> None:
+def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, database: Database) -> None:
     def figures() -> list[tuple[str, float]]:
         rows = ledger.conn.execute("SELECT labels->>'came', value FROM gauges").fetchall()
         return [(came, value) for came, value in rows]
@@ -348,7 +350,7 @@ def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract
         [Gauge(gauges.LOSS_CALLBACKS, {"type": "ORDER", "came": came}, number)]
         for came, number in (("pushed", 1.0), ("flagged", 2.0))
     )
-    with ThreadPoolExecutor() as threads, connect(contract_url) as other:
+    with ThreadPoolExecutor() as threads, connect(database) as other:
         with ledger.conn.transaction():
             gauges.replace(ledger.conn, names, [*first, *second])
 
@@ -357,9 +359,7 @@ def test_two_that_count_at_once_keep_the_figures_of_one(ledger: Ledger, contract
                     gauges.replace(other, names, second)
 
             keeping = threads.submit(keep)
-            while not ledger.conn.execute(
-                "SELECT FROM pg_locks WHERE pid = %s AND NOT granted", (other.info.backend_pid,)
-            ).fetchall():
+            while not somebody_waits(ledger.conn):
                 assert not keeping.done()
         keeping.result()
     assert figures() == [("flagged", 2.0)]

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from settings import SilenceSettings
+from settings import Database, SilenceSettings
 from store.db.connections import connect
 from store.db.locks import SILENCE
 from store.inbox.admit import admit_now
@@ -245,10 +245,10 @@ def test_a_worker_keeps_the_figures_and_replaces_them(ledger: Ledger, clock: Fix
 
 
 def test_of_two_that_watch_at_once_one_does_nothing(
-    ledger: Ledger, contract_url: str, clock: FixedTime, push: Push
+    ledger: Ledger, database: Database, clock: FixedTime, push: Push
 ) -> None:
     push()
-    with connect(contract_url, "other") as other, other.transaction():
+    with connect(database, "other") as other, other.transaction():
         other.execute("SELECT pg_advisory_xact_lock(%s)", (SILENCE,))
         silence.watch(ledger.conn, clock.now, SilenceSettings())
         assert (ledger.count("pushes"), ledger.count("gauges")) == (0, 0)

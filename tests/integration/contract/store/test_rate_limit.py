@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from partners.truepill.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
+from settings import Database
 from store.db.connections import connect
 from store.pulls import rate_limit
 from workers.pull.rate_gate import MOST_AHEAD, NotNow, SharedGate
@@ -54,11 +55,11 @@ def test_a_quiet_time_saves_up_a_burst_and_then_calls_are_spaced(conn: Connectio
     assert 0 < wait.wait <= 0.1
 
 
-def test_any_number_of_workers_share_one_budget(contract_url: str, conn: Connection) -> None:
+def test_any_number_of_workers_share_one_budget(database: Database, conn: Connection) -> None:
     made: list[bool] = []
 
     def work() -> None:
-        with connect(contract_url, "test") as own:
+        with connect(database, "test") as own:
             made.extend(not rate_limit.take_calls(own, PARTNER, 12).wait for _ in range(20))
 
     workers = [threading.Thread(target=work) for _ in range(6)]
@@ -196,11 +197,11 @@ def test_calls_that_go_well_are_written_down_once_a_second(conn: Connection) -> 
     assert written == [True, False, False, True]
 
 
-def test_what_the_partner_asks_to_wait_all_workers_wait(contract_url: str, conn: Connection) -> None:
+def test_what_the_partner_asks_to_wait_all_workers_wait(database: Database, conn: Connection) -> None:
     door = gate(conn, 60)
     door.enter()
     door.leave(Throttled("x", 45))
-    with connect(contract_url, "test") as other, pytest.raises(NotNow) as raised:
+    with connect(database, "test") as other, pytest.raises(NotNow) as raised:
         SharedGate(other, PARTNER, 600, patience=30).enter()
     assert raised.value.why == "pause"
     assert 30 < raised.value.wait <= 45

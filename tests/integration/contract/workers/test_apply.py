@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from ops import fill_life
 from partners.truepill import orders
+from settings import Database
 from store.db.connections import connect
 from store.inbox import quarantine
 from tests.support.factories import (
@@ -338,7 +339,9 @@ def test_a_body_that_came_again_as_news_is_read_once(ledger: Ledger) -> None:
     assert all(history(ledger, f"f{n}") == HISTORY for n in range(5))
 
 
-def test_workers_that_share_fills_neither_deadlock_nor_lose_a_fact(contract_url: str, ledger: Ledger) -> None:
+def test_workers_that_share_fills_neither_deadlock_nor_lose_a_fact(
+    database: Database, ledger: Ledger
+) -> None:
     keys = [f"f{n}" for n in range(30)]
     seqs = ledger.admit(*[event for key in keys for event in life(key)])
     failures: list[BaseException] = []
@@ -347,7 +350,7 @@ def test_workers_that_share_fills_neither_deadlock_nor_lose_a_fact(contract_url:
         order = random.Random(seed)
         mine = order.sample(seqs, len(seqs))
         try:
-            with connect(contract_url, "test") as conn:
+            with connect(database, "test") as conn:
                 for start in range(0, len(mine), 10):
                     apply_queued(conn, mine[start : start + 10], ledger.tools)
         except psycopg.Error as error:

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from ops.local.embedded import servers
+from settings import Database
 from tests.integration.contract.workers.test_apply import life
 from tests.support.ledger import Ledger
 from tests.support.workers import Broker, environment, until, worker
@@ -44,14 +45,14 @@ def fault(
 @pytest.mark.parametrize("fault", ["replica"], indirect=True)
 def test_a_worker_outlives_a_broker_that_answers_with_errors(
     ledger: Ledger,
-    contract_url: str,
+    database: Database,
     broker: Broker,
     tmp_path: Path,
     fault: tuple[Callable[[], None], Callable[[], None]],
 ) -> None:
     break_it, mend_it = fault
     log = tmp_path / "log"
-    with worker(environment(contract_url, broker, tmp_path), log) as process:
+    with worker(environment(database, broker, tmp_path), log) as process:
         break_it()
         time.sleep(3)
         mend_it()
@@ -65,7 +66,7 @@ def test_a_worker_outlives_a_broker_that_answers_with_errors(
 @pytest.mark.parametrize("fault", ["out of memory"], indirect=True)
 def test_a_worker_that_starts_meanwhile_comes_up_once_the_broker_is_well(
     ledger: Ledger,
-    contract_url: str,
+    database: Database,
     broker: Broker,
     tmp_path: Path,
     fault: tuple[Callable[[], None], Callable[[], None]],
@@ -73,7 +74,7 @@ def test_a_worker_that_starts_meanwhile_comes_up_once_the_broker_is_well(
     break_it, mend_it = fault
     break_it()
     log = tmp_path / "log"
-    with worker(environment(contract_url, broker, tmp_path), log, wait=False) as process:
+    with worker(environment(database, broker, tmp_path), log, wait=False) as process:
         until(lambda: any(name.encode() in log.read_bytes() for name in REPLY_ERRORS), log.read_text())
         time.sleep(1)
         assert process.poll() is None, log.read_text()

@@ -20,6 +20,7 @@ from partners.truepill.client import Client
 from partners.truepill.faults import Silent
 from partners.truepill.pages import Page, page_of
 from partners.truepill.wire import HttpClient, OpenGate, Wire
+from settings import Database
 from store.db.connections import connect
 from store.pulls import cursors, leases
 from store.pulls.cursors import Progress
@@ -147,10 +148,9 @@ def storing(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @contextmanager
-def a_storing_thread(url: str, faults: Faults) -> Iterator[Callable[[], StoringThread]]:
+def a_storing_thread(database: Database, faults: Faults) -> Iterator[Callable[[], StoringThread]]:
     """Where pages are stored while others are fetched, by a connection that breaks as the run's own does."""
-    conn = FaultyConnection.connect(url, autocommit=True)
-    conn.faults = faults
+    conn = FaultyConnection.to(database, faults)
     thread = StoringThread(conn)
     try:
         yield lambda: thread
@@ -159,7 +159,7 @@ def a_storing_thread(url: str, faults: Faults) -> Iterator[Callable[[], StoringT
 
 
 def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
-    contract_url: str, ledger: Ledger, pages: Pages, book: Book, storing: str
+    database: Database, ledger: Ledger, pages: Pages, book: Book, storing: str
 ) -> None:
     """Before and after each statement, each COMMIT and each call: a run breaks there, another goes on."""
     broken: list[str] = []
@@ -167,10 +167,9 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
         ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
         faults = Faults(point)
         with (
-            FaultyConnection.connect(contract_url, autocommit=True) as conn,
-            a_storing_thread(contract_url, faults) as thread,
+            FaultyConnection.to(database, faults) as conn,
+            a_storing_thread(database, faults) as thread,
         ):
-            conn.faults = faults
             options = {"storing_thread": thread} if "thread" in storing else {}
 
             def calling(*, since: int | None, next: str | None, faults: Faults = faults) -> Page:
@@ -225,7 +224,7 @@ def test_a_page_of_a_slow_partner_is_stored_before_the_next_one_is_asked_for(
 
 @pytest.mark.parametrize("end", [NotNow(60, "budget"), Silent("a stream", "no answer"), "over"])
 def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
-    contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch, end: Any
+    database: Database, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch, end: Any
 ) -> None:
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 60.0)
     asked = 0
@@ -237,7 +236,7 @@ def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
             raise end
         return pages(since=since, next=next)
 
-    with a_storing_thread(contract_url, Faults(0)) as thread:
+    with a_storing_thread(database, Faults(0)) as thread:
         options: dict[str, Any] = {"over": lambda: end == "over" and asked == 3, "storing_thread": thread}
         run = work(ledger.conn, ledger.tools, **options)
         report = pull_stream(run, NAME, stopping)
@@ -247,7 +246,7 @@ def test_what_was_read_quickly_is_stored_when_the_partner_gives_no_more(
 
 
 def test_a_lease_that_is_lost_while_pages_are_held_stores_none_of_them(
-    contract_url: str, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
+    database: Database, ledger: Ledger, pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 60.0)
     calls = 0
@@ -287,7 +286,7 @@ def test_a_stream_is_reckoned_in_memory_as_it_is_in_the_row(
 
 @pytest.mark.parametrize("again", [False, True])
 def test_a_page_takes_as_many_statements_however_much_it_holds(
-    contract_url: str, ledger: Ledger, pages: Pages, book: Book, again: bool
+    database: Database, ledger: Ledger, pages: Pages, book: Book, again: bool
 ) -> None:
     counts = set()
     for size in (1, 10, 100):
@@ -295,8 +294,7 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
         book.size, book.events = size, arrivals(size, START, step=1)
         if again:
             pull_stream(work(ledger.conn, ledger.tools), NAME, pages)
-        with FaultyConnection.connect(contract_url, autocommit=True) as conn:
-            conn.faults = Faults(0)
+        with FaultyConnection.to(database, Faults(0)) as conn:
             report = pull_stream(work(conn, ledger.tools), NAME, pages)
             assert (report.events, report.stored) == (size, 0 if again else size)
             counts.add(len(conn.faults.passed))
@@ -304,7 +302,7 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
 
 
 def test_a_runner_whose_lease_passed_to_another_writes_nothing(
-    contract_url: str, ledger: Ledger, pages: Pages, book: Book, monkeypatch: pytest.MonkeyPatch
+    database: Database, ledger: Ledger, pages: Pages, book: Book, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("workers.pull.stream.QUICK_SECONDS", 0.0)
     calls = 0
@@ -315,7 +313,7 @@ def test_a_runner_whose_lease_passed_to_another_writes_nothing(
         calls += 1
         if calls == 2:
             expire(ledger.conn)
-            with connect(contract_url, "other") as other:
+            with connect(database, "other") as other:
                 assert pull_stream(work(other, ledger.tools), NAME, pages).finished
         return page
 
@@ -327,12 +325,12 @@ def test_a_runner_whose_lease_passed_to_another_writes_nothing(
 
 
 def test_of_two_runners_at_once_one_finds_the_other_busy(
-    contract_url: str, ledger: Ledger, pages: Pages
+    database: Database, ledger: Ledger, pages: Pages
 ) -> None:
     others: list[Report] = []
 
     def shared(*, since: int | None, next: str | None) -> Page:
-        with connect(contract_url, "other") as other:
+        with connect(database, "other") as other:
             others.append(pull_stream(work(other, ledger.tools), NAME, pages))
         return pages(since=since, next=next)
 

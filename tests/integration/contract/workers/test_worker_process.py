@@ -11,6 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from settings import Database
 from tests.faults.deadly_app import DEADLY
 from tests.integration.contract.workers.test_apply import life
 from tests.support.backends import BROKERS, SYSTEM_REDIS, own_prefix, own_vhost
@@ -34,8 +35,8 @@ def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
 
 
 @pytest.fixture
-def env(contract_url: str, broker: Broker, tmp_path: Path) -> dict[str, str]:
-    return environment(contract_url, broker, tmp_path)
+def env(database: Database, broker: Broker, tmp_path: Path) -> dict[str, str]:
+    return environment(database, broker, tmp_path)
 
 
 def applied(ledger: Ledger) -> None:

@@ -64,6 +64,7 @@ class Stated(NamedTuple):
     `links` hold the entity's own key; `aliases` are other names of this very entity. A link
     joins and never identifies: bodies share them across requests. `key` is None where the copy names the
     entity by its aliases alone: then there is at least one, and which entity it is, is for the ledger to say.
+    `parcel` is the tracking number of the one parcel that it tells of; the detail has it as well.
     """
 
     kind: str
@@ -72,6 +73,7 @@ class Stated(NamedTuple):
     detail: dict[str, object]
     links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
+    parcel: str | None = None
 
 
 class Reading(NamedTuple):

@@ -81,6 +81,8 @@ def print_history(document: dict[str, Any]) -> None:
         columns = ("position", "token", "status", "code")
         lines = [[line[name] for name in columns] for line in document["lines"]]
         print_table(("line", *columns[1:]), lines, fold=("token", "code"))
+    if len(document.get("parcels", ())) > 1:
+        _print_parcels(document["parcels"])
     _print_links(document)
     for fact in facts:
         if "detail" in fact:
@@ -90,6 +92,19 @@ def print_history(document: dict[str, Any]) -> None:
     for line in document["lines"]:
         if line.get("detail"):
             print_fields(f"line {line['position']} {line['token'] or ''}", line["detail"])
+
+
+def _print_parcels(parcels: list[dict[str, Any]]) -> None:
+    """A line for each of several: one alone is where its fill is."""
+    from ops.render.tables import moment, print_table
+
+    columns = ("tracking", "carrier") if "tracking" in parcels[0] else ("carrier",)
+    times = [[moment(one[name]) if one[name] else "" for name in ("since", "due")] for one in parcels]
+    rows = [
+        [str(place), *(one[name] or "" for name in columns), one["state"], *when]
+        for place, (one, when) in enumerate(zip(parcels, times, strict=True), 1)
+    ]
+    print_table(("parcel", *columns, "state", "since", "due by"), rows, fold=columns)
 
 
 def _print_links(document: dict[str, Any]) -> None:

@@ -121,6 +121,10 @@ def _why(waiting: WorkItem) -> str:
     return _NO_CLOCK if clock is None else clock.why
 
 
+def _of_parcel(waiting: WorkItem, why: str | None) -> str | None:
+    return f"a further parcel: {why}" if waiting.parcel else why
+
+
 def _stuck(waiting: WorkItem) -> dict[str, Any]:
     return {
         "kind": waiting.kind,
@@ -128,7 +132,7 @@ def _stuck(waiting: WorkItem) -> dict[str, Any]:
         "state": waiting.state,
         "since": waiting.since,
         "deadline": waiting.at,
-        "why": _why(waiting),
+        "why": _of_parcel(waiting, _why(waiting)),
     }
 
 
@@ -155,7 +159,7 @@ def _item(what: str, waiting: WorkItem) -> dict[str, Any]:
         "key": waiting.key,
         "state": waiting.state,
         "at": waiting.at,
-        "why": _REASON[what](waiting),
+        "why": _of_parcel(waiting, _REASON[what](waiting)),
     }
 
 

@@ -12,9 +12,11 @@ from ops.refused import Refused
 from ops.render.details import Details, code_of, is_hashed, line_codes, line_details
 from ops.render.duplicate_orders import unresolved
 from ops.render.keys import own_key
+from ops.render.parcels import parcels_of
 from ops.render.tables import seconds
 from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
+from statemachine.parcels import SCAN
 from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
@@ -61,13 +63,16 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
         flagged = alone.get(row.fact_id)
         facts.append(_fact(step, row, sealed, details) | {"unconfirmed": _UNCONFIRMED[flagged]})
     lines = _lines(machine, steps, known, sealed, details)
-    notes = [*sealed.problems, *crowd_notes(linked.crowded)]
+    notes = crowd_notes(linked.crowded)
     if summary != summary_of(entity):
         notes.append(
             f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
             f"rxledger replay --entity {kind} {key} puts it right"
         )
-    return History(_document(entity, summary, facts, lines, linked, duplicates), notes)
+    document = _document(entity, summary, facts, lines, linked, duplicates)
+    if any(signal.startswith(SCAN) for signal in machine.rank):
+        document["parcels"] = parcels_of(machine, rows, sealed, details)
+    return History(document, [*sealed.problems, *notes])
 
 
 def crowd_notes(domains: Sequence[str]) -> list[str]:

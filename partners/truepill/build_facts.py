@@ -73,6 +73,7 @@ def stated(
     lines: Lines = NO_LINES,
     due: int | None = None,
     links: Iterable[Link] = (),
+    parcel: str | None = None,
 ) -> Stated:
     """One fact about the entity that the copy names by its key, or by other names alone.
 
@@ -88,4 +89,4 @@ def stated(
     content, _, key, at, _ = copy
     fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due))
     aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
-    return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases))
+    return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases, parcel))

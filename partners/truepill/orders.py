@@ -113,6 +113,7 @@ def shipment(copy: Copy) -> tuple[Stated, ...]:
             apart=apart if any(apart) else None,
             due=_estimate(details, copy.at) if signal in ON_THE_WAY else None,
             detail=detail,
+            parcel=text(details.get("tracking_number")),
         ),
     )
 

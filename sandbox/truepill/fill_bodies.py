@@ -95,15 +95,17 @@ def claim(fill: Record, timestamp: int) -> Body:
     return _body(fill, timestamp, "ORDER_CLAIM", "success", details)
 
 
-def shipment(fill: Record, timestamp: int, status: str, message: str) -> Body:
-    details = {"status": status, "message": message, "eta": iso(fill.document["eta"]), **tracking(fill)}
+def shipment(fill: Record, timestamp: int, status: str, message: str, parcel: int = 0) -> Body:
+    """A scan of its parcel, or of the second one."""
+    where = tracking(fill, "second_tracking_number" if parcel else "tracking_number")
+    details = {"status": status, "message": message, "eta": iso(fill.document["eta"]), **where}
     return _body(fill, timestamp, "SHIPMENT", "success", details)
 
 
-def tracking(fill: Record) -> Body:
-    """Where the package is, by the carrier of its shipping method."""
+def tracking(fill: Record, name: str = "tracking_number") -> Body:
+    """Where the package with this number is, by the carrier of its shipping method."""
     carrier = fill.document["request"]["shipping_method"].partition("_")[0]
-    number = fill.document["tracking_number"]
+    number = fill.document[name]
     return {"tracking_url": TRACKING[carrier] + number, "tracking_number": number, "carrier": carrier}
 
 

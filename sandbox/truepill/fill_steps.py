@@ -138,7 +138,16 @@ def _order(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
     turn.save(fill)
     body = fill_bodies.success(fill, turn.now, medications)
     turn.emit("fill_request", fill.token, body, fill_bodies.pulled_order(body, links))
-    _ship_next(turn, fill, 0)
+    _ship_next(turn, fill, 0, parcel=0)
+    if not known["simulated"] and _is_split(fill):
+        known["second_tracking_number"] = turn.ids.digits(26)
+        turn.save(fill)
+        _ship_next(turn, fill, 0, parcel=1)
+
+
+def _is_split(fill: Record) -> bool:
+    """Whether it goes in two parcels: one fill in eight, by its token alone."""
+    return int(fill.token[-2:], 16) < 32
 
 
 def _complete(survey: Mapping[str, Any] | None) -> bool:
@@ -221,22 +230,22 @@ def _filled_line(turn: Turn, fill: Record, line: Mapping[str, Any], prescription
     return result if simulated else {**result, "patient_cash_amount": None}
 
 
-def _ship_next(turn: Turn, fill: Record, place: int) -> None:
+def _ship_next(turn: Turn, fill: Record, place: int, parcel: int) -> None:
     journey = SIMULATED if fill.document["simulated"] else USUAL
     if place < len(journey):
         seconds = journey[place][0]
         spread = 1.0 if fill.document["simulated"] else turn.ids.between(0.5, 1.5)
-        turn.later(seconds * spread, "fill_ships", fill, place=place)
+        turn.later(seconds * spread, "fill_ships", fill, place=place, parcel=parcel)
 
 
 def _ships(turn: Turn, fill: Record, data: Mapping[str, Any]) -> None:
-    place = data["place"]
+    place, parcel = data["place"], data.get("parcel", 0)
     _, status, message = (SIMULATED if fill.document["simulated"] else USUAL)[place]
     if not fill.document["shipped"]:
         fill.document["shipped"] = True
         turn.save(fill)
-    turn.emit("fill_request", fill.token, fill_bodies.shipment(fill, turn.timestamp, status, message))
-    _ship_next(turn, fill, place + 1)
+    turn.emit("fill_request", fill.token, fill_bodies.shipment(fill, turn.timestamp, status, message, parcel))
+    _ship_next(turn, fill, place + 1, parcel)
 
 
 STEPS: dict[str, Step] = {

@@ -22,6 +22,7 @@ __all__ = [
     "FLOAT",
     "JSON",
     "MOMENT",
+    "OPTIONAL_UUID",
     "SECOND",
     "TEXT",
     "UUID",
@@ -70,6 +71,7 @@ def _joined_hex(values: Iterable[Sequence[bytes]]) -> str:
 FLOAT = Type("float8", arrays.numbers, binary_copy.double, fixed="d")
 BIGINT = Type("bigint", arrays.numbers, binary_copy.bigint, fixed="q")
 UUID = Type("uuid", _hex, binary_copy.blob, fixed="16s")
+OPTIONAL_UUID = UUID._replace(fixed=None)
 TEXT = Type("text", arrays.texts, binary_copy.text)
 #: A text of which there are few: states, signals, types, domains.
 WORD = Type("text", arrays.texts, binary_copy.word)

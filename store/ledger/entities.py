@@ -11,14 +11,14 @@ from typing import Any
 import psycopg
 
 from store.db import arrays
-from store.db.columns import BIGINT, SECOND, TEXT, WORD, Columns
+from store.db.columns import BIGINT, OPTIONAL_UUID, SECOND, TEXT, WORD, Columns
 from store.ledger.model import EntityRow
 
 __all__ = ["ENTITIES", "lock_entities", "register_entity", "standing", "update_entities"]
 
 Connection = psycopg.Connection[Any]
 
-#: What applying writes of an EntityRow (`standing`): the columns of its fold and the deadline.
+#: What applying writes of an EntityRow (`standing`): the columns of its fold, the deadline and the parcel.
 ENTITIES = Columns(
     "entities",
     {
@@ -31,6 +31,7 @@ ENTITIES = Columns(
         "last_at": SECOND,
         "due": SECOND,
         "deadline": SECOND,
+        "parcel": OPTIONAL_UUID,
     },
     prefix="entity_",
 )
@@ -38,7 +39,7 @@ ENTITIES = Columns(
 
 def standing(row: EntityRow) -> tuple[Any, ...]:
     """The fields of a row that stand in `ENTITIES`: all but kind, key and what says how it came to be."""
-    return row[0], *row[3:11]
+    return row[0], *row[3:12]
 
 
 # An update that changes nothing locks the row and returns it as it is now, in the one statement that also
@@ -50,7 +51,8 @@ SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(states)s::text[])
 ON CONFLICT (kind, key) DO UPDATE SET state = entities.state
 RETURNING id, kind, key, state, extract(epoch FROM since)::bigint, moved_by, outcome, review,
           extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint,
-          extract(epoch FROM deadline)::bigint, extract(epoch FROM registered_at)::bigint, xmax = 0
+          extract(epoch FROM deadline)::bigint, uuid_send(parcel),
+          extract(epoch FROM registered_at)::bigint, xmax = 0
 """
 
 

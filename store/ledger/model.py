@@ -15,10 +15,12 @@ from store.crypto.keyed_hash import KeyedHash
 __all__ = [
     "DERIVED",
     "OURS",
+    "SEVERAL",
     "ChangeRow",
     "EntityRow",
     "EventFactRow",
     "FactRow",
+    "ParcelRow",
     "PostingRow",
     "Recheck",
     "SealedRecheck",
@@ -34,12 +36,17 @@ __all__ = [
 
 _new = tuple.__new__
 
+#: Stands for the number of a parcel where there are several, or may be.
+SEVERAL = bytes(16)
 #: Rechecks are their own partner's, ours, and come their own way.
 OURS, DERIVED = "rxledger", "derived"
 
 
 class EntityRow(NamedTuple):
-    """A locked entity with its folded state; times are Unix seconds. `made` in this very transaction."""
+    """A locked entity with its folded state; times are Unix seconds. `made` in this very transaction.
+
+    `parcel`: the number of its only parcel as a keyed hash, or what stands for several (SEVERAL).
+    """
 
     id: int
     kind: str
@@ -52,6 +59,7 @@ class EntityRow(NamedTuple):
     last_at: int | None
     due: int | None = None
     deadline: int | None = None
+    parcel: bytes | None = None
     registered_at: int | None = None
     made: bool = False
 
@@ -78,6 +86,20 @@ class FactRow(NamedTuple):
     due: int | None = None
     pushed_at: datetime | None = None
     pulled_at: datetime | None = None
+
+
+class ParcelRow(NamedTuple):
+    """One of several parcels. `number` is a keyed hash; times are Unix seconds.
+
+    `due` is the carrier's date, `deadline` that date or when the clock of the state ends.
+    """
+
+    entity_id: int
+    number: bytes
+    state: str
+    since: int | None
+    due: int | None
+    deadline: int | None
 
 
 class EventFactRow(NamedTuple):

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import psycopg
-from sqlalchemy import ColumnElement, Connection, Table, Text, and_, cast, select, text
+from sqlalchemy import ColumnElement, Connection, FromClause, Text, and_, cast, select, text
 
 from settings import Database
 from store.db.engine import engine
@@ -50,7 +50,7 @@ def driver(conn: Connection) -> psycopg.Connection[Any]:
 
 
 def columns(
-    fields: Iterable[str], *tables: Table, **computed: ColumnElement[Any]
+    fields: Iterable[str], *tables: FromClause, **computed: ColumnElement[Any]
 ) -> list[ColumnElement[Any]]:
     """What to select for a row of these fields: as computed, or the column of the first table that has it."""
     named: dict[str, ColumnElement[Any]] = {}
@@ -117,6 +117,7 @@ def entity_row(row: Any) -> EntityRow:
         _seconds(row.last_at),
         _seconds(row.due),
         _seconds(row.deadline),
+        None if row.parcel is None else row.parcel.bytes,
         _seconds(row.registered_at),
     )
 

@@ -6,12 +6,27 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, time
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, literal, not_, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    case,
+    false,
+    func,
+    literal,
+    not_,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from statemachine import MACHINES
 from store.reports.queries import columns
 from store.reports.silence import ahead, shifts
-from store.schema import entities, facts, quarantine
+from store.schema import entities, facts, parcels, quarantine
 
 __all__ = [
     "QuarantinedReason",
@@ -27,7 +42,9 @@ After = Mapping[tuple[str, str], float]
 
 
 class WorkItem(NamedTuple):
-    """One entity. `at` is what it is listed by: its deadline, its date, or its last news under review.
+    """One entity, or a further parcel of one that is over: then `state` and `since` are the parcel's.
+
+    `at` is what it is listed by: its deadline, its date, or its last news under review.
 
     `on_date` says that it waits for a date that the partner gave, and not for a clock: that of its state, or
     that of the signal `prompt`.
@@ -41,6 +58,7 @@ class WorkItem(NamedTuple):
     review: str | None
     on_date: bool
     prompt: str | None
+    parcel: bool
 
 
 class QuarantinedReason(NamedTuple):
@@ -51,12 +69,31 @@ class QuarantinedReason(NamedTuple):
     since: datetime
 
 
+_FIELDS = ("id", "kind", "key", "state", "since", "due", "deadline", "review")
+#: Entities, and of those that are over the parcels that are not: a fill is delivered with the first.
+_waiting = union_all(
+    select(*(entities.c[name] for name in _FIELDS), false().label("parcel")),
+    select(
+        entities.c.id,
+        entities.c.kind,
+        entities.c.key,
+        parcels.c.state,
+        parcels.c.since,
+        parcels.c.due,
+        parcels.c.deadline,
+        null().label("review"),
+        true().label("parcel"),
+    )
+    .join_from(parcels, entities, entities.c.id == parcels.c.entity_id)
+    .where(entities.c.deadline.is_(None), parcels.c.deadline.is_not(None)),
+).subquery("waiting")
+
 #: The signal that an entity's date was reckoned from by our own clock; null where the partner gave the date.
 _PROMPT = (
     select(facts.c.signal)
     .where(
-        facts.c.entity_id == entities.c.id,
-        facts.c.due == entities.c.due,
+        facts.c.entity_id == _waiting.c.id,
+        facts.c.due == _waiting.c.due,
         facts.c.signal.in_(sorted({signal for machine in MACHINES.values() for signal in machine.prompts})),
     )
     .limit(1)
@@ -71,9 +108,9 @@ def past_deadline(
 
     With `less` those on a clock alone, without those that `silent` lists for it.
     """
-    query = _by(entities.c.deadline, kind, limit).where(entities.c.deadline <= now)
+    query = _by(_waiting.c.deadline, kind, limit).where(_waiting.c.deadline <= now)
     if less is not None:
-        query = query.where(or_(entities.c.due.is_(None), _PROMPT.is_not(None)), not_(_is_silent(now, less)))
+        query = query.where(or_(_waiting.c.due.is_(None), _PROMPT.is_not(None)), not_(_is_silent(now, less)))
     return _read(conn, query)
 
 
@@ -83,8 +120,8 @@ def due_today(
     """Entities whose date is today, in UTC, or earlier; the oldest date first. `less`: as above."""
     midnight = datetime.combine(now.astimezone(UTC).date(), time.max, UTC)
     # A date is a deadline too, and that one has an index.
-    dated = and_(entities.c.deadline <= midnight, entities.c.due <= midnight, _PROMPT.is_(None))
-    query = _by(entities.c.due, kind, limit).where(dated)
+    dated = and_(_waiting.c.deadline <= midnight, _waiting.c.due <= midnight, _PROMPT.is_(None))
+    query = _by(_waiting.c.due, kind, limit).where(dated)
     if less is not None:
         query = query.where(not_(_is_silent(now, less)))
     return _read(conn, query)
@@ -93,17 +130,17 @@ def due_today(
 def silent(conn: Connection, now: datetime, kind: str | None, limit: int, after: After) -> list[WorkItem]:
     """Entities whose silence means that something is lost (`store.reports.silence`), by when it began."""
     soon = literal(now) + literal(ahead(after))
-    query = _by(_silent_since(after), kind, limit).where(entities.c.deadline <= soon, _is_silent(now, after))
+    query = _by(_silent_since(after), kind, limit).where(_waiting.c.deadline <= soon, _is_silent(now, after))
     return _read(conn, query)
 
 
 def _silent_since(after: After) -> ColumnElement[Any]:
     """When an entity's silence begins or began; null where it means nothing."""
-    shifted = [(and_(entities.c.kind == s.kind, entities.c.state == s.state), s.by) for s in shifts(after)]
+    shifted = [(and_(_waiting.c.kind == s.kind, _waiting.c.state == s.state), s.by) for s in shifts(after)]
     by = case(*((state, literal(shift)) for state, shift in shifted))
     # The date that was given is when something was to be heard: no shorter or longer wait counts.
-    dated = and_(by.is_not(None), entities.c.due == entities.c.deadline)
-    return case((dated, entities.c.deadline), else_=entities.c.deadline + by)
+    dated = and_(by.is_not(None), _waiting.c.due == _waiting.c.deadline)
+    return case((dated, _waiting.c.deadline), else_=_waiting.c.deadline + by)
 
 
 def _is_silent(now: datetime, after: After) -> ColumnElement[bool]:
@@ -112,17 +149,23 @@ def _is_silent(now: datetime, after: After) -> ColumnElement[bool]:
 
 def under_review(conn: Connection, kind: str | None, limit: int) -> list[WorkItem]:
     """Entities with a conflict that nobody has decided on, the oldest news first."""
-    last_news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
-    return _read(conn, _by(last_news, kind, limit).where(entities.c.review.is_not(None)))
+    news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
+    nothing: dict[str, ColumnElement[Any]] = {"on_date": false(), "prompt": null(), "parcel": false()}
+    query = select(*columns(WorkItem._fields, entities, at=news, **nothing))
+    return _read(conn, _limited(query.where(entities.c.review.is_not(None)), entities.c, news, kind, limit))
 
 
 def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
-    on_date = and_(entities.c.due.is_not(None), entities.c.due == entities.c.deadline, _PROMPT.is_(None))
+    on_date = and_(_waiting.c.due.is_not(None), _waiting.c.due == _waiting.c.deadline, _PROMPT.is_(None))
     dated = func.coalesce(on_date, False)
-    query = select(*columns(WorkItem._fields, entities, at=at, on_date=dated, prompt=_PROMPT))
+    query = select(*columns(WorkItem._fields, _waiting, at=at, on_date=dated, prompt=_PROMPT))
+    return _limited(query, _waiting.c, at, kind, limit)
+
+
+def _limited(query: Select[Any], of: Any, at: Any, kind: str | None, limit: int) -> Select[Any]:
     if kind is not None:
-        query = query.where(entities.c.kind == kind)
-    return query.order_by(at, entities.c.kind, entities.c.key).limit(limit)
+        query = query.where(of.kind == kind)
+    return query.order_by(at, of.kind, of.key).limit(limit)
 
 
 def _read(conn: Connection, query: Select[Any]) -> list[WorkItem]:

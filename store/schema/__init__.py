@@ -19,6 +19,7 @@ from store.schema.ledger import (
     entities,
     event_facts,
     facts,
+    parcels,
     postings,
 )
 from store.schema.pulls import (
@@ -54,6 +55,7 @@ __all__ = [
     "losses",
     "losses_counted",
     "metadata",
+    "parcels",
     "postings",
     "push_gaps",
     "pushes",

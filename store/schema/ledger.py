@@ -34,6 +34,7 @@ __all__ = [
     "entities",
     "event_facts",
     "facts",
+    "parcels",
     "postings",
 ]
 
@@ -54,11 +55,25 @@ entities = Table(
     Column("due", Moment),
     Column("deadline", Moment),
     Column("registered_at", Moment),
+    Column("parcel", Uuid),
     UniqueConstraint("kind", "key"),
     Index(
         "entities_deadline_idx", "deadline", postgresql_using="brin", postgresql_with={"pages_per_range": 32}
     ),
     Index("entities_review_idx", "kind", postgresql_where=text("review IS NOT NULL")),
+)
+
+#: Where each parcel is, of entities that have several. `number` is a keyed hash of its tracking number.
+parcels = Table(
+    "parcels",
+    metadata,
+    Column("entity_id", BigInteger, nullable=False),
+    Column("number", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("since", Moment),
+    Column("due", Moment),
+    Column("deadline", Moment),
+    PrimaryKeyConstraint("entity_id", "number"),
 )
 
 #: What the partners stated. A row is written once; only another copy of the same fact touches it again.

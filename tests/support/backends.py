@@ -33,7 +33,7 @@ SYSTEM_RABBITMQ = "amqp://guest:guest@127.0.0.1:5672/{vhost}"
 
 #: Everything a test may have written, emptied between tests.
 TABLES = (
-    "events, bodies, queue, quarantine, entities, facts, event_facts, audit, postings, aliases, "
+    "events, bodies, queue, quarantine, entities, facts, event_facts, parcels, audit, postings, aliases, "
     "alias_names, alias_news, "
     "changes_unplaced, changes, drift, "
     "streams, calls, surfaces, deliveries, lookups, losses, losses_counted, "

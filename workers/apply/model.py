@@ -47,7 +47,8 @@ class Tools(NamedTuple):
 class StatedFact(NamedTuple):
     """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
 
-    `links` are the names in its body, among them the entity's own key where the body gives it.
+    `links` are the names in its body, among them the entity's own key where the body gives it. `parcel` is
+    the keyed hash of the tracking number that it is about.
     """
 
     seq: int
@@ -61,6 +62,7 @@ class StatedFact(NamedTuple):
     detail: bytes | None
     links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
+    parcel: bytes | None = None
 
 
 StatedFacts = Mapping[Name, Sequence[StatedFact]]

@@ -13,7 +13,8 @@ from datetime import datetime
 from statemachine import Fact, Machine, Summary
 from statemachine.clocks import deadline
 from statemachine.model import is_snapshot
-from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
+from statemachine.parcels import SCAN
+from store.ledger.model import SEVERAL, EntityRow, FactRow, fact_of, summary_of
 from workers.apply.model import Change, StatedFact
 
 __all__ = ["left", "needs_facts", "plan"]
@@ -71,7 +72,7 @@ def plan(
         summary = _stepped(machine, summary_of(entity), facts)
     else:
         summary, _ = machine.fold([fact_of(row) for row in rows.values()])
-    after = _after(machine, entity, summary)
+    after = _after(machine, entity, summary, stated_facts)
     for name in withdrawn or ():
         if name in rows and rows[name].preferred == _NOBODY:
             # Who is left gave no other content, so what was kept of the fact stands under its name.
@@ -88,16 +89,34 @@ def plan(
 
 def _all_new(machine: Machine, entity: EntityRow, stated_facts: Sequence[StatedFact]) -> Change:
     """What most events come to: facts that are later than all others, each stated once."""
-    after = _after(machine, entity, _stepped(machine, summary_of(entity), [s.fact for s in stated_facts]))
+    summary = _stepped(machine, summary_of(entity), [s.fact for s in stated_facts])
+    after = _after(machine, entity, summary, stated_facts)
     rows = [_first(entity.id, s) for s in stated_facts]
     return _new(Change, (after, rows, [], [], list(stated_facts), after != entity))
 
 
-def _after(machine: Machine, entity: EntityRow, summary: Summary) -> EntityRow:
+def _after(
+    machine: Machine, entity: EntityRow, summary: Summary, stated_facts: Sequence[StatedFact]
+) -> EntityRow:
     entity_id, kind, key = entity[:3]
-    registered_at, made = entity[11:]
+    registered_at, made = entity[12:]
     ends_at = deadline(machine, summary, registered_at)
-    return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, registered_at, made))
+    parcel = _parcel_after(entity, stated_facts)
+    return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, parcel, registered_at, made))
+
+
+def _parcel_after(entity: EntityRow, stated_facts: Sequence[StatedFact]) -> bytes | None:
+    """The number of the entity's only parcel as a keyed hash, SEVERAL, or None for none.
+
+    Whoever was scanned before numbers were kept may have several.
+    """
+    parcel = entity.parcel
+    if parcel is None and entity.moved_by is not None and entity.moved_by.startswith(SCAN):
+        parcel = SEVERAL
+    for stated in stated_facts:
+        if stated.parcel is not None and stated.parcel != parcel:
+            parcel = stated.parcel if parcel is None else SEVERAL
+    return parcel
 
 
 def _stepped(machine: Machine, summary: Summary, facts: list[Fact]) -> Summary:

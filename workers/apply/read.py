@@ -86,10 +86,11 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
 
 def _stated_fact(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> StatedFact:
     seq, event_id, _, via, received_at = copy[:5]
-    _, _, fact, detail, links, aliases = stated
+    _, _, fact, detail, links, aliases, number = stated
     name = fact_id(fact)
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
-    said = (callback_type, fact, name, lines_text(fact.lines), sealed, links, aliases)
+    parcel = tools.keyed_hash.hash("parcel", number) if number else None
+    said = (callback_type, fact, name, lines_text(fact.lines), sealed, links, aliases, parcel)
     return _new(StatedFact, (seq, event_id, via, received_at, *said))
 
 

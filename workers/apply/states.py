@@ -18,6 +18,7 @@ from store.ledger import entities, event_facts, facts, feed, postings
 from store.ledger.model import ChangeRow, EventFactRow, FactRow, PostingRow
 from store.ledger.small_batch import write_small_batch
 from workers.apply.model import Moved, Name, StatedFact, StatedFacts, Tools, Withdrawn
+from workers.apply.parcels import keep_parcels
 from workers.apply.plan import left, needs_facts, plan
 
 __all__ = ["FEW", "update_states"]
@@ -71,6 +72,7 @@ def update_states(
         moved.append(Moved(row, change, row.last_at is not None or row.registered_at is not None))
         stating += [_new(EventFactRow, (s.seq, row.id, s.fact_id, s.callback_type)) for s in change.counted]
     named = _write(conn, moved, stating, carried)
+    keep_parcels(conn, [m.change.entity for m in moved], tools)
     return [m._replace(named=True) if m.before.id in named else m for m in moved] if named else moved
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -254,12 +255,35 @@ def test_a_real_fill_takes_hours_and_days_and_has_the_longer_shape(desk: Desk) -
     rejected = {**expected["details"]["medications"][2], "error_code": "PC"}
     assert shape(order["details"]["medications"][2]) == shape(rejected)
     assert shape(order) == shape(expected)
-    assert [row["details"]["status"] for row in shipments] == [
-        "PRE_TRANSIT",
-        "TRANSIT",
-        "TRANSIT",
-        "DELIVERED",
-    ]
+    assert set(by_parcel(shipments).values()) == {("PRE_TRANSIT", "TRANSIT", "TRANSIT", "DELIVERED")}
+
+
+def by_parcel(shipments: Iterable[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
+    """What was scanned of each tracking number, in the order of sending."""
+    found: dict[str, tuple[str, ...]] = {}
+    for row in shipments:
+        details = row["details"]
+        assert details["tracking_url"].endswith(details["tracking_number"])
+        number = details["tracking_number"]
+        found[number] = (*found.get(number, ()), details["status"])
+    return found
+
+
+def test_some_fills_are_sent_in_two_parcels_each_with_its_own_scans(desk: Desk) -> None:
+    patient, _ = two_prescriptions(desk)
+    otc = [{"sku": "TPIBPN20", "quantity": 1}]
+    fills = {create(desk, patient, [], otc_products=otc) for _ in range(40)}
+    desk.wait(30 * 86_400)
+    parcels = {
+        fill: by_parcel(
+            row for row in desk.callbacks if row["request_id"] == fill and row["callback_type"] == "SHIPMENT"
+        )
+        for fill in fills
+    }
+    assert {len(each) for each in parcels.values()} == {1, 2}
+    assert {scans for each in parcels.values() for scans in each.values()} == {
+        ("PRE_TRANSIT", "TRANSIT", "TRANSIT", "DELIVERED")
+    }
 
 
 def test_a_second_order_of_what_is_pending_is_a_duplicate(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from ops.doctor.checks import Check
 from ops.render.tables import age
 from settings import Settings
+from store.pulls.cursors import DEFECT
 from store.reports import figures, pull_figures, queries
 from store.reports.pull_figures import Circuit, StreamFigures
 
@@ -30,6 +31,8 @@ _TODO = {
     "404": "Check RXLEDGER_TRUEPILL_BASE_URL, and what the partner offers.",
     "429": "Lower RXLEDGER_TRUEPILL_CALLS_PER_MINUTE to what the partner allows.",
     "redirect": "Set RXLEDGER_TRUEPILL_BASE_URL to where the partner is now.",
+    "HTML": "No API answers so: check RXLEDGER_TRUEPILL_BASE_URL and proxies; else tell the partner.",
+    DEFECT: "Report this line: the page is the partner's as documented, and is asked for again meanwhile.",
 }
 _THEIRS = "Tell the partner if it lasts; pulls go on by themselves when it answers."
 

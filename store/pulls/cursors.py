@@ -15,6 +15,7 @@ import psycopg
 from store.pulls.leases import LEASE_END, STREAM, Stream, write_leased
 
 __all__ = [
+    "DEFECT",
     "Progress",
     "advance_page",
     "advance_pages",
@@ -26,6 +27,9 @@ __all__ = [
     "restart",
     "resume_at",
 ]
+
+#: What a stream's trouble begins with where what was read could not be worked on by us.
+DEFECT = "a defect of ours"
 
 Connection = psycopg.Connection[Any]
 

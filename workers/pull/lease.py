@@ -7,6 +7,7 @@ from contextlib import suppress
 
 import psycopg
 
+from errors import describe
 from partners.truepill.faults import CallFailed
 from store.pulls import cursors, leases
 from store.pulls.leases import LeaseLost, Stream
@@ -40,7 +41,7 @@ class LeasedRun:
 
 
 def run_leased(run: Run, name: str, work: Callable[[LeasedRun], None]) -> Report:
-    """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error."""
+    """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error and ours."""
     report = Report(name)
     stream = leases.lease(run.conn, PARTNER, name, run.holder)
     if stream is None:
@@ -57,6 +58,13 @@ def run_leased(run: Run, name: str, work: Callable[[LeasedRun], None]) -> Report
             leased.trouble(LEFT_ALONE)
     except CallFailed as failure:
         leased.trouble(str(failure))
+    except psycopg.Error:
+        raise
+    except Exception as error:
+        # The stream stays where it is: whoever looks at it has to see that this is no fault of the partner's.
+        with suppress(psycopg.Error):
+            leased.trouble(f"{cursors.DEFECT}: {describe(error)}")
+        raise
     finally:
         with suppress(psycopg.Error):  # then its time runs out
             leases.release(run.conn, stream, report.rest)

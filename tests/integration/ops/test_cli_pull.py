@@ -181,7 +181,7 @@ FAULTS = [
     (Answer(404), "ok", None, "RXLEDGER_TRUEPILL_BASE_URL"),
     (Answer(429, headers={"Retry-After": "1"}), "warn", "429, too many calls", "CALLS_PER_MINUTE"),
     (Answer(500), "warn", "500, the partner failed", "Tell the partner"),
-    (Answer(200, b"<html>Jane Canary"), "warn", "HTML", "Tell the partner"),
+    (Answer(200, b"<html>Jane Canary"), "warn", "HTML", "RXLEDGER_TRUEPILL_BASE_URL"),
     (Answer(200, b'{"results": ["Jane Canary'), "warn", "no whole JSON", "Tell the partner"),
     (Answer(302, headers={"Location": "https://canary"}), "warn", "a redirect", "RXLEDGER_TRUEPILL_BASE_URL"),
     (Answer(stall=1.5), "warn", "no answer in time", "Tell the partner"),
@@ -232,6 +232,26 @@ def test_an_open_circuit_is_told_and_nothing_is_called(cli: Cli, server: Partner
     assert "after failures" in ran.err
     assert "circuit is open" in cli.run("stats").out
     assert checks(cli.run("doctor", "--json"))["calls to truepill"]["status"] == "fail"
+
+
+def test_what_we_cannot_work_on_is_told_as_our_fault_and_not_the_partners(
+    cli: Cli, server: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def defective(*_: Any, **__: Any) -> None:
+        raise KeyError("Jane Canary")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("workers.pull.store_page.seal", defective)
+        with pytest.raises(KeyError):
+            cli.run("pull", "--stream", "notify_rx")
+    doctor = cli.run("doctor", "--json")
+    found = checks(doctor)["stream notify_rx"]
+    assert found["status"] == "warn"
+    assert found["text"].startswith("a defect of ours: KeyError in test_cli_pull.py:defective:")
+    assert found["todo"].startswith("Report this line")
+    assert "Canary" not in doctor.out
+    assert cli.run("pull", "--stream", "notify_rx").code == 0
+    assert checks(cli.run("doctor", "--json"))["stream notify_rx"]["status"] == "ok"
 
 
 def test_when_all_goes_well_doctor_and_stats_say_how_far_it_is(cli: Cli, server: Partner) -> None:

@@ -39,6 +39,17 @@ def short_tmp() -> Iterator[Path]:
     shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities(short_tmp: Path) -> Iterator[None]:
+    """Nothing here speaks TLS: no client reads all the certificates of the system, which takes it 25 ms."""
+    folder = short_tmp / "no certificates"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(folder))
+        yield
+
+
 @pytest.fixture(scope="session")
 def servers(short_tmp: Path) -> Iterator[Addresses]:
     """An embedded PostgreSQL and an embedded Valkey."""

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 
 from store.db.connections import connect
-from tests.support.backends import DATABASES, SYSTEM_POSTGRES, TABLES, fresh_database
+from tests.support.backends import DATABASES, SYSTEM_POSTGRES, empty, fresh_database
 from tests.support.fixed_time import FixedTime
 from tests.support.keys import tools_at
 from tests.support.ledger import Ledger
@@ -29,7 +29,7 @@ def contract_url(request: pytest.FixtureRequest) -> Iterator[str]:
 def conn(contract_url: str) -> Iterator[psycopg.Connection[Any]]:
     """A connection to an empty ledger."""
     with connect(contract_url, "test") as conn:
-        conn.execute(f"TRUNCATE {TABLES}")
+        empty(conn)
         yield conn
 
 

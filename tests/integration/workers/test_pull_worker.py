@@ -10,7 +10,7 @@ import pytest
 
 from ops.local.embedded import Addresses
 from store.reports import loss_days
-from tests.support.backends import own_prefix
+from tests.support.backends import empty, own_prefix
 from tests.support.commandline import Cli
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book, arrivals
@@ -138,7 +138,7 @@ def test_whatever_a_partner_answers_the_workers_log_holds_neither_key_nor_body_n
     log = tmp_path / "log"
     with worker(env, log):
         for wrong in WRONG:
-            cli.ledger.conn.execute("TRUNCATE calls, streams, lookups, entities")
+            empty(cli.ledger.conn, "calls", "streams", "lookups", "entities")
             cli.ledger.conn.execute(
                 "INSERT INTO entities (kind, key, state, first_seen, deadline) VALUES ('fill_request', 'f1', "
                 "'pending', now() - interval '9 days', now() - interval '1 day')"

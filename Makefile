@@ -7,13 +7,16 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: up test lint bench install lock help
+.PHONY: up test soak lint bench install lock help
 
 up: $(READY)  ## Run servers, receiver, worker, beat, Flower and a sandbox; Ctrl-C stops them all
 	@exec $(BIN)/rxledger up $(ARGS)
 
 test: $(READY)  ## Run the tests
 	$(BIN)/python -m pytest $(ARGS)
+
+soak: $(READY)  ## Run the long forms of tests that `make test` runs in their short ones
+	$(BIN)/python -m pytest -m soak $(ARGS)
 
 lint: $(READY)  ## Check style, types and the directions of imports
 	$(BIN)/ruff check .

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from ops.local.embedded import Addresses
 from ops.local.embedded import servers as embedded_servers
@@ -19,6 +21,22 @@ from tests.support.network_guard import no_network
 def pytest_xdist_auto_num_workers() -> int:
     """One process more than there are cores: half of their time tests wait for servers and processes."""
     return (os.cpu_count() or 1) + 1
+
+
+#: They share the session's `rxledger up`: each process that runs one of them starts one.
+WITH_UP = ("tests/e2e/test_no_leak.py", "tests/e2e/test_reference_callbacks.py", "tests/e2e/test_up.py")
+
+
+class Scheduling(LoadFileScheduling):  # type: ignore[misc]
+    """A file is run by one process, and so are those that share a service."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = super()._split_scope(nodeid)
+        return "up" if file in WITH_UP else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Scheduling | None:
+    return Scheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -37,6 +55,17 @@ def short_tmp() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix="rxledger-tests-"))
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_authorities(short_tmp: Path) -> Iterator[None]:
+    """Nothing here speaks TLS: no client reads all the certificates of the system, which takes it 25 ms."""
+    folder = short_tmp / "no certificates"
+    folder.mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SSL_CERT_FILE", raising=False)
+        patch.setenv("SSL_CERT_DIR", str(folder))
+        yield
 
 
 @pytest.fixture(scope="session")

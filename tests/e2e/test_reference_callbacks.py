@@ -7,9 +7,11 @@ import time
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.e2e.conftest import Up
 from tests.e2e.test_no_leak import post
+from tests.support.commandline import run
 from tests.support.printed import CALLBACKS
 
 #: What each file makes of a fill of its own: state, outcome, and the code of its last fact.
@@ -52,7 +54,9 @@ def show(up: Up, key: str) -> dict[str, Any]:
     return shown
 
 
-def test_each_printed_callback_is_accepted_and_orders_and_shipments_move_fills(up: Up) -> None:
+def test_each_printed_callback_is_accepted_and_orders_and_shipments_move_fills(
+    up: Up, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     files = sorted(CALLBACKS.glob("*.json"))
     assert len(files) > 50
     for file in files:
@@ -61,8 +65,13 @@ def test_each_printed_callback_is_accepted_and_orders_and_shipments_move_fills(u
             content["request_id"] = f"fill_request_{file.stem}"
         send(up, json.dumps(content).encode())
     applied(up)
+    # Set, so that what a command sets is taken back with it.
+    monkeypatch.setenv("RXLEDGER_DATA", str(up.data))
     for name, (state, outcome, code) in FILLS.items():
-        shown = show(up, f"fill_request_{name}")
+        # In this process: a second shell for each of them would take most of the test's time.
+        ran = run(monkeypatch, capsys, "show", "fill_request", f"fill_request_{name}", "--json")
+        assert ran.code == 0, ran.err
+        shown = ran.document
         assert (shown["state"], shown["outcome"], shown["facts"][-1]["code"]) == (state, outcome, code), name
     quarantine = json.loads(up.rxledger("quarantine", "list", "--json", "--limit", "1000").stdout)
     assert quarantine["reasons"]["page"]["count"] >= 2

@@ -19,14 +19,17 @@ from ops.local.ports import claim
 from ops.local.readiness import answers
 from tests.e2e.conftest import Up, clean_environment, start_up
 
-JOURNEYS = 120
+#: So many journeys lose something of each kind; many more are for `make soak`.
+SHORT = pytest.param(40, id=pytest.HIDDEN_PARAM)
+LONG = pytest.param(120, id="long", marks=pytest.mark.soak)
 OFFERED = {"fill_request", "prescription"}
 
 
 class Desk:
     """A sandbox beside `up`, whose clock runs so fast that a fill takes a tenth of a second."""
 
-    def __init__(self, up: Up, port: int, *more: str) -> None:
+    def __init__(self, up: Up, port: int, *more: str, journeys: int) -> None:
+        self.journeys = journeys
         self.url = f"http://127.0.0.1:{port}"
         self.data = up.data
         self._environment = {**clean_environment(), "RXLEDGER_SANDBOX_URL": self.url}
@@ -57,10 +60,10 @@ class Desk:
 
     def load(self, profile: str) -> dict[str, Any]:
         code, document, said = self.run(
-            "load", "--journeys", str(JOURNEYS), "--rate", "1000", "--profile", profile
+            "load", "--journeys", str(self.journeys), "--rate", "1000", "--profile", profile
         )
         assert code == 0, said
-        assert sum(document["journeys"].values()) == JOURNEYS
+        assert sum(document["journeys"].values()) == self.journeys
         return dict(document)
 
     def truth(self) -> list[dict[str, Any]]:
@@ -77,13 +80,13 @@ class Desk:
         self._process.wait(30)
 
 
-@pytest.fixture(scope="module")
-def partner(short_tmp: Path) -> Iterator[Desk]:
-    up = start_up(short_tmp / "desk" / "data", "--no-sandbox")
+@pytest.fixture(scope="module", params=[SHORT, LONG])
+def partner(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[Desk]:
+    up = start_up(short_tmp / f"desk-{request.param}" / "data", "--no-sandbox")
     with contextlib.ExitStack() as stack:
         stack.callback(up.process.wait, 60)
         stack.callback(up.process.terminate)
-        desk = Desk(up, stack.enter_context(claim([])))
+        desk = Desk(up, stack.enter_context(claim([])), journeys=request.param)
         stack.callback(desk.end)
         deadline = time.monotonic() + 30
         while not answers(f"{desk.url}/_sandbox/ready"):
@@ -94,11 +97,11 @@ def partner(short_tmp: Path) -> Iterator[Desk]:
 
 def test_the_check_finds_exactly_what_was_never_delivered(partner: Desk) -> None:
     load = partner.load("calm")
-    assert load["callbacks"]["generated"] == load["callbacks"]["delivered"] > 3 * JOURNEYS
+    assert load["callbacks"]["generated"] == load["callbacks"]["delivered"] > 3 * partner.journeys
     code, calm, _ = partner.run("check")
     assert code == 0
     assert [calm[name] for name in ("wrong", "recoverable", "unrecoverable", "states")] == [[], [], [], []]
-    assert calm["entities"]["agree"] == calm["entities"]["of_the_sandbox"] > 2 * JOURNEYS
+    assert calm["entities"]["agree"] == calm["entities"]["of_the_sandbox"] > 2 * partner.journeys
 
     for profile in ("lossy", "hostile", "black-friday"):
         partner.load(profile)

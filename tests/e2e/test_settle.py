@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import subprocess
+import sys
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -17,19 +18,26 @@ from ops.local.ports import claim
 from ops.local.readiness import answers
 from settings import read_env_file
 from tests.e2e.conftest import start_up
-from tests.e2e.test_sandbox_check import Desk
+from tests.e2e.test_sandbox_check import LONG, SHORT, Desk
 
 #: What only makes the test wait: no answer for 12 s, and for 3 s of each 30 none at all.
 WITHOUT_WAITS = "answer_stall=0; dark_seconds=0"
+#: The command line, trying again as often as ever without a pause between its tries.
+WITHOUT_PAUSES = """
+import ops.cli, partners.truepill.wire, stamina
+stamina.set_testing(True, attempts=partners.truepill.wire.ATTEMPTS)
+ops.cli.main()
+"""
 
 
-@pytest.fixture
-def partner(short_tmp: Path, profile: str) -> Iterator[Desk]:
-    up = start_up(short_tmp / profile / "data", "--no-sandbox")
+@pytest.fixture(scope="module", params=[SHORT, LONG])
+def partner(request: pytest.FixtureRequest, short_tmp: Path) -> Iterator[Desk]:
+    """One for both days: the second begins when all of the first is settled."""
+    up = start_up(short_tmp / f"settle-{request.param}" / "data", "--no-sandbox")
     with contextlib.ExitStack() as stack:
         stack.callback(up.process.wait, 60)
         stack.callback(up.process.terminate)
-        desk = Desk(up, stack.enter_context(claim([])), "--live-contract")
+        desk = Desk(up, stack.enter_context(claim([])), "--live-contract", journeys=request.param)
         stack.callback(desk.end)
         deadline = time.monotonic() + 30
         while not answers(f"{desk.url}/_sandbox/ready"):
@@ -54,7 +62,7 @@ def pull(desk: Desk) -> tuple[int, Any, str]:
         "RXLEDGER_TRUEPILL_CALLS_PER_MINUTE": "60000",
     }
     done = subprocess.run(
-        [*desk._command("pull"), "--json"],
+        [sys.executable, "-c", WITHOUT_PAUSES, "pull", "--data", str(desk.data), "--json"],
         env=environment,
         capture_output=True,
         text=True,

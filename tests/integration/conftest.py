@@ -10,7 +10,7 @@ import pytest
 from ops.local.embedded import Addresses
 from ops.render.console import notes, screen
 from store.db.connections import connect
-from tests.support.backends import TABLES, fresh_database
+from tests.support.backends import empty, fresh_database
 from tests.support.commandline import Cli
 
 
@@ -30,5 +30,5 @@ def cli(
     monkeypatch.setattr(notes, "_width", 220)
     monkeypatch.setattr(screen, "_width", 220)
     with connect(cli_url, "test") as conn:
-        conn.execute(f"TRUNCATE {TABLES}")
+        empty(conn)
         yield Cli(cli_url, conn, tmp_path, monkeypatch, capsys)

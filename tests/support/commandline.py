@@ -15,7 +15,7 @@ from ops.cli import main
 from tests.support.keys import KEY_SETTINGS, tools_at
 from tests.support.ledger import Ledger
 
-__all__ = ["Cli", "Ran"]
+__all__ = ["Cli", "Ran", "run"]
 
 UNSET = (
     "REDIS_URL",
@@ -38,6 +38,20 @@ class Ran(NamedTuple):
     def document(self) -> Any:
         """Standard output as the one JSON document that it has to be."""
         return orjson.loads(self.out)
+
+
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> Ran:
+    """Run `rxledger …` in this process."""
+    capsys.readouterr()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "argv", ["rxledger", *arguments])
+        try:
+            main()
+            code: int | str | None = 0
+        except SystemExit as end:
+            code = end.code
+    out, err = capsys.readouterr()
+    return Ran(int(code or 0), out, err)
 
 
 class Cli:
@@ -69,16 +83,7 @@ class Cli:
             self._monkeypatch.setenv(name, value)
 
     def run(self, *arguments: str) -> Ran:
-        self._capsys.readouterr()
-        with self._monkeypatch.context() as patch:
-            patch.setattr(sys, "argv", ["rxledger", *arguments])
-            try:
-                main()
-                code: int | str | None = 0
-            except SystemExit as end:
-                code = end.code
-        out, err = self._capsys.readouterr()
-        return Ran(int(code or 0), out, err)
+        return run(self._monkeypatch, self._capsys, *arguments)
 
     def event_id(self, body: dict[str, Any] | bytes) -> str:
         """The public id of a pushed body."""

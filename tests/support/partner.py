@@ -60,6 +60,8 @@ class Partner(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Or a body waits 40 ms for the other end to confirm its headers.
+    disable_nagle_algorithm = True
     server: Partner
 
     def do_GET(self) -> None:

@@ -81,6 +81,8 @@ class Recorder(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Or a body waits 40 ms for the other end to confirm its headers.
+    disable_nagle_algorithm = True
     server: Recorder
 
     def do_POST(self) -> None:

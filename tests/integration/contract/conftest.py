@@ -11,7 +11,7 @@ import pytest
 from ops.local.embedded import Addresses
 from settings import Database
 from store.db.connections import connect
-from tests.support.backends import DATABASES, TABLES, database_on
+from tests.support.backends import DATABASES, database_on, empty
 from tests.support.fixed_time import FixedTime
 from tests.support.keys import tools_at
 from tests.support.ledger import Ledger
@@ -29,7 +29,7 @@ def database(request: pytest.FixtureRequest, servers: Addresses) -> Iterator[Dat
 def conn(database: Database) -> Iterator[psycopg.Connection[Any]]:
     """A connection to an empty ledger."""
     with connect(database, "test") as conn:
-        conn.execute(f"TRUNCATE {TABLES}")
+        empty(conn)
         yield conn
 
 

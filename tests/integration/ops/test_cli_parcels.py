@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from statemachine import MACHINES
-from tests.support.backends import TABLES
+from tests.support.backends import empty
 from tests.support.commandline import Cli
 from tests.support.factories import OrderSuccess, Shipment
 from tests.support.ledger import every_text
@@ -83,7 +83,7 @@ def test_any_order_of_arrival_gives_the_same_parcels(cli: Cli, together: bool) -
     stored = "SELECT number, state, since, due, deadline FROM parcels ORDER BY number"
     results = set()
     for order in permutations(SPLIT):
-        cli.ledger.conn.execute(f"TRUNCATE {TABLES}")
+        empty(cli.ledger.conn)
         if together:
             cli.ledger.apply(*order)
         else:

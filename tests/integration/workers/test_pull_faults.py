@@ -236,7 +236,8 @@ def test_a_page_that_fails_behind_a_token_tells_no_token_and_ends(
     # Only what is one request's may be passed over; of a stream nothing is.
     passed_over = fault.answer.status == 404 and surface.of is not None
     assert report.finished is passed_over
-    assert [canary for canary in CANARIES if canary in everything_told(cli, caplog)] == []
+    told = everything_told(cli, caplog)
+    assert [canary for canary in CANARIES if canary in told] == []
 
 
 @pytest.mark.parametrize("surface", SURFACES.values(), ids=SURFACES)

@@ -23,7 +23,7 @@ from tests.integration.sandbox.test_sandbox_direct_transfers import simulated as
 from tests.integration.sandbox.test_sandbox_fills import create
 from tests.integration.sandbox.test_sandbox_transfers import PATH as TRANSFERS
 from tests.integration.sandbox.test_sandbox_transfers import body as transfer
-from tests.support.backends import TABLES, fresh_database
+from tests.support.backends import empty, fresh_database
 from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from tests.support.sandbox import KEY, Desk, desk
@@ -57,7 +57,7 @@ class Side:
             data,
         )
         self.conn = connect(database, "test")
-        self.conn.execute(f"TRUNCATE {TABLES}")
+        empty(self.conn)
         self.ledger = Ledger(
             self.conn, tools(self.settings, lambda: datetime.fromtimestamp(partner.time[0], UTC))
         )
@@ -204,7 +204,7 @@ def test_what_was_never_pushed_is_had_as_far_as_the_partner_shows_it(against: Ca
         side.pull()
         found = side.states()
         told = truth(partner)
-        side.conn.execute(f"TRUNCATE {TABLES}")
+        empty(side.conn)
         side.push(told)
         assert found == side.states()
 

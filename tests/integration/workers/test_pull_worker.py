@@ -11,7 +11,7 @@ import pytest
 from ops.local.embedded import Addresses
 from settings import Database
 from store.reports import loss_days
-from tests.support.backends import own_prefix
+from tests.support.backends import empty, own_prefix
 from tests.support.commandline import Cli
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book, arrivals
@@ -20,6 +20,7 @@ from tests.support.workers import Broker, environment, until, worker
 KEY = "tp_live_key_that_is_secret"
 START = 1_760_000_000
 PULL = "/v1/webhook_events/notify_rx"
+IMPATIENT = "tests.faults.impatient_app"
 SCRAPED = """
 SELECT sum(value) FROM gauges
 WHERE name = 'rxledger_loss_callbacks' AND labels = '{"type": "NOTIFY_RX", "came": "pulled_only"}'
@@ -92,7 +93,7 @@ def test_a_partner_that_was_down_is_read_when_it_is_back(
     usual = server.answer
     server.answer = lambda asked: usual(asked) if "next" not in asked.query else Answer(500, b"Jane Canary")
     log = tmp_path / "log"
-    with worker(env, log):
+    with worker(env, log, IMPATIENT):
         broker.send("rxledger.pull")
         until(lambda: trouble(cli) is not None, "nothing was told")
         assert "500, the partner failed" in (trouble(cli) or "")
@@ -137,9 +138,9 @@ def test_whatever_a_partner_answers_the_workers_log_holds_neither_key_nor_body_n
     env.update(RXLEDGER_TRUEPILL_LIVE_CONTRACT="no", RXLEDGER_TRUEPILL_TIMEOUT="0.3")
     streams = ("notify_rx", "fill_request", "snapshots")
     log = tmp_path / "log"
-    with worker(env, log):
+    with worker(env, log, IMPATIENT):
         for wrong in WRONG:
-            cli.ledger.conn.execute("TRUNCATE calls, streams, lookups, entities")
+            empty(cli.ledger.conn, "calls", "streams", "lookups", "entities")
             cli.ledger.conn.execute(
                 "INSERT INTO entities (kind, key, state, first_seen, deadline) VALUES ('fill_request', 'f1', "
                 "'pending', now() - interval '9 days', now() - interval '1 day')"
@@ -209,11 +210,11 @@ def test_a_run_that_must_wait_for_its_turn_is_gone_on_with_by_a_later_message(
     cli: Cli, env: dict[str, str], broker: Broker, book: Book, tmp_path: Path
 ) -> None:
     """Three seconds from call to call are longer than a worker waits."""
-    book.events = book.events[:400]
+    book.events = book.events[:200]
     env.update(RXLEDGER_TRUEPILL_CALLS_PER_MINUTE="20", RXLEDGER_TRUEPILL_LIVE_CONTRACT="no")
     with worker(env, tmp_path / "log"):
         broker.send("rxledger.pull", "notify_rx")
-        until(lambda: cli.ledger.count("events") == 400, "the rest was not gone on with")
+        until(lambda: cli.ledger.count("events") == 200, "the rest was not gone on with")
     assert int(cli.one("SELECT epoch FROM streams WHERE name = 'notify_rx'")) > 1
 
 

@@ -24,6 +24,7 @@ from settings import Database
 from store.db.connections import connect
 from store.pulls import cursors, leases
 from store.pulls.cursors import Progress
+from tests.support.backends import empty
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
 from tests.support.pulls import Book, Broken, Faults, FaultyConnection, arrivals
@@ -164,7 +165,7 @@ def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
     """Before and after each statement, each COMMIT and each call: a run breaks there, another goes on."""
     broken: list[str] = []
     for point in range(1, 1000):
-        ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
+        empty(ledger.conn, "streams", "events", "bodies", "queue", "deliveries")
         faults = Faults(point)
         with (
             FaultyConnection.to(database, faults) as conn,
@@ -273,7 +274,7 @@ def test_a_lease_that_is_lost_while_pages_are_held_stores_none_of_them(
 def test_a_stream_is_reckoned_in_memory_as_it_is_in_the_row(
     ledger: Ledger, found: list[tuple[int, int | None, bool]]
 ) -> None:
-    ledger.conn.execute("TRUNCATE streams")
+    empty(ledger.conn, "streams")
     stream = leases.lease(ledger.conn, "truepill", NAME, "a test")
     assert stream is not None
     stream = cursors.begin_pass(ledger.conn, stream, at(START))
@@ -290,7 +291,7 @@ def test_a_page_takes_as_many_statements_however_much_it_holds(
 ) -> None:
     counts = set()
     for size in (1, 10, 100):
-        ledger.conn.execute("TRUNCATE streams, events, bodies, queue, deliveries")
+        empty(ledger.conn, "streams", "events", "bodies", "queue", "deliveries")
         book.size, book.events = size, arrivals(size, START, step=1)
         if again:
             pull_stream(work(ledger.conn, ledger.tools), NAME, pages)

@@ -70,22 +70,21 @@ def links_of(kind: str, key: str | None, content: Json, others: Iterable[Link] =
 def _walk(fields: Json, found: Found, depth: int) -> None:
     for field, value in fields.items():
         domain = _domain_of(field)
-        if type(value) is dict:
-            # Text of any kind is one name, whatever its shape.
-            if domain in ANY_TEXT:
-                _add_text(domain, value, found)
-            elif depth:
+        if domain is None:
+            if type(value) is dict:
+                if depth:
+                    _walk(value, found, depth - 1)
+            elif type(value) is list:
+                _walk_list(None, value, found, depth)
+        elif domain in ANY_TEXT:  # text of any kind is one name, whatever its shape
+            _add_text(domain, value, found)
+        elif type(value) is dict:
+            if depth:
                 _walk(value, found, depth - 1)
         elif type(value) is list:
-            if domain in ANY_TEXT:
-                _add_text(domain, value, found)
-            else:
-                _walk_list(domain, value, found, depth)
-        elif domain is not None:
-            if domain in ANY_TEXT:
-                _add_text(domain, value, found)
-            elif plain := name(value):
-                found[domain, plain] = None
+            _walk_list(domain, value, found, depth)
+        elif plain := name(value):
+            found[domain, plain] = None
 
 
 def _walk_list(domain: str | None, values: list[object], found: Found, depth: int) -> None:

@@ -103,7 +103,8 @@ def shipment(copy: Copy) -> tuple[Stated, ...]:
         raise Unreadable("missing_status")
     signal = SHIPMENTS.get(label(status))
     detail = texts(details, SHIPMENT_TEXTS)
-    apart = [detail.get("tracking_number"), detail.get("message")]
+    number = detail.get("tracking_number")
+    apart = [number, detail.get("message")]
     return (
         stated(
             FILL,
@@ -113,7 +114,7 @@ def shipment(copy: Copy) -> tuple[Stated, ...]:
             apart=apart if any(apart) else None,
             due=_estimate(details, copy.at) if signal in ON_THE_WAY else None,
             detail=detail,
-            parcel=text(details.get("tracking_number")),
+            parcel=number if type(number) is str else None,
         ),
     )
 

@@ -106,17 +106,18 @@ def _after(
 
 
 def _parcel_after(entity: EntityRow, stated_facts: Sequence[StatedFact]) -> bytes | None:
-    """The number of the entity's only parcel as a keyed hash, SEVERAL, or None for none.
-
-    Whoever was scanned before numbers were kept may have several.
-    """
-    parcel = entity.parcel
-    if parcel is None and entity.moved_by is not None and entity.moved_by.startswith(SCAN):
-        parcel = SEVERAL
-    for stated in stated_facts:
-        if stated.parcel is not None and stated.parcel != parcel:
-            parcel = stated.parcel if parcel is None else SEVERAL
-    return parcel
+    """The number of the entity's only parcel as a keyed hash, SEVERAL, or None for none."""
+    known = entity.parcel
+    told = {s.parcel for s in stated_facts}
+    told -= {None, known}
+    if not told:
+        return known
+    if known is None:
+        # Whoever was scanned before numbers were kept may have several.
+        scanned = entity.moved_by is not None and entity.moved_by.startswith(SCAN)
+        if len(told) == 1 and not scanned:
+            return told.pop()
+    return SEVERAL
 
 
 def _stepped(machine: Machine, summary: Summary, facts: list[Fact]) -> Summary:

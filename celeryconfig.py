@@ -74,9 +74,11 @@ broker_transport_options: dict[str, object] = (
     else {"confirm_publish": False, "read_timeout": 5, "write_timeout": 5}
 )
 
+beat_scheduler = "workers.celery.beat:EnduringScheduler"
 beat_schedule = {
-    # A sweep that waited behind a backlog is stale: the next one is due anyway.
-    "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    # A sweep that waited behind a backlog is stale: the next one is due anyway. A worker says so by its own
+    # clock, which may be ahead of beat's.
+    "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 60.0}},
     "pull": {
         "task": "rxledger.pull",
         "schedule": _settings.pull.every,

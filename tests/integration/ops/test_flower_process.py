@@ -52,7 +52,7 @@ def test_the_pause_between_two_tries_has_an_end(monkeypatch: pytest.MonkeyPatch)
         if len(pauses) == 12:
             raise Enough
 
-    monkeypatch.setattr(flower.time, "sleep", sleep)
+    monkeypatch.setattr("ops.flower.time.sleep", sleep)
     with pytest.raises(Enough):
         flower.PatientEvents(Away(), None, max_tasks_in_memory=1).run()
     assert pauses[0] == 1.0

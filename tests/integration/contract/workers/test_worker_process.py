@@ -84,6 +84,16 @@ def test_hinted_lost_doubled_and_senseless_hints_all_end_well(
     assert b"dropped" not in said
 
 
+def test_two_workers_of_one_name_both_come_up(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    """As two of one machine do; each is waited for until it is ready."""
+    with worker(env, tmp_path / "first"), worker(env, tmp_path / "second"):
+        broker.send("rxledger.apply", ledger.admit(*life("theirs")))
+        applied(ledger)
+    assert ledger.state("theirs") == "delivered"
+
+
 def test_what_is_no_hint_ends_no_worker(
     ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
 ) -> None:

@@ -73,9 +73,9 @@ broker_transport_options: dict[str, object] = (
     if _REDIS
     else {"confirm_publish": False, "read_timeout": 5, "write_timeout": 5}
 )
-# What a worker is asked comes by a queue of its name. It is exclusive by default: on a RabbitMQ a second worker
-# of one host would wait until the first is gone, and one that was cut off for its own old connection. This one
-# goes when nobody has used it for ten seconds. In a Redis a queue is nobody's, and goes with its connection.
+# What a worker is asked comes by a queue of its name. It is exclusive by default: on a RabbitMQ a second
+# worker of one host would wait until the first is gone, and one that was cut off for its own old connection.
+# This one goes when nobody has used it for ten seconds. In a Redis it goes with its connection.
 _RABBITMQ = broker_url.startswith(("amqp", "pyamqp"))
 control_queue_exclusive = not _RABBITMQ
 control_queue_durable = _RABBITMQ

@@ -73,10 +73,18 @@ broker_transport_options: dict[str, object] = (
     if _REDIS
     else {"confirm_publish": False, "read_timeout": 5, "write_timeout": 5}
 )
+# What a worker is asked comes by a queue of its name. It is exclusive by default: on a RabbitMQ a second
+# worker of one host would wait until the first is gone, and one that was cut off for its own old connection.
+# This one goes when nobody has used it for ten seconds. In a Redis it goes with its connection.
+_RABBITMQ = broker_url.startswith(("amqp", "pyamqp"))
+control_queue_exclusive = not _RABBITMQ
+control_queue_durable = _RABBITMQ
 
+beat_scheduler = "workers.celery.beat:EnduringScheduler"
 beat_schedule = {
-    # A sweep that waited behind a backlog is stale: the next one is due anyway.
-    "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 5.0}},
+    # A sweep that waited behind a backlog is stale: the next one is due anyway. A worker says so by its own
+    # clock, which may be ahead of beat's.
+    "sweep": {"task": "rxledger.sweep", "schedule": 5.0, "options": {"expires": 60.0}},
     "pull": {
         "task": "rxledger.pull",
         "schedule": _settings.pull.every,

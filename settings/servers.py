@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 __all__ = ["Database", "broker_url", "database_url", "has_options", "http_url", "pooler"]
 
+_CERTIFICATES = ("required", "optional", "none")
 _BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "valkey")
 
 
@@ -64,7 +65,20 @@ def broker_url(value: str) -> str:
         if one.partition("://")[0] not in _BROKERS:
             raise ValueError("wants redis://…, rediss://…, redis+socket://… or amqp://…")
         _check(one)
+        if one.startswith(("redis://", "rediss://", "valkey://")):
+            _check_redis(one)
     return value.replace("valkey://", "redis://", 1)  # one protocol, and kombu knows it by the older name
+
+
+def _check_redis(value: str) -> None:
+    parts = urlsplit(value)
+    if not all(c in "0123456789" for c in parts.path.strip("/")):
+        raise ValueError("wants a database's number behind the host, as in redis://host:6379/0")
+    for name, found in parse_qsl(parts.query, keep_blank_values=True):
+        if name == "db":
+            raise ValueError("wants a database's number behind the host, and not as a parameter")
+        if name == "ssl_cert_reqs" and found.removeprefix("CERT_").lower() not in _CERTIFICATES:
+            raise ValueError("wants ssl_cert_reqs to be required, optional or none")
 
 
 def http_url(value: str) -> str:

@@ -17,8 +17,13 @@ __all__ = ["broker_and_worker", "receiver"]
 
 #: A worker answers at once; one on a machine under load gets a second, longer chance.
 PING_SECONDS = (1.0, 3.0)
-#: What to do about a Redis that answers with an error, by redis-py's name of it.
+#: What to do about a broker that answers with an error, by the name that redis-py or amqp has for it.
 _REFUSALS = {
+    "AuthenticationError": "Correct user and password in its address, and restart what uses it.",
+    "AccessRefused": "Correct user and password in BROKER_URL, or its permissions, and restart what uses it.",
+    "NotAllowed": "Correct the virtual host in BROKER_URL, or the user's permissions on it.",
+    "PreconditionFailed": "Its queue `rxledger` is not as we make it (type, arguments): delete it, and the "
+    "policy or the application that makes it so. No event is in it.",
     "ReadOnlyError": "It is a replica: point REDIS_URL to the primary. Events are applied late meanwhile.",
     "OutOfMemoryError": "Give it memory (maxmemory), or empty it. Events are applied late meanwhile.",
     "NoPermissionError": "Give its user the commands on lists, sets and channels of our keys.",
@@ -31,16 +36,23 @@ def broker_and_worker(settings: Settings) -> Iterator[Check]:
     try:
         with _connect(settings.broker_url, settings.broker_prefix) as connection:
             connection.ensure_connection(max_retries=1, interval_start=0, timeout=3)
+            if not settings.broker_url.startswith(("redis", "valkey")):
+                # As workers and beat do: a RabbitMQ refuses it where there is another one of that name.
+                connection.SimpleQueue("rxledger").close()
             yield Check("broker", "ok", "it answers")
             yield _worker(connection)
     except ResponseError as error:
         yield _refused(error)
     except Exception as error:  # each transport raises errors of its own, with addresses in their texts
+        cause = error.__cause__ or error  # kombu wraps some of them
+        if type(cause).__name__ in _REFUSALS:
+            yield _refused(cause)
+            return
         todo = "Start it, or correct BROKER_URL or REDIS_URL. Events are kept and applied late meanwhile."
         yield Check("broker", "fail", f"it does not answer: {describe(error)}", todo)
 
 
-def _refused(error: ResponseError) -> Check:
+def _refused(error: BaseException) -> Check:
     """It is there and does not take what is sent."""
     name = type(error).__name__
     todo = _REFUSALS.get(name, "See its log. Events are kept and applied late meanwhile.")
@@ -55,7 +67,9 @@ def _connect(url: str, prefix: str) -> Any:
         # To close, kombu waits until the last of its polls is over: each takes so many seconds, by default 1.
         "polling_interval": 0.1,
     }
-    options = redis if url.startswith(("redis", "rediss", "valkey")) else {}
+    options = (
+        redis if url.startswith(("redis", "rediss", "valkey")) else {"read_timeout": 5, "write_timeout": 5}
+    )
     connect: Any = Connection  # it has no types
     return connect(url, connect_timeout=3, transport_options=options)
 

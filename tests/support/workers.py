@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import redis
 from celery import Celery
 
 from settings import Database
@@ -33,6 +34,16 @@ class Broker:
     def send(self, task: str, *arguments: Any, **options: Any) -> None:
         """Send one message, as the receiver or beat would."""
         self.app.send_task(task, args=arguments, kwargs=options, queue="rxledger", retry=False)
+
+    def put(self, content: Any, **headers: Any) -> None:
+        """Put one message into the workers' queue, as another application could."""
+        with self.app.connection_for_write() as conn:
+            conn.Producer().publish(content, routing_key="rxledger", serializer="json", headers=headers)
+
+    def put_raw(self, raw: bytes) -> None:
+        """Put this into the list that is the workers' queue in a Redis."""
+        with redis.Redis.from_url(self.url) as client:
+            client.lpush(f"{self.prefix}rxledger", raw)
 
     def waiting(self) -> int:
         """How many messages wait for a worker."""

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -233,6 +234,20 @@ def test_servers_that_cannot_be_reached_are_failures_and_the_rest_is_checked(
         "receiver",
     }
     assert found["spool"]["status"] == "warn"
+    assert "a-secret" not in ran.out + ran.err
+
+
+def test_a_broker_that_refuses_the_password_is_told_from_one_that_is_away(
+    whole: Cli, servers: Addresses
+) -> None:
+    place = urlsplit(servers.broker_url)
+    whole.setenv(REDIS_URL=f"redis://nobody:a-secret@127.0.0.1:{place.port}/0")
+
+    ran = whole.run("doctor", "--json")
+
+    found = checks(ran)["broker"]
+    assert (found["status"], found["text"]) == ("fail", "it answers with an error: AuthenticationError")
+    assert "password" in found["todo"]
     assert "a-secret" not in ran.out + ran.err
 
 

@@ -60,7 +60,16 @@ def test_what_is_wrong_with_a_database_address_is_told_in_a_line(url: str, wants
 
 @pytest.mark.parametrize("name", ["REDIS_URL", "BROKER_URL"])
 @pytest.mark.parametrize(
-    "value", [f"redis://:{SECRET}@h:99999/0", f"redis://:{SECRET}@h:port/0", f"redis://:{SECRET} @h"]
+    "value",
+    [
+        f"redis://:{SECRET}@h:99999/0",
+        f"redis://:{SECRET}@h:port/0",
+        f"redis://:{SECRET} @h",
+        f"redis://:{SECRET}@h:6379/notanumber",
+        f"redis://:{SECRET}@h:6379/0;redis://:{SECRET}@h2:6379/notanumber",
+        f"redis://:{SECRET}@h:6379?db=5",
+        f"rediss://:{SECRET}@h:6379/0?ssl_cert_reqs=nonsense",
+    ],
 )
 def test_a_brokers_address_is_checked_at_start(name: str, value: str) -> None:
     assert refusal(name, value).startswith(f"{name} cannot be used: wants ")

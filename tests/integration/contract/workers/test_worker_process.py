@@ -80,7 +80,44 @@ def test_hinted_lost_doubled_and_senseless_hints_all_end_well(
         broker.send("rxledger.sweep")
         applied(ledger)
     assert ledger.state("hinted") == ledger.state("lost") == "delivered"
-    assert b"Traceback" not in (tmp_path / "log").read_bytes()
+    said = (tmp_path / "log").read_bytes()
+    assert b"Traceback" not in said
+    assert b"dropped" not in said
+
+
+def test_two_workers_of_one_name_both_come_up(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    """As two of one machine do; each is waited for until it is ready."""
+    with worker(env, tmp_path / "first"), worker(env, tmp_path / "second"):
+        broker.send("rxledger.apply", ledger.admit(*life("theirs")))
+        applied(ledger)
+    assert ledger.state("theirs") == "delivered"
+
+
+def test_what_is_no_hint_ends_no_worker(
+    ledger: Ledger, broker: Broker, env: dict[str, str], tmp_path: Path
+) -> None:
+    """Of each kind more than the worker has children, so that what one of them keeps is noticed too."""
+    log = tmp_path / "log"
+    hint = {"task": "rxledger.apply", "id": "an id"}
+    with worker(env, log) as process:
+        for _ in range(3):
+            broker.put({"another": "application's"})
+            broker.put([[1], {}], **hint)
+            broker.put([[[1]], {}, {}], **hint | {"id": [1]})
+            broker.put([[[1]], {}, {}], **hint, timelimit="soon")
+            broker.put([[[1]], {}, {}], **hint | {"task": "another.application"})
+            if broker.url.startswith("redis"):
+                for raw in (b"", b"hello", b"[1]", b"{}", b'{"properties": null}', b"[" * 100_000):
+                    broker.put_raw(raw)
+        broker.send("rxledger.apply", ledger.admit(*life("after")))
+        applied(ledger)
+        assert process.poll() is None
+        said = log.read_text()
+        assert "Connection to broker lost" not in said
+        assert "application" not in said.partition(" ready.")[2]
+    assert ledger.state("after") == "delivered"
 
 
 def test_a_body_that_kills_its_worker_is_buried_and_the_others_are_applied(

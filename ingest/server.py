@@ -69,6 +69,8 @@ def configured(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Else uvicorn reads WEB_CONCURRENCY, which platforms set, and ends when that is no number.
+        workers=1,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

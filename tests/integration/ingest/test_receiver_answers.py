@@ -39,6 +39,11 @@ MIB = 1 << 20
 HEAD = b"POST /webhooks/truepill HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
 
 
+def chunk(body: bytes) -> bytes:
+    """A body as the only chunk, without the line that ends it."""
+    return b"%x\r\n%b\r\n0\r\n" % (len(body), body)
+
+
 def fresh(size: int = 40) -> bytes:
     """A body that was never sent before."""
     return b'{"n": "%b"}' % os.urandom(size).hex().encode()
@@ -146,6 +151,20 @@ def test_a_compressed_body_is_refused(receiver: Running, encoding: str) -> None:
 
 def test_the_identity_encoding_is_none(receiver: Running) -> None:
     assert receiver.post(fresh(), Content_Encoding="identity").status == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "GZIP,chunked", "chunked, chunked"])
+def test_a_body_that_was_packed_on_the_way_is_refused(receiver: Running, coding: str) -> None:
+    head = HEAD + f"Transfer-Encoding: {coding}\r\n\r\n".encode()
+    answer = raw(receiver.port, head + chunk(b"\x1f\x8b\x08 and so on") + b"\r\n")
+    assert answer.startswith((b"HTTP/1.1 415 ", b"HTTP/1.1 400 "))
+
+
+def test_a_coding_said_in_two_lines_is_refused(receiver: Running) -> None:
+    head = HEAD + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = raw(receiver.port, head + chunk(b"\x1f\x8b\x08 and so on") + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"but chunked" in answer
 
 
 def test_an_empty_body_is_refused(receiver: Running) -> None:

@@ -18,6 +18,7 @@ import pytest
 
 from ingest.app import build
 from ingest.limits import Limits
+from ingest.protocol import MOST_HEAD_BYTES
 from settings import PartnerSettings, Settings, SettingsError
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
@@ -348,6 +349,38 @@ def test_headers_without_end_are_cut_off(receiver: Running) -> None:
             sent += len(line)
             assert sent < 200_000
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_what_stands_behind_the_body_is_no_header(receiver: Running, pause: float) -> None:
+    """However it arrives: in one piece with the head, or later."""
+    chunked = b"POST /webhooks/truepill HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    token = b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"
+    close = b"Connection: close\r\n"
+    behind = (chunked + close + b"\r\n", chunk(fresh()) + token + b"\r\n")
+    before = (chunked + close + token + b"\r\n", chunk(fresh()) + b"Authorization: Bearer other\r\n\r\n")
+    for pieces, status in ((behind, 401), (before, 200)):
+        sent = pieces if pause else (b"".join(pieces),)
+        assert raw(receiver.port, *sent, pause=pause).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_what_stands_behind_the_body_has_an_end(receiver: Running, verified: bool) -> None:
+    head = HEAD if verified else HEAD.replace(b"Bearer", b"Bearex")
+    line = b"X-Junk: " + b"a" * MOST_HEAD_BYTES
+    answer = raw(
+        receiver.port, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(fresh()), line, line, seconds=5
+    )
+    assert answer.startswith(b"HTTP/1.1 401 ") is not verified
+
+
+@pytest.mark.parametrize("size", [1, 8_000])
+def test_a_body_in_many_small_chunks_is_no_such_thing(receiver: Running, size: int) -> None:
+    """Chunks may each bring an extension; what counts is what comes without any of the body."""
+    pieces = (b"%x;name=value\r\n%b\r\n" % (size, b"x" * size) for _ in range(100_000 // size))
+    body = b"".join(pieces) + b"0\r\n\r\n"
+    answer = raw(receiver.port, HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_headers_that_never_end_are_not_waited_for(

@@ -18,6 +18,8 @@ import json
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ingest.strays import Strays
+
 __all__ = ["Protocol"]
 
 #: Of headers, and of what comes in a body's place without being any of it.
@@ -70,11 +72,13 @@ class Protocol(HttpToolsProtocol):
         # Most requests come whole, in one piece: then there is nothing to do here.
         if self._in_head and not self.transport.is_closing():
             if self._bodiless_bytes > MOST_HEAD_BYTES:
+                self._note_large()
                 self._close_with(431, "the headers are too large")
                 return
             self._expect_head()
         elif self._bodiless_bytes > MOST_HEAD_BYTES and self.cycle is not None and self.cycle.more_body:
             # The request may have its answer already.
+            self._note_large()
             self.transport.close()
 
     def _parse(self, data: bytes) -> None:
@@ -92,6 +96,8 @@ class Protocol(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 continue
             except httptools.HttpParserError:
+                if (strays := self._strays()) is not None:
+                    strays.unparsed(data)
                 self.send_400_response("")
             return
 
@@ -117,6 +123,13 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
+
+    def _strays(self) -> Strays | None:
+        return getattr(self.app, "strays", None)
+
+    def _note_large(self) -> None:
+        if (strays := self._strays()) is not None:
+            strays.too_large()
 
     def _expect_head(self) -> None:
         if self._head_timer is None:

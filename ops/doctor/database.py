@@ -18,7 +18,8 @@ from store.db import partitions
 from store.db.connections import PoolerNoticed, connect
 from store.db.migrate import current, head
 from store.reports import events, figures, queries
-from store.reports.server import ServerState, server_state, takes_writes
+from store.reports.server import ServerState, server_state, takes_writes, withheld
+from store.schema import metadata
 
 __all__ = ["database"]
 
@@ -60,6 +61,7 @@ def database(settings: Settings) -> Iterator[Check]:
     yield schema
     if schema.status == "fail":
         return
+    yield _rights(settings.database)
     yield _partitions(settings.database)
     with queries.snapshot(settings.database) as conn:
         yield from _queue(conn, figures.server_time(conn))
@@ -117,6 +119,16 @@ def _schema(at: Database) -> Check:
         return Check("schema", "ok", f"it is at {have}")
     todo = "Run `rxledger migrate`; if the database is ahead, upgrade this installation."
     return Check("schema", "fail", f"it is at {have or 'nothing'}, this version wants {want}", todo)
+
+
+def _rights(at: Database) -> Check:
+    with connect(at, "ops") as conn:
+        closed = withheld(conn, sorted(metadata.tables))
+    if not closed:
+        return Check("rights", "ok", "this role may write to every table")
+    text = f"this role may not write to {len(closed)} tables, such as {closed[0]}"
+    todo = "GRANT SELECT, INSERT, UPDATE, DELETE on the tables of rxledger to the role in DATABASE_URL."
+    return Check("rights", "fail", text, todo)
 
 
 def _partitions(at: Database) -> Check:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import psycopg
 
-__all__ = ["ServerState", "server_state", "takes_writes"]
+__all__ = ["ServerState", "server_state", "takes_writes", "withheld"]
 
 
 class ServerState(NamedTuple):
@@ -42,3 +43,12 @@ def takes_writes(conn: psycopg.Connection[Any]) -> bool:
     except psycopg.errors.ProgramLimitExceeded:
         return False
     return True
+
+
+def withheld(conn: psycopg.Connection[Any], tables: Sequence[str]) -> list[str]:
+    """Those of `tables`, all of which are there, that this role may not write to. Raises psycopg.Error."""
+    rows = conn.execute(
+        "SELECT name FROM unnest(%s::text[]) AS t (name) WHERE NOT has_table_privilege(name, 'INSERT')",
+        (list(tables),),
+    )
+    return [name for (name,) in rows.fetchall()]

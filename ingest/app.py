@@ -27,6 +27,7 @@ from ingest.limits import Limits
 from ingest.metrics import Metrics
 from ingest.spool import Spool
 from ingest.spool_drainer import SpoolDrainer
+from ingest.strays import Strays
 from ingest.verification import Verifier
 from ingest.webhook import Now, Webhook
 from settings import Settings
@@ -93,6 +94,11 @@ def build(
         if partner.has_secret
     ]
 
+    secret = {f"/webhooks/{partner.name}": partner.has_secret for partner in settings.partners}
+    strays = Strays(
+        metrics, *([path for path in secret if secret[path] is wanted] for wanted in (True, False))
+    )
+
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         asyncio.get_running_loop().set_exception_handler(_log_loop_error)
@@ -105,11 +111,11 @@ def build(
 
     app = Starlette(
         routes=[*routes, *health.routes()],
-        exception_handlers={HTTPException: _http_error, Exception: _crash},
+        exception_handlers={HTTPException: functools.partial(_http_error, strays), Exception: _crash},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    return Guard(app, metrics)
+    return Guard(app, metrics, strays)
 
 
 class Guard:
@@ -118,9 +124,11 @@ class Guard:
     Starlette raises it again once it has answered 500, and the server below would log its text.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, strays: Strays) -> None:
         self._app = app
         self._metrics = metrics
+        #: For the protocol below, which alone sees what is no HTTP.
+        self.strays = strays
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -133,9 +141,10 @@ class Guard:
             log.error("a request crashed: %s", describe(error))
 
 
-async def _http_error(request: Request, error: Exception) -> Response:
+async def _http_error(strays: Strays, request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
+    strays.refused(error.status_code, request.method, request.url.path)
     text = {404: "not found", 405: "method not allowed"}.get(error.status_code, "refused")
     return JSONResponse({"error": text}, status_code=error.status_code, headers=error.headers)
 

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import psycopg
 
+from store.db.durability import commits_stall
 from store.inbox.model import Arrival
 
 __all__ = ["Admit", "Connect", "TimedConnection"]
@@ -43,6 +44,10 @@ class TimedConnection:
     async def ping(self, seconds: float) -> None:
         """Have PostgreSQL answer anything. Raises as `admit` does."""
         await self._within(seconds, lambda connection: connection.execute("SELECT 1"))
+
+    async def stalls(self, seconds: float) -> bool:
+        """Whether COMMITs of ours have waited for a standby for so long. Raises as `admit` does."""
+        return await self._within(seconds, lambda connection: commits_stall(connection, seconds))
 
     async def close(self) -> None:
         connection, self._connection = self._connection, None

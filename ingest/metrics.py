@@ -33,6 +33,9 @@ class Metrics:
             ("partner", "reason"),
             registry=own,
         )
+        self.unrouted = Counter(
+            "rxledger_unrouted", "Requests that reached no webhook, by reason.", ("reason",), registry=own
+        )
         self.batch_rows = Histogram(
             "rxledger_batch_rows", "Events that shared one COMMIT.", registry=own, buckets=_BATCH_ROWS
         )

@@ -1,6 +1,8 @@
 """HTTP on one connection: uvicorn's protocol, with limits for the part before the body, and offers ignored.
 
-uvicorn takes headers of any size and waits for them for ever; a body's limits are `ingest.body`'s.
+uvicorn takes headers of any size and waits for them for ever; a body's limits are `ingest.body`'s. Fields
+behind a chunked body (trailers) it takes for headers when they arrive before the request is looked at. A
+proxy that sets or removes headers does not see them, so they are thrown away; their size is limited too.
 
 A client may offer another protocol with any request (`Upgrade: h2c` from curl and Java). The parser takes
 such a request to end with its headers, so that its body is lost and what follows on the connection is taken
@@ -16,8 +18,11 @@ import json
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from ingest.strays import Strays
+
 __all__ = ["Protocol"]
 
+#: Of headers, and of what comes in a body's place without being any of it.
 MOST_HEAD_BYTES = 64 * 1024
 HEAD_SECONDS = 10.0
 
@@ -27,7 +32,8 @@ class Protocol(HttpToolsProtocol):
 
     _offered = False
     _in_head = False
-    _head_bytes = 0
+    # Since the message began or a piece of its body came.
+    _bodiless_bytes = 0
     _head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -41,7 +47,7 @@ class Protocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._in_head = True
-        self._head_bytes = 0
+        self._bodiless_bytes = 0
 
     def on_headers_complete(self) -> None:
         self._in_head = False
@@ -49,23 +55,31 @@ class Protocol(HttpToolsProtocol):
         self._offered = self.parser.should_upgrade()
         if not self._offered:
             super().on_headers_complete()
+            self.headers = []  # the request has the other list: what is added from here on are trailers
+
+    def on_body(self, body: bytes) -> None:
+        self._bodiless_bytes = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         if not self._offered:
             super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
-        began_in_head = self._in_head
         self._unset_keepalive_if_required()
+        self._bodiless_bytes += len(data)
         self._parse(data)
         # Most requests come whole, in one piece: then there is nothing to do here.
         if self._in_head and not self.transport.is_closing():
-            if began_in_head:
-                self._head_bytes += len(data)
-                if self._head_bytes > MOST_HEAD_BYTES:
-                    self._close_with(431, "the headers are too large")
-                    return
+            if self._bodiless_bytes > MOST_HEAD_BYTES:
+                self._note_large()
+                self._close_with(431, "the headers are too large")
+                return
             self._expect_head()
+        elif self._bodiless_bytes > MOST_HEAD_BYTES and self.cycle is not None and self.cycle.more_body:
+            # The request may have its answer already.
+            self._note_large()
+            self.transport.close()
 
     def _parse(self, data: bytes) -> None:
         while True:
@@ -82,6 +96,8 @@ class Protocol(HttpToolsProtocol):
                 self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
                 continue
             except httptools.HttpParserError:
+                if (strays := self._strays()) is not None:
+                    strays.unparsed(data)
                 self.send_400_response("")
             return
 
@@ -107,6 +123,13 @@ class Protocol(HttpToolsProtocol):
         )
         self.transport.write(STATUS_LINE[status] + head + body)
         self.transport.close()
+
+    def _strays(self) -> Strays | None:
+        return getattr(self.app, "strays", None)
+
+    def _note_large(self) -> None:
+        if (strays := self._strays()) is not None:
+            strays.too_large()
 
     def _expect_head(self) -> None:
         if self._head_timer is None:

@@ -21,9 +21,9 @@ from settings import Settings
 
 __all__ = ["configured", "run"]
 
-# Longer than a load balancer keeps an idle connection (commonly 60 s), so that it is never we who close one
-# at the moment it is used again.
-KEEP_ALIVE_SECONDS = 75
+# Longer than a load balancer keeps an idle connection (60 s, 90 s or, in some clouds, 600 s), so that it is
+# never we who close one at the moment it is used again: a POST that meets this is not sent twice.
+KEEP_ALIVE_SECONDS = 620
 # More than a slow body (10 s), a missed COMMIT (2 s) and a spool's write take together.
 SHUTDOWN_SECONDS = 20
 BACKLOG = 2048
@@ -69,6 +69,8 @@ def configured(app: ASGIApp, host: str, port: int) -> uvicorn.Config:
         server_header=False,
         backlog=BACKLOG,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,
+        # Else uvicorn reads WEB_CONCURRENCY, which platforms set, and ends when that is no number.
+        workers=1,
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
     )
 

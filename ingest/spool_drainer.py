@@ -83,8 +83,8 @@ class SpoolDrainer:
             self._adopted_at = now
         if now - self._committer.answered_at < self._limits.idle_seconds and self._committer.available:
             await self._drain()
-        # One cheap question first, so that a long spool is not listed twice a second during an outage.
-        elif await self._answers():
+        # Cheap questions first, so that a long spool is not listed twice a second during an outage.
+        elif await self._answers() and not await self._stalls():
             # Without a file to try, an answer must do; but then one must not be on its way.
             idle = not self._committer.writing
             if not await self._drain() and idle:
@@ -99,6 +99,13 @@ class SpoolDrainer:
         self._committer.answered()
         return True
 
+    async def _stalls(self) -> bool:
+        """Whether what was given up before still waits at the server, as more would if it were tried."""
+        try:
+            return await self._connection.stalls(self._limits.commit_seconds)
+        except Exception:
+            return True  # it does not answer after all
+
     async def _drain(self) -> bool:
         """Admit what waits, oldest first. Whether anything waited."""
         files = await asyncio.to_thread(self._spool.files)
@@ -112,6 +119,8 @@ class SpoolDrainer:
             if await self._drain_file(path):
                 refused = 0
                 self._count(self._waiting_files - 1)
+            elif await self._stalls():
+                break
             else:
                 refused += 1
         return bool(files)

@@ -32,6 +32,7 @@ EMPTY = error(400, "the body is empty")
 SLOW = error(408, "the body did not arrive in time", connection="close")
 LARGE = error(413, "the body is larger than 1 MiB", connection="close")
 ENCODED = error(415, "the body may not have a Content-Encoding", connection="close")
+CODED = error(415, "the body may have no Transfer-Encoding but chunked", connection="close")
 NOT_DURABLE = error(503, "cannot be stored now", retry_after=str(RETRY_AFTER))
 CROWDED = error(503, "too many bodies at once", retry_after=str(RETRY_AFTER), connection="close")
 
@@ -73,6 +74,7 @@ class Webhook:
                 (SLOW, "slow"),
                 (LARGE, "large"),
                 (ENCODED, "encoded"),
+                (CODED, "encoded"),
                 (NOT_DURABLE, "not_durable"),
                 (CROWDED, "crowded"),
             )
@@ -133,6 +135,10 @@ class Webhook:
         encoding = headers.get(b"content-encoding")
         if encoding is not None and encoding.strip().lower() not in (b"", b"identity"):
             return ENCODED
+        # Chunks are taken apart by the server; what they hold would be kept as it was packed.
+        coding = headers.get(b"transfer-encoding")
+        if coding is not None and coding.strip().lower() != b"chunked":
+            return CODED
         length = headers.get(b"content-length")
         if length is not None and length.isdigit() and int(length) > self._limits.body_bytes:
             return LARGE

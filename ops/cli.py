@@ -69,6 +69,14 @@ def _environments_fault(error: Exception) -> str | None:
         # libpq's texts name hosts, databases and users, never passwords.
         text = " ".join(str(cause).split())
         return f"PostgreSQL cannot be used just now: {text}"
+    if isinstance(cause, psycopg.errors.InsufficientPrivilege | psycopg.errors.InvalidSchemaName):
+        # The server's text names a schema or a table; of a statement's values it has none.
+        text = (cause.diag.message_primary or "").strip()
+        return (
+            f"PostgreSQL does not let this role do it: {text}. `rxledger migrate` wants the owner of the "
+            "database or of a schema in its search_path, other processes SELECT, INSERT, UPDATE and DELETE "
+            "on our tables"
+        )
     if isinstance(cause, psycopg.errors.UndefinedTable | psycopg.errors.UndefinedColumn):
         return "the database's schema is older than this version: run `rxledger migrate`"
     if type(cause).__module__.startswith(("redis.", "kombu.", "amqp.")):

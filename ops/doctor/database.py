@@ -18,7 +18,8 @@ from store.db import partitions
 from store.db.connections import PoolerNoticed, connect
 from store.db.migrate import current, head
 from store.reports import events, figures, queries
-from store.reports.server import ServerState, server_state
+from store.reports.server import ServerState, server_state, takes_writes, withheld
+from store.schema import metadata
 
 __all__ = ["database"]
 
@@ -28,6 +29,12 @@ LAG_WARN, LAG_FAIL = 60.0, 600.0
 #: A swept hint gets 15 s, and the sweeper comes every 5 s: due for longer means that nobody sweeps.
 UNSWEPT = 60.0
 KEYS_OF_NEWEST = 500
+#: From here on a server of version 14 or later vacuums without any pause, by default.
+UNVACUUMED = 1_600_000_000
+VACUUM = (
+    "VACUUM every database of this server, as a superuser; before that end what holds it back: transactions "
+    "open for long, prepared ones (pg_prepared_xacts), replication slots that nobody reads."
+)
 
 
 def database(settings: Settings) -> Iterator[Check]:
@@ -47,12 +54,14 @@ def database(settings: Settings) -> Iterator[Check]:
     yield reached
     with connect(settings.database, "receiver") as receiving:
         state = server_state(receiving)
-    yield _writable(state)
+        refused = not (state.standby or state.read_only or takes_writes(receiving))
+    yield _writable(state, refused)
     yield _durable(state)
     schema = _schema(settings.database)
     yield schema
     if schema.status == "fail":
         return
+    yield _rights(settings.database)
     yield _partitions(settings.database)
     with queries.snapshot(settings.database) as conn:
         yield from _queue(conn, figures.server_time(conn))
@@ -68,9 +77,17 @@ def _version(conn: Connection, at: Database) -> Check:
     return Check("postgresql", "ok", f"it answers, version {printed}{through}")
 
 
-def _writable(state: ServerState) -> Check:
+def _writable(state: ServerState, refused: bool) -> Check:
+    if refused:
+        text = "it has no number left for a transaction: nothing can be written, and the receiver spools"
+        return Check("writable", "fail", text, VACUUM)
     if not (state.standby or state.read_only):
-        return Check("writable", "ok", "it takes writes")
+        if state.unvacuumed < UNVACUUMED:
+            return Check("writable", "ok", "it takes writes")
+        text = (
+            f"its oldest transaction is {state.unvacuumed:,} back: at about 2,100,000,000 it refuses to write"
+        )
+        return Check("writable", "warn", text, VACUUM)
     if state.standby:
         text = "it is a standby: nothing can be written, and the receiver spools"
         todo = "Name every host in DATABASE_URL with target_session_attrs=read-write, or promote this one."
@@ -102,6 +119,16 @@ def _schema(at: Database) -> Check:
         return Check("schema", "ok", f"it is at {have}")
     todo = "Run `rxledger migrate`; if the database is ahead, upgrade this installation."
     return Check("schema", "fail", f"it is at {have or 'nothing'}, this version wants {want}", todo)
+
+
+def _rights(at: Database) -> Check:
+    with connect(at, "ops") as conn:
+        closed = withheld(conn, sorted(metadata.tables))
+    if not closed:
+        return Check("rights", "ok", "this role may write to every table")
+    text = f"this role may not write to {len(closed)} tables, such as {closed[0]}"
+    todo = "GRANT SELECT, INSERT, UPDATE, DELETE on the tables of rxledger to the role in DATABASE_URL."
+    return Check("rights", "fail", text, todo)
 
 
 def _partitions(at: Database) -> Check:

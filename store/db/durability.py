@@ -7,7 +7,11 @@ both are conditions that are always true, evaluated once, without a round trip o
 
 from __future__ import annotations
 
-__all__ = ["DURABLE", "RELAXED"]
+from typing import Any
+
+import psycopg
+
+__all__ = ["DURABLE", "RELAXED", "commits_stall"]
 
 #: The COMMIT waits for the disk, and for standbys where it would have waited for more than that.
 DURABLE = """(SELECT set_config('synchronous_commit', CASE current_setting('synchronous_commit')
@@ -17,3 +21,22 @@ DURABLE = """(SELECT set_config('synchronous_commit', CASE current_setting('sync
 #: in one transaction, or stores a page with its cursor. If the server dies before the COMMIT is on disk, the
 #: queue rows or the cursor are back with it, and doing it again gives the same.
 RELAXED = "(SELECT set_config('synchronous_commit', 'off', true)) <> ''"
+
+_STALLED = """
+SELECT EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user
+      AND application_name = current_setting('application_name')
+      AND wait_event = 'SyncRep' AND state_change < clock_timestamp() - make_interval(secs => %s)
+)
+"""
+
+
+async def commits_stall(conn: psycopg.AsyncConnection[Any], seconds: float) -> bool:
+    """Whether a COMMIT of our kind of process has waited for a standby for so long.
+
+    No time limit ends that wait, and it goes on when the client has gone: each further COMMIT would keep a
+    further connection, until the server has none left. All of them end at once when a standby is back.
+    """
+    cursor = await conn.execute(_STALLED, (seconds,))
+    return bool((await cursor.fetchall())[0][0])

@@ -18,6 +18,7 @@ import pytest
 
 from ingest.app import build
 from ingest.limits import Limits
+from ingest.protocol import MOST_HEAD_BYTES
 from settings import PartnerSettings, Settings, SettingsError
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
@@ -37,6 +38,11 @@ from tests.support.receiver import (
 MIB = 1 << 20
 # HTTP's own form of a request, for what http.client would not send.
 HEAD = b"POST /webhooks/truepill HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer " + TOKEN.encode() + b"\r\n"
+
+
+def chunk(body: bytes) -> bytes:
+    """A body as the only chunk, without the line that ends it."""
+    return b"%x\r\n%b\r\n0\r\n" % (len(body), body)
 
 
 def fresh(size: int = 40) -> bytes:
@@ -146,6 +152,20 @@ def test_a_compressed_body_is_refused(receiver: Running, encoding: str) -> None:
 
 def test_the_identity_encoding_is_none(receiver: Running) -> None:
     assert receiver.post(fresh(), Content_Encoding="identity").status == 200
+
+
+@pytest.mark.parametrize("coding", ["gzip, chunked", "GZIP,chunked", "chunked, chunked"])
+def test_a_body_that_was_packed_on_the_way_is_refused(receiver: Running, coding: str) -> None:
+    head = HEAD + f"Transfer-Encoding: {coding}\r\n\r\n".encode()
+    answer = raw(receiver.port, head + chunk(b"\x1f\x8b\x08 and so on") + b"\r\n")
+    assert answer.startswith((b"HTTP/1.1 415 ", b"HTTP/1.1 400 "))
+
+
+def test_a_coding_said_in_two_lines_is_refused(receiver: Running) -> None:
+    head = HEAD + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n"
+    answer = raw(receiver.port, head + chunk(b"\x1f\x8b\x08 and so on") + b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 415 ")
+    assert b"but chunked" in answer
 
 
 def test_an_empty_body_is_refused(receiver: Running) -> None:
@@ -329,6 +349,39 @@ def test_headers_without_end_are_cut_off(receiver: Running) -> None:
             sent += len(line)
             assert sent < 200_000
         assert connection.recv(4096).startswith(b"HTTP/1.1 431 ")
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_what_stands_behind_the_body_is_no_header(receiver: Running, pause: float) -> None:
+    """However it arrives: in one piece with the head, or later."""
+    chunked = b"POST /webhooks/truepill HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+    token = b"Authorization: Bearer " + TOKEN.encode() + b"\r\n"
+    close = b"Connection: close\r\n"
+    behind = (chunked + close + b"\r\n", chunk(fresh()) + token + b"\r\n")
+    before = (chunked + close + token + b"\r\n", chunk(fresh()) + b"Authorization: Bearer other\r\n\r\n")
+    for pieces, status in ((behind, 401), (before, 200)):
+        sent = pieces if pause else (b"".join(pieces),)
+        assert raw(receiver.port, *sent, pause=pause).startswith(b"HTTP/1.1 %d " % status)
+
+
+@pytest.mark.parametrize("verified", [True, False])
+def test_what_stands_behind_the_body_has_an_end(receiver: Running, verified: bool) -> None:
+    head = HEAD if verified else HEAD.replace(b"Bearer", b"Bearex")
+    chunked = head + b"Transfer-Encoding: chunked\r\n\r\n" + chunk(fresh())
+    series = 'rxledger_unrouted_total{reason="large_head"}'
+    before = counted(receiver, series)
+    answer = raw(receiver.port, chunked, b"X-Junk: " + b"a" * MOST_HEAD_BYTES, pause=0.1)
+    assert answer.startswith(b"HTTP/1.1 401 ") is not verified
+    until(lambda: counted(receiver, series) == before + 1)
+
+
+@pytest.mark.parametrize("size", [1, 8_000])
+def test_a_body_in_many_small_chunks_is_no_such_thing(receiver: Running, size: int) -> None:
+    """Chunks may each bring an extension; what counts is what comes without any of the body."""
+    pieces = (b"%x;name=value\r\n%b\r\n" % (size, b"x" * size) for _ in range(100_000 // size))
+    body = b"".join(pieces) + b"0\r\n\r\n"
+    answer = raw(receiver.port, HEAD + b"Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n" + body)
+    assert answer.startswith(b"HTTP/1.1 200 ")
 
 
 def test_headers_that_never_end_are_not_waited_for(

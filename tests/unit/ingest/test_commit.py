@@ -51,6 +51,9 @@ class Database:
         self.seqs |= new
         return new
 
+    async def stalls(self, seconds: float) -> bool:
+        return False
+
     async def ping(self, seconds: float) -> None:
         self.pings += 1
         if self.error is not None:

@@ -23,6 +23,8 @@ __all__ = ["PoolerNoticed", "call_for", "connect", "connect_async", "dial", "ref
 LOCK_MS = 3_000
 #: Behind a pooler this is the server's process, and not the one that answered when we connected.
 _SERVES = "SELECT pg_backend_pid()"
+#: The environment's PGDATESTYLE, which libpq sends for itself, comes after what is said at the start.
+_READABLE = "SET datestyle = ISO"
 
 
 class PoolerNoticed(psycopg.OperationalError):
@@ -79,6 +81,8 @@ async def connect_async(
     try:
         cursor = await conn.execute(_SERVES)
         _check(conn, await cursor.fetchall())
+        if not _is_readable(conn):
+            await conn.execute(_READABLE)
     except BaseException:
         await conn.close()
         raise
@@ -137,10 +141,16 @@ def _direct(call: Call) -> psycopg.Connection[Any]:
         raise _named(error) from None
     try:
         _check(conn, conn.execute(_SERVES).fetchall())
+        if not _is_readable(conn):
+            conn.execute(_READABLE)
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def _is_readable(conn: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
+    return (conn.info.parameter_status("DateStyle") or "").startswith("ISO")
 
 
 def _named(error: psycopg.OperationalError) -> psycopg.OperationalError:

@@ -13,9 +13,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from psycopg.adapt import Buffer
+from psycopg.adapt import Buffer, Loader
 from psycopg.pq import TransactionStatus
-from psycopg.types.datetime import TimestamptzBinaryLoader, TimestamptzLoader
+from psycopg.types.datetime import TimestamptzBinaryLoader
 
 __all__ = [
     "AsyncPooledConnection",
@@ -26,9 +26,14 @@ __all__ = [
     "session_settings",
 ]
 
-#: What the code relies on, whatever the role or the database say: times it can read, and statements that see
-#: what was committed while the one before them waited.
-_RELIED_ON = {"timezone": "UTC", "datestyle": "ISO", "default_transaction_isolation": "read committed"}
+#: What the code relies on, whatever the role or the database say: times it can read, statements that see what
+#: was committed while the one before them waited, and a NULL among the elements of an array.
+_RELIED_ON = {
+    "timezone": "UTC",
+    "datestyle": "ISO",
+    "default_transaction_isolation": "read committed",
+    "array_nulls": "on",
+}
 
 
 def session_settings(**timeouts: int) -> dict[str, str]:
@@ -91,9 +96,11 @@ def _idle(conn: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> bool:
     return conn.info.transaction_status == TransactionStatus.IDLE
 
 
-class _Utc(TimestamptzLoader):
+class _Utc(Loader):
+    """psycopg's own goes by the date style that the session has by now, and not when this was written."""
+
     def load(self, data: Buffer) -> datetime:
-        return super().load(data).astimezone(UTC)
+        return datetime.fromisoformat(bytes(data).decode()).astimezone(UTC)
 
 
 class _UtcBinary(TimestamptzBinaryLoader):

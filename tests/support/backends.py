@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
@@ -159,4 +160,10 @@ def renew_pool(database: Database) -> None:
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
+        others = (
+            "SELECT FROM pg_stat_activity WHERE datname = current_database() "
+            "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+        )
+        while conn.execute(others).fetchall():  # what is about to end may still be given to somebody
+            time.sleep(0.01)
         conn.execute("SELECT pg_terminate_backend(pg_backend_pid())")

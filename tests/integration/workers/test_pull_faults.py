@@ -85,7 +85,7 @@ FAULTS = {
         "CALLS_PER_MINUTE",
     ),
     "500": Fault(Answer(500, BODY), "500, the partner failed", 2, "warn", "{0}", "Tell the partner"),
-    "HTML": Fault(Answer(200, b"<html>" + BODY), "the answer is HTML", 2, "warn", "{0}", "RXLEDGER_TRUEPILL_BASE_URL"),
+    "HTML": Fault(Answer(200, b"<html>" + BODY), "the answer is HTML", 2, "warn", "{0}", "BASE_URL"),
     "half a JSON": Fault(
         Answer(200, b'{"results": ["' + BODY),
         "the answer is no whole JSON",

@@ -99,7 +99,7 @@ def test_what_the_address_says_wins_and_its_options_are_added() -> None:
     )
     assert given["options"] == (
         "-c timezone=UTC -c datestyle=ISO -c default_transaction_isolation=read\\ committed "
-        "-c statement_timeout=60000 -c search_path=ledger -c statement_timeout=1s"
+        "-c array_nulls=on -c statement_timeout=60000 -c search_path=ledger -c statement_timeout=1s"
     )
     assert call_for("postgresql://h/db", "worker").parameters["application_name"] == "rxledger-worker"
 
@@ -119,4 +119,6 @@ def test_what_is_said_for_a_session_is_refused_behind_a_pooler() -> None:
     assert SECRET not in str(refused.value)
     call = call_for(Settings.load({**values, "DATABASE_URL": "postgresql://h/db"}).database, "worker")
     assert call.parameters["options"] == ""
-    assert call.said == "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'"
+    assert (
+        call.said == "SET LOCAL timezone = 'UTC'; SET LOCAL datestyle = 'ISO'; SET LOCAL array_nulls = 'on'"
+    )

@@ -27,7 +27,12 @@ class Reader:
 
     def many(self, name: str, parse: Callable[[str], T]) -> tuple[T, ...]:
         """The values between commas, each parsed; those that cannot be used are left out."""
-        items = (item.strip() for item in self.values.get(name, "").split(","))
+        value = self.values.get(name, "").strip()
+        if len(value) > 1 and value[0] == value[-1] and value[0] in "\"'":
+            # What reads such a file takes them for a part of the value; nobody would send that.
+            self.errors.append(f"{name} cannot be used: wants no quotes around it")
+            return ()
+        items = (item.strip() for item in value.split(","))
         parsed = (self._parse(name, item, parse) for item in items if item)
         return tuple(item for item in parsed if item is not None)
 

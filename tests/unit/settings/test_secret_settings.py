@@ -79,3 +79,11 @@ def test_a_list_is_good_as_a_whole_or_not_at_all(suffix: str) -> None:
     name = f"RXLEDGER_TRUEPILL_WEBHOOK_{suffix}"
     assert load({name: f" {one} , {one}2,"}).truepill.has_secret
     assert name in refusal({name: f"{one},x"})
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("name", ["RXLEDGER_TRUEPILL_WEBHOOK_TOKENS", "RXLEDGER_TRUSTED_PROXIES"])
+def test_a_list_in_quotes_is_refused(name: str, quote: str) -> None:
+    """Some readers of files of variables leave the quotes, and each callback would be refused then."""
+    with pytest.raises(SettingsError, match=f"^{name} cannot be used: wants no quotes around it$"):
+        load({name: f"{quote}{LONG},another-{LONG}{quote}"})

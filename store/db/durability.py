@@ -19,7 +19,8 @@ DURABLE = """(SELECT set_config('synchronous_commit', CASE current_setting('sync
 
 #: The COMMIT does not wait: for work that would be done again. Only for what takes from the queue and writes
 #: in one transaction, or stores a page with its cursor. If the server dies before the COMMIT is on disk, the
-#: queue rows or the cursor are back with it, and doing it again gives the same.
+#: queue rows or the cursor are back with it, and doing it again gives the same. Permits for calls too: to
+#: forget one costs a call too many.
 RELAXED = "(SELECT set_config('synchronous_commit', 'off', true)) <> ''"
 
 _STALLED = """

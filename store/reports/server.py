@@ -45,10 +45,14 @@ def takes_writes(conn: psycopg.Connection[Any]) -> bool:
     return True
 
 
+_WITHHELD = """
+SELECT name FROM unnest(%s::text[]) AS t (name) WHERE EXISTS (
+    SELECT FROM unnest('{SELECT,INSERT,UPDATE,DELETE}'::text[]) AS r (needed)
+    WHERE NOT has_table_privilege(name, needed)
+)
+"""
+
+
 def withheld(conn: psycopg.Connection[Any], tables: Sequence[str]) -> list[str]:
     """Those of `tables`, all of which are there, that this role may not write to. Raises psycopg.Error."""
-    rows = conn.execute(
-        "SELECT name FROM unnest(%s::text[]) AS t (name) WHERE NOT has_table_privilege(name, 'INSERT')",
-        (list(tables),),
-    )
-    return [name for (name,) in rows.fetchall()]
+    return [name for (name,) in conn.execute(_WITHHELD, (list(tables),)).fetchall()]

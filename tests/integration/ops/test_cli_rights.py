@@ -53,11 +53,14 @@ def test_who_may_not_migrate_is_told_what_it_takes(
     assert "wants the owner of the database" in line
 
 
-def test_doctor_sees_tables_that_the_role_may_only_read(cli: Cli, cli_url: str, role: str) -> None:
+@pytest.mark.parametrize("granted", ["SELECT", "SELECT, INSERT", "SELECT, INSERT, UPDATE"])
+def test_doctor_sees_tables_that_the_role_may_not_write_to(
+    cli: Cli, cli_url: str, role: str, granted: str
+) -> None:
     found = {check["name"]: check for check in cli.run("doctor", "--json").document["checks"]}
     assert found["rights"]["status"] == "ok"
     with psycopg.connect(cli_url, autocommit=True) as conn:
-        conn.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}")
+        conn.execute(f"GRANT {granted} ON ALL TABLES IN SCHEMA public TO {role}")
     cli.setenv(DATABASE_URL=address(cli_url, role))
     found = {check["name"]: check for check in cli.run("doctor", "--json").document["checks"]}
     assert found["rights"]["status"] == "fail"

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     PrimaryKeyConstraint,
+    SmallInteger,
     Table,
     Text,
     UniqueConstraint,
@@ -56,11 +57,17 @@ entities = Table(
     Column("deadline", Moment),
     Column("registered_at", Moment),
     Column("parcel", Uuid),
+    Column("waiting_since", Moment),
     UniqueConstraint("kind", "key"),
     Index(
         "entities_deadline_idx", "deadline", postgresql_using="brin", postgresql_with={"pages_per_range": 32}
     ),
     Index("entities_review_idx", "kind", postgresql_where=text("review IS NOT NULL")),
+    Index(
+        "entities_unheard_idx",
+        "kind",
+        postgresql_where=text("registered_at IS NOT NULL AND last_at IS NULL"),
+    ),
 )
 
 #: Where each parcel is, of entities that have several. `number` is a keyed hash of its tracking number.
@@ -98,6 +105,7 @@ facts = Table(
     Column("due", Moment),
     Column("pushed_at", Moment),
     Column("pulled_at", Moment),
+    Column("millisecond", SmallInteger),
     PrimaryKeyConstraint("entity_id", "fact_id"),
     Index(
         "facts_occurred_at_idx",

@@ -1,0 +1,35 @@
+"""The milliseconds that a fact's copy prints, a wait that outlives its state, and what was never heard of."""
+
+from alembic import op
+
+from store.migrations.own_transactions import each_by_itself
+
+revision = "0013"
+down_revision = "0012"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Without a default no row is written, and the version before this one goes on beside it.
+    op.execute("ALTER TABLE facts ADD COLUMN millisecond smallint")
+    op.execute("ALTER TABLE entities ADD COLUMN waiting_since timestamptz")
+    each_by_itself(
+        [
+            """
+            CREATE INDEX entities_unheard_idx ON entities (kind)
+            WHERE registered_at IS NOT NULL AND last_at IS NULL
+            """,
+            # What waits for a payment waits since its state began, as far as that is known without its facts.
+            """
+            UPDATE entities SET waiting_since = since
+            WHERE kind = 'fill_request' AND state = 'awaiting_payment' AND waiting_since IS NULL
+            """,
+        ]
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP INDEX entities_unheard_idx")
+    op.execute("ALTER TABLE entities DROP COLUMN waiting_since")
+    op.execute("ALTER TABLE facts DROP COLUMN millisecond")

@@ -19,7 +19,8 @@ Reason = Literal[
     "bad_key",
     "missing_time",
     "bad_time",
-    "missing_status",  # no status, or an unknown one, and the details do not settle it
+    "missing_status",  # no status, and the rest does not settle it
+    "unknown_status",  # a status that is none of those that we know
     "bad_details",  # what is needed to read the state stands in details of the wrong shape
 ]
 

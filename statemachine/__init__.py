@@ -12,7 +12,8 @@ from statemachine.coverage import COVERAGE
 from statemachine.derivation import DERIVATIONS, Derivation, Implied
 from statemachine.direct_transfer import DIRECT_TRANSFER
 from statemachine.fill_request import FILL_REQUEST
-from statemachine.kernel import Machine, MachineError, current_lines
+from statemachine.kernel import Machine, MachineError, current_lines, lines_told
+from statemachine.lines import Told
 from statemachine.model import Fact, Line, Step, Summary
 from statemachine.prescription import PRESCRIPTION
 from statemachine.prior_auth import PRIOR_AUTH
@@ -32,9 +33,11 @@ __all__ = [
     "Silence",
     "Step",
     "Summary",
+    "Told",
     "Verdict",
     "current_lines",
     "deadline",
+    "lines_told",
 ]
 
 MACHINES: Mapping[str, Machine] = MappingProxyType(

@@ -15,8 +15,16 @@ def deadline(machine: Machine, summary: Summary, registered_at: int | None) -> i
     since `registered_at` where there was none; what only confirms does not wind it up again. An entity that
     was neither moved nor registered, such as a prior authorization of which only `new` was heard, has its
     clock since the last word of it. What was due before a request was made, and has moved nothing, is not
-    about this request.
+    about this request. A wait that runs ends no later for any of them.
     """
+    own = _of_state(machine, summary, registered_at)
+    if machine.wait is None or summary.waiting_since is None:
+        return own
+    end = summary.waiting_since + machine.wait.clock.seconds
+    return end if own is None else min(own, end)
+
+
+def _of_state(machine: Machine, summary: Summary, registered_at: int | None) -> int | None:
     if summary.due is not None:
         stale = registered_at is not None and summary.due < registered_at
         if summary.since is not None or not stale:

@@ -15,8 +15,9 @@ Signals, as `partners` picks them from CONSULT by its status, and from FILE:
 
 The documented ways are assigned, review, completed, and assigned, issue, resolved, review, completed; a step
 of them that is behind the state is late. `unassigned` starts over from wherever a provider had it, and from a
-rejection too, since another provider may decide otherwise. What was completed or cancelled stays so. A
-snapshot starts nothing over but a rejection: a consult that is seen back at its beginning is for a person.
+rejection too, since another provider may decide otherwise. Whoever goes on with a rejected consult took it up
+again, also where nobody reported that it was given back. What was completed or cancelled stays so. A snapshot
+starts nothing over but a rejection: a consult that is seen back at its beginning is for a person.
 """
 
 from __future__ import annotations
@@ -169,20 +170,20 @@ TABLE = {
     "rejected": {
         "file:received": CONFIRM,
         "consult:unassigned": MOVE("unassigned"),  # offered to another provider
-        "consult:assigned": LATE,
-        "consult:issue": LATE,
-        "consult:resolved": LATE,
-        "consult:review": LATE,
-        "consult:completed": CONFLICT,
+        # A rejection is not the end: the consult was offered again, and another provider went on with it.
+        "consult:assigned": MOVE("assigned", gap=("unassigned",)),
+        "consult:issue": MOVE("issue", gap=("unassigned", "assigned")),
+        "consult:resolved": MOVE("resolved", gap=("unassigned", "assigned", "issue")),
+        "consult:review": MOVE("review", gap=("unassigned", "assigned")),
+        "consult:completed": MOVE("completed", gap=("unassigned", "assigned", "review")),
         "consult:rejected": CONFIRM,
         "consult:cancelled": MOVE("cancelled"),  # called off instead of being offered again
-        # A rejection is not the end: the consult was offered again, and another provider went on with it.
         "seen:unassigned": MOVE("unassigned"),
         "seen:assigned": MOVE("assigned", gap=("unassigned",)),
         "seen:issue": MOVE("issue", gap=("unassigned", "assigned")),
         "seen:resolved": MOVE("resolved", gap=("unassigned", "assigned", "issue")),
         "seen:review": MOVE("review", gap=("unassigned", "assigned")),
-        "seen:completed": CONFLICT,
+        "seen:completed": MOVE("completed", gap=("unassigned", "assigned", "review")),
         "seen:rejected": CONFIRM,
         "seen:cancelled": MOVE("cancelled"),
     },

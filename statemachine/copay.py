@@ -10,14 +10,18 @@ Signals, as `partners` picks them from callbacks:
     seen:*           the record of the request, with the prescriptions as they stand in it
 
 Every success is completed, whatever its lines say: the lines, and the outcome made of them, tell how much was
-answered. Neither a rejection nor a success with rejected lines is the end: a prior authorization may be under
-way for it, and seconds after its approval the success comes, whatever the last news was. So a rejected copay
-may be triaged, answered, or called off, and a completed one may be taken up again. Only the customer's own
+answered. A success may list some of the prescriptions only: of three that were asked about, the printed one
+after an approval lists the one that was approved ("Initiating a Prior Auth from Copay Request"). So the lines
+are those of all that was said, of each prescription the latest word; outcome and date are made of them.
+
+Neither a rejection nor a success with rejected lines is the end: a prior authorization may be under way for
+it, and seconds after its approval the success comes, whatever the last news was. So a rejected copay may be
+triaged, answered, or called off, and a completed one may be taken up again. Only the customer's own
 cancellation ends it.
 
 An approval completes nothing: only the copay's own success does. It says that the success is due, so it moves
-nothing and brings a date, after which the silence is noticed. The date counts until the next move, and in a
-completed copay only while a line is left open: a prescription that has its price waits for nothing.
+nothing and brings a date, after which the silence is noticed. The date counts until as many prescriptions
+got their price, and only while one is left open: a prescription that has its price waits for nothing.
 """
 
 from __future__ import annotations
@@ -87,7 +91,7 @@ TABLE = {
         "copay:triage": MOVE("triage"),
         "copay:rejected": CONFLICT,  # prices were given and are denied: what was the patient told?
         "pa:approved": AWAIT,  # a rejected line is due for its price; when all have one, nothing is
-        "copay:success": RENEW,  # brings new lines: outcome and date are made of them anew
+        "copay:success": RENEW,  # the latest word on some lines: outcome and date are made of all anew
         "copay:cancelled": MOVE("cancelled"),
         "seen:pending": CONFLICT,
         "seen:triage": MOVE("triage"),
@@ -145,5 +149,6 @@ COPAY = Machine(
         open_in=frozenset({"pending", "triage"}),
         settled_in=frozenset({"completed"}),
         also=frozenset({"seen:completed"}),
+        merged=True,
     ),
 )

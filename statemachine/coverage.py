@@ -7,7 +7,8 @@ Signals, as `partners` picks them from COVERAGE, of whose errors the message dec
     coverage:found        there is one; the insurances are its lines
 
 The three answers know more and more, so each may follow one that knew less. An answer that knows less says
-nothing against one that knew more, except that something found is not there.
+nothing against one that knew more, except that something found is not there. An answer lists all that was
+found ("Coverage Request Webhook Events"), so the insurances are those of the last one, and none are merged.
 """
 
 from __future__ import annotations

@@ -104,6 +104,12 @@ def _order(machine: Machine) -> str:
 def _clocks(machine: Machine) -> list[str]:
     found = [(state, machine.clocks[state]) for state in machine.states if state in machine.clocks]
     found += [(f"after `{s}`", machine.prompts[s]) for s in _signals(machine) if s in machine.prompts]
+    if machine.wait is not None:
+        ends = ", ".join(f"`{signal}`" for signal in _signals(machine) if signal in machine.wait.ends)
+        states = ", ".join(state for state in machine.states if state in machine.wait.within)
+        found.append(
+            (f"since the first `{machine.wait.begins}`, until {ends}, while {states}", machine.wait.clock)
+        )
     if not found:
         return ["None runs."]
     rows = ["| in this state | at most | because | silent after |", "| --- | --- | --- | --- |"]

@@ -5,12 +5,13 @@ Signals, as `partners` picks them from callbacks and derived facts:
     order:success          ORDER success: packed and waiting for the carrier; its lines say what was filled
     order:triage           ORDER triage: blocked, expected to be resolved; comes again with each new reason
     order:rejected         ORDER error with any code not named below, unknown ones included
-    order:cancelled        ORDER error R0: cancelled by the customer
+    order:cancelled        ORDER error R0: cancelled by the customer, whatever medications it names
     order:unpaid           ORDER error R028: the patient did not pay within 10 days of the claim
     order:returned         ORDER error R4: the parcel came back to the sender
     order:transferred_out  ORDER error R5: the prescription went to another pharmacy
     claim:owed             Order Claim on which at least one line owes more than nothing
     claim:settled          Order Claim on which no line owes
+    claim:reversed         the record of its claims: what was billed is taken back, so nothing is owed for it
     payment:known          derived: a payment for this fill is known. Whoever derives it dates it no earlier
                            than the claim that it settles, since a claim after a payment waits anew
     shipment:*             SHIPMENT by its details.status, whatever its top-level status says
@@ -21,6 +22,14 @@ Three rules give most of the table. Before completion everything moves, and a sh
 that was not heard of (`gap`). Completed can only be undone by R0, R4 and R5. Once the carrier has the parcel,
 the order's own news cannot undo it: only the carrier and R4 speak; other errors and a triage are conflicts.
 
+An ORDER error is about the whole order, also an R0 that names some of its medications ("Error Webhook Event
+Fields" lists them where they are available). Single medications can be cancelled too, and then the order goes
+on ("Cancelling Medications in Fill Request"): its success says of each what became of it. Where one comes
+after an R0 all the same, the two contradict each other, and a person decides.
+
+Each ORDER success lists all of the order's medications, those that were not filled among them ("Successful
+Fill Request Webhook Event Fields"), so the lines of the last one are the order's, and none are merged.
+
 Dates: a triage for stock or a fill date carries the day it ends, a refill that came too early the day it may
 come again, and a scan on the way the carrier's estimate of the arrival.
 """
@@ -28,7 +37,7 @@ come again, and a scan on the way the carrier's estimate of the arrival.
 from __future__ import annotations
 
 from statemachine.kernel import Machine
-from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule, Silence
+from statemachine.rules import CONFIRM, CONFLICT, DAY, LATE, MOVE, Clock, OutcomeRule, Silence, Wait
 
 __all__ = ["FILL_REQUEST"]
 
@@ -44,6 +53,7 @@ RANK = {
     "seen:pending": 5,
     "claim:owed": 10,
     "claim:settled": 10,
+    "claim:reversed": 15,
     "payment:known": 20,
     "order:triage": 30,
     "seen:triage": 35,
@@ -77,6 +87,7 @@ TABLE = {
         "order:transferred_out": MOVE("rejected"),
         "claim:owed": MOVE("awaiting_payment"),
         "claim:settled": CONFIRM,
+        "claim:reversed": CONFIRM,
         "payment:known": CONFIRM,
         "shipment:unknown": CONFIRM,
         # The label exists, so the parcel is packed: this says completed, and no state lies in between.
@@ -102,6 +113,7 @@ TABLE = {
         "order:transferred_out": MOVE("rejected"),
         "claim:owed": MOVE("awaiting_payment"),  # a claim was run, so the order is being worked on again
         "claim:settled": CONFIRM,  # says nothing about what blocks the order
+        "claim:reversed": CONFIRM,
         "payment:known": CONFIRM,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": MOVE("completed"),
@@ -124,8 +136,11 @@ TABLE = {
         "order:unpaid": MOVE("cancelled"),
         "order:returned": MOVE("returned", gap=("completed", "in_transit")),
         "order:transferred_out": MOVE("rejected"),
-        "claim:owed": CONFIRM,  # the claim was run again; the 10 days count from the first one
+        "claim:owed": CONFIRM,  # the claim was run again
         "claim:settled": MOVE("pending"),
+        "claim:reversed": MOVE(
+            "pending"
+        ),  # nothing is owed any more; what becomes of the order, its news will say
         "payment:known": MOVE("pending"),
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": MOVE("completed"),
@@ -150,6 +165,7 @@ TABLE = {
         "order:transferred_out": MOVE("rejected"),
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": LATE,
         "payment:known": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": CONFIRM,
@@ -175,6 +191,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": LATE,
         "payment:known": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
@@ -199,6 +216,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": LATE,
         "payment:known": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
@@ -223,6 +241,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": CONFIRM,  # nobody pays for what came back
         "payment:known": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
@@ -248,6 +267,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": LATE,
         "payment:known": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
@@ -272,6 +292,7 @@ TABLE = {
         "order:transferred_out": CONFIRM,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": CONFIRM,
         "payment:known": CONFLICT,  # paid for nothing: a person owes the patient an answer
         "shipment:unknown": CONFIRM,  # states nothing, not even that there is a parcel
         "shipment:pre_transit": CONFLICT,
@@ -296,6 +317,7 @@ TABLE = {
         "order:transferred_out": CONFLICT,
         "claim:owed": LATE,
         "claim:settled": LATE,
+        "claim:reversed": CONFIRM,
         "payment:known": CONFLICT,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": CONFLICT,
@@ -342,15 +364,25 @@ CLOCKS = {
     ),
 }
 
+# The claim stays open through a triage, and another claim does not open it anew.
+WAIT = Wait(
+    begins="claim:owed",
+    ends=frozenset({"claim:settled", "claim:reversed", "payment:known"}),
+    within=frozenset({"pending", "triage", "awaiting_payment"}),
+    clock=Clock(10 * DAY, "the first claim that owes stays open for 10 days, then it is reversed: R028"),
+)
+
 FILL_REQUEST = Machine(
     kind="fill_request",
     initial="pending",
     table=TABLE,
     rank=RANK,
     clocks=CLOCKS,
+    wait=WAIT,
     outcome=OutcomeRule(
         source="order:success",
         done=frozenset({"filled"}),
+        partly=frozenset({"short"}),
         none_in=frozenset({"rejected", "cancelled"}),
         open_in=frozenset({"pending", "triage", "awaiting_payment"}),
         settled_in=frozenset({"completed", "in_transit", "delivered", "returned", "delivery_failed"}),

@@ -6,7 +6,8 @@ Nothing falls through: `Machine` refuses a table with a hole when it is made, wh
 
 State is a pure function of the set of facts known. `Machine.order` puts facts in effective order, whatever
 the order of their arrival; `Machine.fold` steps through them; `Machine.step` goes on from a stored Summary,
-unless it is a snapshot that comes: whether that one is news, the fact before it says (`statemachine.model`).
+unless it is a snapshot that comes: whether that one is news, the fact before it says (`statemachine.model`);
+and unless lines are merged (`Machine.merges`): those that are known stand in no Summary.
 """
 
 from __future__ import annotations
@@ -16,10 +17,22 @@ from time import gmtime, strftime
 from types import MappingProxyType
 from typing import NamedTuple
 
+from statemachine.lines import KnownLines, Told
 from statemachine.model import Fact, Line, Step, Summary, adds_nothing, is_snapshot
-from statemachine.rules import Clocks, Dates, LinesFrom, OutcomeRule, Rank, Rule, Table, Verdict, table_errors
+from statemachine.rules import (
+    Clocks,
+    Dates,
+    LinesFrom,
+    OutcomeRule,
+    Rank,
+    Rule,
+    Table,
+    Verdict,
+    Wait,
+    table_errors,
+)
 
-__all__ = ["Machine", "MachineError", "current_lines"]
+__all__ = ["Machine", "MachineError", "current_lines", "lines_told"]
 
 
 class MachineError(ValueError):
@@ -27,24 +40,27 @@ class MachineError(ValueError):
 
 
 class _Cell(NamedTuple):
-    """A rule made ready for `step`: the state afterwards and what becomes of the outcome."""
+    """A rule made ready for `step`: the state afterwards, and what becomes of the outcome and the wait."""
 
     verdict: Verdict
     after: str
     gap: tuple[str, ...]
     outcome: str
     dates: Dates
+    wait: str
 
 
 _KEEP, _NONE, _OPEN, _LINES, _ANY_LINES = "keep", "none", "open", "lines", "any lines"
+_BEGIN, _END = "begin", "end"
 
 
 class Machine:
     """An explicit, total table of one kind of entity.
 
     `rank` orders the signals of one second and thereby lists every signal. `clocks` gives the states that
-    should not last their time, `prompts` the signals that other news should follow soon. `lines_from` gives
-    the signal that an entity's lines come from in a state, beside what the outcome says of settled ones.
+    should not last their time, `prompts` the signals that other news should follow soon, `wait` the clock
+    that outlives states. `lines_from` gives the signal that an entity's lines come from in a state, beside
+    what the outcome says of settled ones.
     Raises MachineError when the table has a hole, names a state or signal that does not exist, or moves a
     state to itself.
     """
@@ -60,6 +76,7 @@ class Machine:
         "rank",
         "states",
         "table",
+        "wait",
     )
 
     def __init__(
@@ -73,8 +90,9 @@ class Machine:
         clocks: Clocks = MappingProxyType({}),
         lines_from: LinesFrom = MappingProxyType({}),
         prompts: Clocks = MappingProxyType({}),
+        wait: Wait | None = None,
     ) -> None:
-        found = table_errors(initial, table, rank, outcome, clocks, lines_from, prompts)
+        found = table_errors(initial, table, rank, outcome, clocks, lines_from, prompts, wait)
         if found:
             raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
         self.kind = kind
@@ -85,10 +103,11 @@ class Machine:
         self.outcome = outcome
         self.clocks = MappingProxyType(dict(clocks))
         self.prompts = MappingProxyType(dict(prompts))
+        self.wait = wait
         settled = dict.fromkeys(outcome.settled_in, outcome.source) if outcome is not None else {}
         self.lines_from = MappingProxyType({**settled, **lines_from})
         self._cells = {
-            state: {signal: _cell(state, signal, rule, outcome) for signal, rule in row.items()}
+            state: {signal: _cell(state, signal, rule, outcome, wait) for signal, rule in row.items()}
             for state, row in table.items()
         }
 
@@ -96,16 +115,21 @@ class Machine:
         """The summary of an entity that no fact is known of."""
         return Summary(self.initial, None, None, None, None, None)
 
-    def order(self, fact: Fact) -> tuple[int, int, str, str, bytes]:
-        """The sort key of effective order. It holds the whole identity: equal keys are one fact."""
+    @property
+    def merges(self) -> bool:
+        """Whether a fact may list some of the entity's lines only."""
+        return self.outcome is not None and self.outcome.merged
+
+    def order(self, fact: Fact) -> tuple[int, int, int, str, str, bytes]:
+        """The sort key of effective order."""
         signal = fact[1]
-        return (fact[0], self.rank[signal], signal, fact[2] or "", fact[3])
+        return (fact[0], fact[6], self.rank[signal], signal, fact[2] or "", fact[3])
 
     def step(self, summary: Summary, fact: Fact) -> tuple[Summary, Step]:
         """One fact that comes after all others in effective order. KeyError: a signal this machine lacks."""
-        state, since, by, outcome, review, _, due = summary
-        occurred_at, signal, code, _, lines, brought = fact
-        verdict, after, gap, effect, dates = self._cells[state][signal]
+        state, since, by, outcome, review, _, due, waiting_since = summary
+        occurred_at, signal, code, _, lines, brought, _ = fact
+        verdict, after, gap, effect, dates, wait = self._cells[state][signal]
         if verdict is _MOVED:
             since = occurred_at
             by = signal
@@ -121,9 +145,11 @@ class Machine:
             outcome = self._outcome(effect, lines)
         if dates is _SETTLED and outcome == "full":
             due = None
+        if wait is not _KEEP and not (wait is _BEGIN and waiting_since is not None):
+            waiting_since = occurred_at if wait is _BEGIN else None
         # tuple.__new__ skips the generated __new__ of a NamedTuple, which costs as much as the rest of this.
         return (
-            _new(Summary, (after, since, by, outcome, review, occurred_at, due)),
+            _new(Summary, (after, since, by, outcome, review, occurred_at, due, waiting_since)),
             _new(Step, (fact, verdict, state, after, gap)),
         )
 
@@ -134,52 +160,85 @@ class Machine:
         still come here, the choice among them must not depend on order either: the smallest content wins.
         Of snapshots in a row that say the same, the first alone is in the history.
         """
-        known: dict[tuple[int, int, str, str, bytes], Fact] = {}
+        known: dict[tuple[int, str, str | None, bytes], Fact] = {}
         for fact in facts:
-            key = self.order(fact)
-            other = known.setdefault(key, fact)
+            identity = fact[:4]
+            other = known.setdefault(identity, fact)
             if other is not fact and other != fact:
-                known[key] = min(other, fact, key=_by_content)
+                known[identity] = min(other, fact, key=_by_content)
         summary = self.start()
         steps: list[Step] = []
-        for key in sorted(known):
-            fact = known[key]
+        lines = KnownLines(self.outcome.done) if self.outcome is not None and self.outcome.merged else None
+        for fact in sorted(known.values(), key=self.order):
             if is_snapshot(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
                 summary = summary._replace(last_at=fact.occurred_at)
                 continue
-            summary, step = self.step(summary, fact)
-            steps.append(step)
+            told = fact if lines is None else self._merged(lines, summary, fact)
+            summary, step = self.step(summary, told)
+            steps.append(step if told is fact else step._replace(fact=fact))
         return summary, steps
+
+    def _merged(self, lines: KnownLines, summary: Summary, fact: Fact) -> Fact:
+        """The fact as it counts beside the lines that are known: with all of them, and their first date."""
+        cell = self._cells[summary.state][fact.signal]
+        if cell.verdict is _CONFLICT:
+            return fact
+        if fact.signal in self.prompts:
+            lines.await_answer(fact.due)
+            return fact._replace(due=lines.due())
+        lines.add(fact, snapshot=is_snapshot(fact.signal))
+        counts = cell.outcome is _LINES or (cell.outcome is _ANY_LINES and fact.lines)
+        if not counts:
+            return fact
+        return fact._replace(lines=tuple(told.line for told in lines.told()), due=lines.due())
 
     def _outcome(self, effect: str, lines: tuple[Line, ...]) -> str | None:
         if effect is _NONE:
             return "none"
         if effect is _OPEN or not lines or self.outcome is None:
             return None
-        done = self.outcome.done
+        done, partly = self.outcome.done, self.outcome.partly
         count = sum(line.status in done for line in lines)
-        return "full" if count == len(lines) else "partial" if count else "none"
+        if count == len(lines):
+            return "full"
+        return "partial" if count or any(line.status in partly for line in lines) else "none"
 
 
 def current_lines(machine: Machine, steps: Sequence[Step]) -> tuple[Line, ...]:
-    """The lines that an entity has now, by its history in effective order.
+    """The lines that an entity has now, by its history in effective order (`lines_told`)."""
+    return tuple(told.line for told in lines_told(machine, steps))
 
-    In a state of the machine's `lines_from` they are those of the last fact of that signal, so that a later
-    return does not hide what was filled; else those of the last fact that has any. A conflict gives no lines.
-    A snapshot's count where they tell other statuses than those (`OutcomeRule.also`).
+
+def lines_told(machine: Machine, steps: Sequence[Step]) -> tuple[Told, ...]:
+    """The lines that an entity has now, by its history in effective order, and which facts say so.
+
+    Where the machine merges lines: the latest word on each. Else, in a state of the machine's `lines_from`,
+    they are those of the last fact of that signal, so that a later return does not hide what was filled; else
+    those of the last fact that has any. A conflict gives no lines. A snapshot's count where they tell other
+    statuses than those (`OutcomeRule.also`).
     """
-    counted = [step.fact for step in reversed(steps) if step.verdict is not Verdict.CONFLICT]
-    state = steps[-1].after if steps else ""
+    counted = [step.fact for step in steps if step.verdict is not Verdict.CONFLICT]
+    if machine.outcome is not None and machine.outcome.merged:
+        lines = KnownLines(machine.outcome.done)
+        for fact in counted:
+            lines.add(fact, snapshot=is_snapshot(fact.signal))
+        return lines.told()
+    given = _giving(machine, steps[-1].after if steps else "", counted)
+    return () if given is None else tuple(Told(line, given, place) for place, line in enumerate(given.lines))
+
+
+def _giving(machine: Machine, state: str, counted: Sequence[Fact]) -> Fact | None:
+    """The fact whose lines are the entity's, of those that are no conflict; None where none has any."""
     source = machine.lines_from.get(state)
     settled = machine.outcome is not None and state in machine.outcome.settled_in
     also = machine.outcome.also if machine.outcome is not None and settled else frozenset()
-    seen: tuple[Line, ...] = ()
-    for fact in counted:
+    seen: Fact | None = None
+    for fact in reversed(counted):
         if fact.signal == source:
-            return seen if seen and _statuses(seen) != _statuses(fact.lines) else fact.lines
-        if fact.signal in also:
-            seen = seen or fact.lines
-    return seen or next((fact.lines for fact in counted if fact.lines), ())
+            return seen if seen and _statuses(seen.lines) != _statuses(fact.lines) else fact
+        if fact.signal in also and fact.lines:
+            seen = seen or fact
+    return seen or next((fact for fact in reversed(counted) if fact.lines), None)
 
 
 _new = tuple.__new__
@@ -195,9 +254,11 @@ def _statuses(lines: tuple[Line, ...]) -> list[str]:
     return sorted(line.status for line in lines)
 
 
-def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str]], bool, int]:
-    lines = [(line.position, line.token or "", line.status, line.code or "") for line in fact.lines]
-    return lines, fact.due is None, fact.due or 0
+def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str, int]], bool, int, int]:
+    lines = [
+        (line.position, line.token or "", line.status, line.code or "", line.due or 0) for line in fact.lines
+    ]
+    return lines, fact.due is None, fact.due or 0, fact.millisecond
 
 
 def _review(
@@ -213,7 +274,7 @@ def _utc(seconds: int) -> str:
     return strftime("%Y-%m-%dT%H:%M:%SZ", gmtime(seconds))
 
 
-def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None) -> _Cell:
+def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None, wait: Wait | None) -> _Cell:
     after = rule.to or state
     effect = _KEEP
     if outcome is not None and rule.verdict is not Verdict.CONFLICT:
@@ -225,4 +286,12 @@ def _cell(state: str, signal: str, rule: Rule, outcome: OutcomeRule | None) -> _
             effect = _NONE
         elif rule.to in outcome.open_in:
             effect = _OPEN
-    return _Cell(rule.verdict, after, rule.gap, effect, rule.dates)
+    return _Cell(rule.verdict, after, rule.gap, effect, rule.dates, _wait(wait, after, signal))
+
+
+def _wait(wait: Wait | None, after: str, signal: str) -> str:
+    if wait is None:
+        return _KEEP
+    if after not in wait.within or signal in wait.ends:
+        return _END
+    return _BEGIN if signal == wait.begins else _KEEP

@@ -18,12 +18,16 @@ __all__ = ["Fact", "Line", "Step", "Summary", "adds_nothing", "is_snapshot"]
 
 
 class Line(NamedTuple):
-    """One line of an entity, such as a medication; known by token *and* position (tokens collide)."""
+    """One line of an entity, such as a medication; known by token *and* position (tokens collide).
+
+    `due` is a date that it carries by itself, as `Fact.due`.
+    """
 
     position: int
     token: str | None
     status: str
     code: str | None
+    due: int | None = None
 
 
 class Fact(NamedTuple):
@@ -32,6 +36,8 @@ class Fact(NamedTuple):
     `occurred_at` is in whole seconds of Unix time; `discriminator` is b"" or 16 bytes and tells apart what
     one second, signal and code may state twice. A `code` that starts with # is a hash of free text. `due` is
     a date that the fact carries, in seconds of Unix time: when it will be time to look at the entity again.
+    `millisecond` is that of its second, 0 where only seconds are printed: it decides the order, as the rank
+    does within one millisecond, and is no part of the identity, since another copy may print seconds.
     """
 
     occurred_at: int
@@ -40,6 +46,7 @@ class Fact(NamedTuple):
     discriminator: bytes
     lines: tuple[Line, ...] = ()
     due: int | None = None
+    millisecond: int = 0
 
 
 class Summary(NamedTuple):
@@ -48,7 +55,7 @@ class Summary(NamedTuple):
     `since` and `by` are time and signal of the last move, `last_at` is the time of the last fact in effective
     order, even one that adds nothing (seconds of Unix time), `review` names the latest conflict. `due` is the
     date that the last move carried, or a confirmation since, as its rule says; what is late or a conflict
-    does not say what to wait for now.
+    does not say what to wait for now. `waiting_since` is when the machine's `Wait` began that still runs.
     """
 
     state: str
@@ -58,6 +65,7 @@ class Summary(NamedTuple):
     review: str | None
     last_at: int | None
     due: int | None = None
+    waiting_since: int | None = None
 
 
 class Step(NamedTuple):

@@ -4,6 +4,7 @@ Signals, as `partners` picks them from NOTIFY_RX and from records of the prescri
 
     rx:received      it is there and has a token
     rx:superseded    another one, with a token of its own, took its place
+    seen:present     its record is there, and does not say whether it can be filled
     seen:received    the record says that it can be filled
     seen:unfillable  the record says that it cannot be filled any more
 
@@ -23,6 +24,7 @@ __all__ = ["PRESCRIPTION"]
 # comes after the news that it repeats and before what leads on, which it may have been read just before.
 RANK = {
     "rx:received": 10,
+    "seen:present": 12,
     "seen:received": 15,
     "seen:unfillable": 20,
     "rx:superseded": 30,
@@ -31,18 +33,21 @@ RANK = {
 TABLE = {
     "received": {
         "rx:received": CONFIRM,
+        "seen:present": CONFIRM,
         "seen:unfillable": MOVE("unfillable"),
         "rx:superseded": MOVE("superseded"),
         "seen:received": CONFIRM,
     },
     "unfillable": {
         "rx:received": LATE,
+        "seen:present": CONFIRM,
         "seen:unfillable": CONFIRM,
         "rx:superseded": MOVE("superseded"),
         "seen:received": CONFLICT,  # renewed, or an error? a refill may hang on it
     },
     "superseded": {
         "rx:received": LATE,
+        "seen:present": CONFIRM,
         "seen:unfillable": CONFIRM,  # it follows from being superseded
         "rx:superseded": CONFIRM,  # also by yet another one
         "seen:received": CONFLICT,  # a prescription that was replaced should not be filled

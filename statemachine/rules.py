@@ -9,6 +9,7 @@ SETTLE                                  confirms; no date counts once the outcom
 
 Clock(3 * DAY, "why")                   how long a state may last without news
 Silence(3 * DAY, "what it means")       after how long without news a callback or the request itself is lost
+Wait("owed", ends={"paid"}, ...)        a clock that outlives the state in which it began
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ __all__ = [
     "Silence",
     "Table",
     "Verdict",
+    "Wait",
     "table_errors",
 ]
 
@@ -93,12 +95,15 @@ class OutcomeRule(NamedTuple):
     """How a machine's outcome follows from lines.
 
     Each `source` fact that is no conflict sets it: full when every line has a status in `done`, partial when
-    some have, none when no line has, null when there are no lines. A move into `none_in` sets none, a move
-    into `open_in` sets null; otherwise it is carried. While the state is in `settled_in`, the entity's lines
-    are those of the last source fact.
+    some have or a line has one in `partly`, none when no line has, null when there are no lines. A move into
+    `none_in` sets none, a move into `open_in` sets null; otherwise it is carried. While the state is in
+    `settled_in`, the entity's lines are those of the last source fact.
 
     Facts of `also` do the same where they have lines. Where these tell no other statuses than the source
     fact before them, that one's are kept: a snapshot's lines say less than a callback's.
+
+    With `merged` a fact may list some of the lines only: then what counts are the lines of all facts that are
+    no conflict, of each the latest word (`statemachine.lines`).
     """
 
     source: str
@@ -107,6 +112,8 @@ class OutcomeRule(NamedTuple):
     open_in: frozenset[str]
     settled_in: frozenset[str]
     also: frozenset[str] = frozenset()
+    merged: bool = False
+    partly: frozenset[str] = frozenset()
 
 
 class Silence(NamedTuple):
@@ -130,6 +137,19 @@ class Clock(NamedTuple):
     silence: Silence | None = None
 
 
+class Wait(NamedTuple):
+    """A clock that outlives the state in which it began.
+
+    It begins with the first of the signals `begins` and runs until one of `ends`, or until the state is none
+    of `within`, whatever moves in between and however often `begins` comes again.
+    """
+
+    begins: str
+    ends: frozenset[str]
+    within: frozenset[str]
+    clock: Clock
+
+
 Table = Mapping[str, Mapping[str, Rule]]
 Rank = Mapping[str, int]
 Clocks = Mapping[str, Clock]
@@ -144,6 +164,7 @@ def table_errors(
     clocks: Clocks,
     lines_from: LinesFrom,
     prompts: Clocks,
+    wait: Wait | None = None,
 ) -> list[str]:
     """What keeps a table from being a machine, one text for each fault; empty when it is whole."""
     found = [] if initial in table else [f"the initial state {initial} has no row"]
@@ -173,6 +194,16 @@ def table_errors(
     for state, source in lines_from.items():
         if state not in table or source not in rank:
             found.append(f"the lines of {state} from {source}: there is no such state or signal")
+    return found if wait is None else found + _wait_faults(wait, table, rank)
+
+
+def _wait_faults(wait: Wait, table: Table, rank: Rank) -> list[str]:
+    found = [f"the wait names {state}, which has no row" for state in sorted(wait.within - set(table))]
+    found += [f"the wait names {s}, which has no rank" for s in sorted({wait.begins, *wait.ends} - set(rank))]
+    if wait.begins in wait.ends:
+        found.append(f"the wait begins and ends with {wait.begins}")
+    if wait.clock.seconds <= 0 or not wait.clock.why:
+        found.append("the wait has no length or no reason")
     return found
 
 

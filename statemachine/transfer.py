@@ -9,6 +9,9 @@ Signals, as `partners` picks them from callbacks:
     transfer:rejected   TRANSFER error with any other code, or, as all printed ones, with none
     seen:*              the record of the transfer; it is pending in it until it has ended
 
+A success lists the medications in detail ("Transfer Webhook Events"), the rejected ones among them, and no
+further success of a request is described: where one comes, its lines are the transfer's, and none are merged.
+
 The three ends exclude each other, and nothing in the reference leads out of them: a second, different end is
 a conflict. A contact that speaks after the end belongs to the way there.
 """

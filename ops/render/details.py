@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,7 +12,7 @@ from statemachine import Fact, Line
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
 from store.ledger.model import FactRow
 
-__all__ = ["Details", "code_of", "is_hashed", "line_codes", "line_details"]
+__all__ = ["Details", "as_written", "code_of", "is_hashed", "line_detail"]
 
 
 class Details:
@@ -55,18 +55,15 @@ def code_of(fact: Fact, row: FactRow, details: Details) -> str | None:
     return stated if isinstance(stated, str) else fact.code
 
 
-def line_details(row: FactRow, details: Details) -> list[dict[str, Any]]:
-    """What stands sealed beside each line of a fact, in the order of its lines."""
+def line_detail(row: FactRow, place: int, details: Details) -> dict[str, Any]:
+    """What stands sealed beside line number `place` of a fact, from 0; empty where there is nothing."""
     found = details.of(row).get("lines")
-    return [item if isinstance(item, dict) else {} for item in found] if isinstance(found, list) else []
+    item = found[place] if isinstance(found, list) and place < len(found) else None
+    return item if isinstance(item, dict) else {}
 
 
-def line_codes(lines: Sequence[Line], shown: Sequence[dict[str, Any]]) -> list[Line]:
-    """The lines with token and code as the partner wrote them, where those may not stand in the clear."""
-    result = []
-    for index, line in enumerate(lines):
-        detail = shown[index] if index < len(shown) else {}
-        code = detail.get("code", line.code) if is_hashed(line.code) else line.code
-        token = detail.get("token") if line.token is None else line.token
-        result.append(line._replace(code=code, token=token))
-    return result
+def as_written(line: Line, detail: Mapping[str, Any]) -> Line:
+    """The line with token and code as the partner wrote them, where those may not stand in the clear."""
+    code = detail.get("code", line.code) if is_hashed(line.code) else line.code
+    token = detail.get("token") if line.token is None else line.token
+    return line._replace(code=code, token=token)

@@ -9,13 +9,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ops.refused import Refused
-from ops.render.details import Details, code_of, is_hashed, line_codes, line_details
+from ops.render.details import Details, as_written, code_of, is_hashed, line_detail
 from ops.render.duplicate_orders import unresolved
 from ops.render.keys import own_key
 from ops.render.parcels import parcels_of
 from ops.render.tables import seconds
 from settings import Settings
-from statemachine import MACHINES, Line, Machine, Step, Summary, current_lines
+from statemachine import MACHINES, Line, Machine, Step, Summary, lines_told
 from statemachine.parcels import SCAN
 from store.crypto.keyed_hash import KeyedHash
 from store.ledger import links
@@ -127,17 +127,15 @@ def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str,
 def _lines(
     machine: Machine, steps: Sequence[Step], known: dict[Any, FactRow], sealed: Details, details: bool
 ) -> list[dict[str, Any]]:
-    lines = current_lines(machine, steps)
-    # The very tuple of the fact that gives them: that fact's detail describes them.
-    source = next((step.fact for step in reversed(steps) if lines and step.fact.lines is lines), None)
-    shown: list[dict[str, Any]] = []
-    if source is not None and (details or any(_is_partly_sealed(line) for line in lines)):
-        shown = line_details(known[machine.order(source)], sealed)
     result: list[dict[str, Any]] = []
-    for index, line in enumerate(line_codes(lines, shown)):
-        result.append(dict(line._asdict()))
+    for line, source, place in lines_told(machine, steps):
+        detail: dict[str, Any] = {}
+        if details or _is_partly_sealed(line):
+            detail = line_detail(known[machine.order(source)], place, sealed)
+        position, token, status, code, _ = as_written(line, detail)
+        result.append({"position": position, "token": token, "status": status, "code": code})
         if details:
-            result[-1]["detail"] = shown[index] if index < len(shown) else {}
+            result[-1]["detail"] = detail
     return result
 
 

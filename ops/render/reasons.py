@@ -38,7 +38,10 @@ REASONS: Mapping[str, Explained] = MappingProxyType(
         "missing_time": Explained("The body does not say when it happened.", _ASK, "look"),
         "bad_time": Explained("What should be the time is none.", _ASK, "look"),
         "missing_status": Explained(
-            "The body has no status that we know, and its details do not settle it.", _ASK, "look"
+            "The body has no status, and its details do not settle it.", _ASK, "look"
+        ),
+        "unknown_status": Explained(
+            "The body has a status that this version has not heard of.", _UPGRADE, "look"
         ),
         "bad_details": Explained("The details that the state stands in have another shape.", _ASK, "look"),
         "future_time": Explained(

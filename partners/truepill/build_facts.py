@@ -24,7 +24,8 @@ _new = tuple.__new__
 class Copy(NamedTuple):
     """One copy of a callback. `details` are empty where it has none, None where they are no object.
 
-    `key` is None in a copy that names its request by other names alone.
+    `key` is None in a copy that names its request by other names alone. `at` is in whole seconds of Unix
+    time, `millisecond` what is printed beyond them.
     """
 
     content: Json
@@ -32,6 +33,7 @@ class Copy(NamedTuple):
     key: str | None
     at: int
     hash: Hash
+    millisecond: int = 0
 
 
 def details_of(content: Json) -> Json | None:
@@ -43,10 +45,18 @@ def details_of(content: Json) -> Json | None:
 
 
 def named_status(copy: Copy, *known: str) -> str | None:
-    """The top-level status, when it is one of `known`; a pulled copy has none."""
+    """The top-level status, one of `known`; None where there is none, as in a pulled copy.
+
+    What is none of them is not guessed at: the set is open ("Webhook Events"). Raises Unreadable
+    unknown_status.
+    """
     status = copy.content.get("status")
+    if status is None or status == "":
+        return None
     found = status.strip().lower() if type(status) is str else None
-    return found if found in known else None
+    if found not in known:
+        raise Unreadable("unknown_status")
+    return found
 
 
 def deciding_code(details: Json | None) -> str | None:
@@ -86,7 +96,7 @@ def stated(
     if any(lines.detail):
         detail["lines"] = lines.detail
     discriminator = copy.hash("fact", orjson.dumps(apart).decode()) if apart is not None else b""
-    content, _, key, at, _ = copy
-    fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due))
+    content, _, key, at, _, millisecond = copy
+    fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due, millisecond))
     aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
     return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases, parcel))

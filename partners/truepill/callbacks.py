@@ -14,7 +14,7 @@ from partners.truepill import claims, consults, copays, coverages, orders, presc
 from partners.truepill.aliases import aliases_of
 from partners.truepill.build_facts import Copy, details_of
 from partners.truepill.drift import Unseen, unseen
-from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, when
+from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, moment_of
 from tolerant_json import NOT_JSON, loads
 
 __all__ = ["read"]
@@ -23,7 +23,7 @@ _new = tuple.__new__
 
 
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
-    """What a callback's body states, with its times in whole seconds of Unix time.
+    """What a callback's body states, with its time in whole seconds of Unix time and the milliseconds.
 
     `hash` is a keyed hash of (domain, value), used for discriminators and for codes that are free text.
     `url_id` is the request's id in the URL that a copy was pulled from: pulled copies lack it in their body.
@@ -47,7 +47,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         # Without a key any other name of the request will do, where its kind has such names.
         known = None if key is None and aliases_of(reader.kind, content) else key_of(key)
         timestamp = content.get("timestamp")
-        copy = _new(Copy, (content, details, known, when(timestamp), hash))
+        at, millisecond = moment_of(timestamp)
+        copy = _new(Copy, (content, details, known, at, hash, millisecond))
         news = unseen(callback_type, content)
         if forms := has_strange_form(timestamp, key):
             news += tuple(Unseen("form", callback_type, form) for form in forms)

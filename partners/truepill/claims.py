@@ -7,7 +7,7 @@ of the request, so a list of claims beside an equally long list of medications i
 from __future__ import annotations
 
 from partners.reading import Stated, Unreadable
-from partners.truepill.build_facts import Copy, stated
+from partners.truepill.build_facts import Copy, named_status, stated
 from partners.truepill.fields import EMPTY, Hash, Json, amount, first_text, text, texts
 from partners.truepill.lines import REASONS, Lines, entries, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
@@ -21,6 +21,7 @@ REASONS_OF_A_CLAIM = ("error_message", *REASONS)
 
 def order_claim(copy: Copy) -> tuple[Stated, ...]:
     """Owed when any line owes. That nothing is owed is believed only when every line says so."""
+    named_status(copy, "success", "error")  # no status is described: any that is known is as good as none
     details = copy.details or EMPTY
     lines = _lines(details, copy.hash)
     statuses = {line.status for line in lines.lines}

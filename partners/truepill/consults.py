@@ -24,16 +24,26 @@ CONSULTS = {
     "RESOLVE": "consult:resolved",
     "RESOLVED": "consult:resolved",
     "COMPLETED": "consult:completed",
+    "COMPLETE": "consult:completed",
     "REJECTED": "consult:rejected",
     "CANCELLED": "consult:cancelled",
     "CANCELED": "consult:cancelled",
+}
+#: What only a consult in one status prints.
+SIGNS = {
+    "state": "consult:completed",
+    "reject_reason": "consult:rejected",
+    "issue_reason": "consult:issue",
 }
 
 
 def consult(copy: Copy) -> tuple[Stated, ...]:
     """The status is the state; completion states, which only a completed consult has, are its lines."""
     known = copy.details if copy.details is not None else EMPTY
-    signal = CONSULTS.get(label(copy.content.get("status"))) or _inferred(known)
+    status = copy.content.get("status")
+    signal = _inferred(known) if status is None or status == "" else CONSULTS.get(label(status))
+    if signal is None:
+        raise Unreadable("unknown_status")
     lines = _states(known.get("state")) if signal == "consult:completed" else gathered(())
     return (stated("consult", copy, signal, lines=lines, detail=texts(known, TEXTS)),)
 
@@ -82,8 +92,8 @@ def _plain(status: str) -> str:
 
 
 def _inferred(details: Json) -> str:
-    """completed or rejected, where a pulled copy, which has no status, leaves no doubt."""
-    completed, refused = bool(details.get("state")), bool(details.get("reject_reason"))
-    if completed == refused:
+    """completed, rejected or issue, where a pulled copy, which has no status, leaves no doubt."""
+    found = [signal for field, signal in SIGNS.items() if details.get(field)]
+    if len(found) != 1:
         raise Unreadable("missing_status")
-    return "consult:completed" if completed else "consult:rejected"
+    return found[0]

@@ -38,12 +38,17 @@ COPAY_CODES = _codes(codes.COPAY_ERRORS, codes.COPAY_LINES, codes.COPAY_TRIAGES)
 COMPLETIONS = _codes(codes.COMPLETION_STATES)
 SHIPMENT_STATUSES = _names("UNKNOWN PRE_TRANSIT TRANSIT DELIVERED RETURNED FAILURE")
 
+#: What `status` says beside the type; the reference gives the commonest of an open set ("Webhook Events").
+ANSWERED, WORKED_ON = "success error", "success error triage"
+AUTHORIZED = "new submitted pending approved declined appealed cancelled canceled"
+CONSULTED = "unassigned assigned review issue resolve resolved complete completed rejected cancelled canceled"
 REQUEST = "callback_type details request_id status timestamp"
 CONSULT = "callback_type consult_id details status timestamp"
 
 
-def _in(envelope: str, details: Shape) -> Shape:
-    return Shape(_names(envelope), (("details", details),))
+def _in(envelope: str, details: Shape, statuses: str = "") -> Shape:
+    codes = (("status", _names(statuses)),) if statuses else ()
+    return Shape(_names(envelope), (("details", details),), codes)
 
 
 REFILLS = Shape(_names("total_quantity_remaining total_remaining_refills"))
@@ -142,7 +147,7 @@ COVERAGE = Shape(
     _names("coverage_request_token insurances metadata patient_token"), (("insurances", INSURANCE),)
 )
 ASSESSED = Shape(
-    _names("message metadata provider reject_reason state"),
+    _names("issue_reason message metadata provider reject_reason state"),
     (),
     (("state", COMPLETIONS),),
 )
@@ -156,17 +161,17 @@ NOTIFIED = Shape(
 )
 
 SHAPES: Mapping[str, Shape] = {
-    "ORDER": _in(REQUEST, ORDER),
-    "SHIPMENT": _in(REQUEST, SHIPMENT),
-    "ORDER_CLAIM": _in(REQUEST, CLAIM),
-    "TRANSFER": _in(REQUEST, TRANSFER),
-    "TRANSFER_CONTACT": _in(REQUEST, CONTACT),
-    "DIRECT_TRANSFER": _in(REQUEST, DIRECT),
-    "DIRECT_TRANSFER_V2": _in(REQUEST, DIRECT),
-    "COPAY": _in(REQUEST, COPAY),
-    "PRIOR_AUTH": _in(REQUEST, PRIOR_AUTH),
-    "COVERAGE": _in(f"{REQUEST} message", COVERAGE),
-    "CONSULT": _in(CONSULT, ASSESSED),
+    "ORDER": _in(REQUEST, ORDER, WORKED_ON),
+    "SHIPMENT": _in(REQUEST, SHIPMENT, ANSWERED),
+    "ORDER_CLAIM": _in(REQUEST, CLAIM, ANSWERED),
+    "TRANSFER": _in(REQUEST, TRANSFER, ANSWERED),
+    "TRANSFER_CONTACT": _in(REQUEST, CONTACT, ANSWERED),
+    "DIRECT_TRANSFER": _in(REQUEST, DIRECT, ANSWERED),
+    "DIRECT_TRANSFER_V2": _in(REQUEST, DIRECT, ANSWERED),
+    "COPAY": _in(REQUEST, COPAY, WORKED_ON),
+    "PRIOR_AUTH": _in(REQUEST, PRIOR_AUTH, AUTHORIZED),
+    "COVERAGE": _in(f"{REQUEST} message", COVERAGE, ANSWERED),
+    "CONSULT": _in(CONSULT, ASSESSED, CONSULTED),
     "FILE": _in("callback_type consult_id details timestamp", FILE),
     "NOTIFY_RX": _in("callback_type details timestamp", NOTIFIED),
 }

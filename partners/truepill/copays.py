@@ -38,6 +38,7 @@ SHOWN = (
 # A line's error_code is documented as a description.
 REASONS_OF_A_LINE = ("error_code", *REASONS)
 
+LINE_STATUSES = {"completed": "completed", "complete": "completed", "rejected": "rejected"}
 PRIOR_AUTHS = {
     "NEW": "pa:new",
     "SUBMITTED": "pa:submitted",
@@ -47,6 +48,15 @@ PRIOR_AUTHS = {
     "APPEALED": "pa:appealed",
     "CANCELLED": "pa:cancelled",
     "CANCELED": "pa:cancelled",
+}
+# What a message says of a prior authorization; of several the first two count.
+DECISIONS = {
+    "NEW": re.compile(r"\bcreated\b").search,
+    "APPEALED": re.compile(r"\bappealed\b").search,
+    "SUBMITTED": re.compile(r"\bsubmitted\b").search,
+    "APPROVED": re.compile(r"\bapproved\b").search,
+    "DECLINED": re.compile(r"\b(declined|denied)\b").search,
+    "CANCELLED": re.compile(r"\bcancell?ed\b").search,
 }
 _triage_code = re.compile(r"CT[0-9]{1,4}").fullmatch
 
@@ -86,10 +96,12 @@ def copay(copy: Copy) -> tuple[Stated, ...]:
 
 def prior_auth(copy: Copy) -> tuple[Stated, ...]:
     """The status is the state. The three tokens that find its copay are links."""
-    signal = PRIOR_AUTHS.get(label(copy.content.get("status")))
-    if signal is None:
-        raise Unreadable("missing_status")
     known = copy.details if copy.details is not None else EMPTY
+    status = copy.content.get("status")
+    word = _decided(known) if status is None or status == "" else label(status)
+    signal = PRIOR_AUTHS.get(word)
+    if signal is None:
+        raise Unreadable("unknown_status")
     code = text(known.get("error_code") or known.get("code"))
     return (stated("prior_auth", copy, signal, code=code, detail=texts(known, PRIOR_AUTH_TEXTS)),)
 
@@ -116,7 +128,8 @@ def _line(position: int, item: Json, status: str, hash: Hash) -> Made:
     refusals = _refusals(item)
     reason = first_text(item, REASONS_OF_A_LINE)
     code = refusals[0] if refusals else text(item.get("error_code")) or code_like(reason)
-    line = made(position, item, status, hash, tokens=TOKENS, shown=SHOWN, code=code, reason=reason)
+    due = date(item.get("next_fill_date")) if status == "rejected" else None
+    line = made(position, item, status, hash, tokens=TOKENS, shown=SHOWN, code=code, reason=reason, due=due)
     if refusals:
         line.detail["reject_codes"] = refusals
     return line
@@ -126,8 +139,8 @@ def _status(item: Json) -> str | None:
     """completed or rejected as stated, or as the rest of the line says; else None."""
     stated = item.get("status")
     known = stated.strip().lower() if type(stated) is str else ""
-    if known in ("completed", "rejected"):
-        return known
+    if known in LINE_STATUSES:
+        return LINE_STATUSES[known]
     if is_refused(item) or item.get("claim_reject_codes"):
         return "rejected"
     priced = not known and item.get("copay_amount") is not None
@@ -149,24 +162,38 @@ def _refusals(item: Json) -> list[str]:
 
 def next_fill(lines: Lines) -> int | None:
     """The first day on which a rejected prescription can be filled."""
-    dates = [
-        day
-        for line, detail in zip(lines.lines, lines.detail, strict=True)
-        if line.status == "rejected" and (day := date(detail.get("next_fill_date"))) is not None
-    ]
-    return min(dates, default=None)
+    return min((line.due for line in lines.lines if line.due is not None), default=None)
 
 
 def _inferred(details: Json) -> str:
-    """success, error or triage, where a pulled copy, which has no status, leaves no doubt."""
-    found = []
-    if details.get("error_code"):
-        found.append("error")
-    code = text(details.get("code"))
-    if code and (_triage_code(code) or "triage" in (text(details.get("message")) or "").lower()):
-        found.append("triage")
-    if any(_status(item) for _, item in entries(details.get("prescriptions"))):
-        found.append("success")
+    """success, error or triage, where a pulled copy, which has no status, leaves no doubt.
+
+    An error is told by its error_code and a triage by its code, which the others never print.
+    """
+    code, error = text(details.get("code")), details.get("error_code")
+    triaged = code and (_triage_code(code) or "triage" in (text(details.get("message")) or "").lower())
+    if error and not code:
+        return "error"
+    if triaged and not error:
+        return "triage"
+    answered = any(_status(item) for _, item in entries(details.get("prescriptions")))
+    if error or code or not answered:
+        raise Unreadable("missing_status")
+    return "success"
+
+
+def _decided(details: Json) -> str:
+    """The status of a prior authorization by its message, where a pulled copy prints none.
+
+    Of `submitted` and `pending`, which the reference defines alike, the samples print the second of an
+    electronic one. Raises Unreadable missing_status.
+    """
+    message = (text(details.get("message")) or "").lower()
+    found = [status for status, says in DECISIONS.items() if says(message)]
+    if found and found[0] in ("NEW", "APPEALED"):  # their messages say what has not been yet, or was before
+        return found[0]
     if len(found) != 1:
         raise Unreadable("missing_status")
+    if found[0] == "SUBMITTED" and label(details.get("prior_auth_type")) == "EPA":
+        return "PENDING"
     return found[0]

@@ -24,11 +24,13 @@ __all__ = [
     "clear_code",
     "code_like",
     "date",
+    "date_moment",
     "first_text",
     "has_strange_form",
     "is_plain",
     "key_of",
     "label",
+    "moment_of",
     "name",
     "text",
     "texts",
@@ -50,7 +52,8 @@ SOONEST, FURTHEST = 1_420_070_400, 7_258_118_399
 #: year 5138, in its own 1973. Beyond the last there is no time.
 MILLISECONDS_FROM, MICROSECONDS_FROM, NANOSECONDS_FROM, NO_TIME = 10**11, 10**14, 10**17, 2**63
 
-_EPOCH, _SECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(seconds=1)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SECOND, _MILLISECOND = timedelta(seconds=1), timedelta(milliseconds=1)
 
 _plain_code = re.compile(r"[A-Za-z0-9_.-]{1,40}").fullmatch
 _plain_token = re.compile(r"[A-Za-z0-9_.-]{1,64}").fullmatch
@@ -60,7 +63,7 @@ _iso_date = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}"
     r"([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,9})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?)?"
 ).fullmatch
-_digits = re.compile(r"([0-9]{1,19})(?:\.[0-9]{0,9})?").fullmatch
+_digits = re.compile(r"([0-9]{1,19})(?:\.([0-9]{0,9}))?").fullmatch
 _money = re.compile(r"(-?)\s*\$?\s*(-?[0-9][0-9,]{0,12}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})").fullmatch
 _separators = re.compile(r"[\s_-]+").sub
 
@@ -155,20 +158,26 @@ def date(value: object) -> int | None:
 
     None too for a date before 2015 or after 2199.
     """
+    found = date_moment(value)
+    return found[0] if found else None
+
+
+def date_moment(value: object) -> tuple[int, int] | None:
+    """As `date`, and the milliseconds beyond the seconds."""
     return _date(value.strip()) if type(value) is str else None
 
 
 @lru_cache(maxsize=512)  # every scan of a parcel repeats its date
-def _date(value: str) -> int | None:
+def _date(value: str) -> tuple[int, int] | None:
     if not _iso_date(value):
         return None
     try:
         found = datetime.fromisoformat(value)
     except ValueError:  # 2020-02-30
         return None
-    seconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() // 1)
+    moment = _since_epoch(found if found.tzinfo else found.replace(tzinfo=UTC))
     # A year such as 1 or 9999 stands for "none", and with its zone it leaves what a ledger can hold.
-    return seconds if SOONEST <= seconds <= FURTHEST else None
+    return moment if SOONEST <= moment[0] <= FURTHEST else None
 
 
 def key_of(value: object) -> str:
@@ -181,24 +190,46 @@ def key_of(value: object) -> str:
 
 
 def when(value: object) -> int:
-    """A timestamp as whole seconds of Unix time, cut and not rounded, so that every form of one time agrees.
+    """A timestamp as whole seconds of Unix time (`moment_of`)."""
+    return moment_of(value)[0]
 
-    Printed forms are seconds, milliseconds and fractional seconds; digits in a string are tolerated, and so
-    is what can only mean one moment: microseconds, nanoseconds, and ISO 8601 or RFC 1123 with a zone. Raises
-    Unreadable missing_time or bad_time (none of these, or beyond the years 1 to 9999).
+
+def moment_of(value: object) -> tuple[int, int]:
+    """A timestamp as whole seconds of Unix time and the milliseconds printed beyond them, 0 for none.
+
+    Both are cut and not rounded, so that every form of one time agrees. Printed forms are seconds,
+    milliseconds and fractional seconds; digits in a string are tolerated, and so is what can only mean one
+    moment: microseconds, nanoseconds, and ISO 8601 or RFC 1123 with a zone. Raises Unreadable missing_time or
+    bad_time (none of these, or beyond the years 1 to 9999).
     """
     if type(value) is int and 0 <= value < MILLISECONDS_FROM:
-        return value  # nearly all
+        return value, 0  # nearly all
+    found: tuple[int, int] | None = None
     if type(value) is str:
         stripped = value.strip()
-        value = int(found[1]) if (found := _digits(stripped)) else _zoned(stripped)
-        if value is None:
-            raise Unreadable("bad_time")
-    if type(value) is int or type(value) is float:
-        seconds = int(value // _unit(abs(value)))
-        if EARLIEST <= seconds <= LATEST and abs(value) < NO_TIME:
-            return seconds
-    raise Unreadable("missing_time" if value is None else "bad_time")
+        digits = _digits(stripped)
+        found = _counted(int(digits[1]), _thousandths(digits[2])) if digits else _zoned(stripped)
+    elif type(value) is int:
+        found = _counted(value, 0)
+    elif type(value) is float and abs(value) < NO_TIME:
+        # A float has seven digits for what is beyond the second: the last of them are not the partner's.
+        whole = int(value // 1)
+        found = _counted(whole, min(int((value - whole) * 1000 + 0.001), 999))
+    if found is None or not EARLIEST <= found[0] <= LATEST:
+        raise Unreadable("missing_time" if value is None else "bad_time")
+    return found
+
+
+def _counted(number: int, thousandths: int) -> tuple[int, int] | None:
+    """A time counted in seconds and thousandths, or in a smaller unit, by its size; None for none."""
+    if abs(number) >= NO_TIME:
+        return None
+    unit = _unit(abs(number))
+    return (number, thousandths) if unit == 1 else (number // unit, number % unit * 1000 // unit)
+
+
+def _thousandths(digits: str | None) -> int:
+    return int(f"{digits or ''}000"[:3])
 
 
 def _unit(size: float) -> int:
@@ -208,14 +239,19 @@ def _unit(size: float) -> int:
     return 10**3 if size < MICROSECONDS_FROM else 10**6 if size < NANOSECONDS_FROM else 10**9
 
 
-def _zoned(value: str) -> float | None:
+def _zoned(value: str) -> tuple[int, int] | None:
     """A text as Unix time where it says its zone, else None: without one it may mean any of a day's hours."""
     try:
         found = datetime.fromisoformat(value) if _iso_date(value) else parsedate_to_datetime(value)
     except (ValueError, OverflowError):  # 2020-02-30, or no date at all
         return None
+    return None if found.tzinfo is None else _since_epoch(found)
+
+
+def _since_epoch(moment: datetime) -> tuple[int, int]:
     # A moment and not its timestamp: of that the float would round the last second up.
-    return None if found.tzinfo is None else (found - _EPOCH) // _SECOND
+    seconds, rest = divmod(moment - _EPOCH, _SECOND)
+    return seconds, rest // _MILLISECOND
 
 
 def has_strange_form(time: object, key: object) -> tuple[str, ...]:

@@ -76,6 +76,7 @@ def made(
     shown: Shown,
     code: str | None = None,
     reason: str | None = None,
+    due: int | None = None,
 ) -> Made:
     """One line. The first of `tokens` that may stand in the clear names it; what may not is in the detail."""
     detail: dict[str, object] = {}
@@ -100,7 +101,7 @@ def made(
     clear = clear_code(code, hash) if code else None
     if clear != code:
         detail["code"] = code
-    return _new(Made, (_new(Line, (position, known, status, clear)), detail, raw))
+    return _new(Made, (_new(Line, (position, known, status, clear, due)), detail, raw))
 
 
 def gathered(lines: Iterable[Made]) -> Lines:

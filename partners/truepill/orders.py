@@ -6,7 +6,7 @@ import re
 
 from partners.reading import Link, Stated, Unreadable
 from partners.truepill.build_facts import Copy, deciding_code, named_status, stated
-from partners.truepill.fields import EMPTY, Hash, Json, date, first_text, label, name, text, texts
+from partners.truepill.fields import EMPTY, Hash, Json, amount, date, first_text, label, name, text, texts
 from partners.truepill.lines import REASONS, Lines, entries, gathered, is_refused, made
 
 __all__ = ["DUPLICATE", "SHOWN", "TOKENS", "duplicate_of", "order", "shipment"]
@@ -27,6 +27,8 @@ DUPLICATE = "R1"  # its message is the order number of the other one
 # Codes that promise a date, and where: of stock, of a fill, of the next refill.
 DATED_TRIAGES = frozenset({"T005", "T009"})
 DATED_ERRORS = frozenset({"79"})
+
+FILLED = frozenset({"filled", "short"})
 
 SHIPMENTS = {
     "UNKNOWN": "shipment:unknown",
@@ -49,6 +51,8 @@ ORDER_TEXTS = (
 )
 SHIPMENT_TEXTS = ("message", "description", "tracking_number", "carrier", "eta", "metadata", "patient_token")
 
+#: How much was asked for, under the names that it goes by beside what was sent ("OTC Products").
+REQUESTED = ("quantity_requested", "requested_quantity", "quantity_ordered")
 # What names a medication, and what is worth showing of it after the body is gone.
 TOKENS = ("prescription_token", "medication_token")
 SHOWN = (
@@ -56,11 +60,16 @@ SHOWN = (
     ("rx_number", ("rx_number",)),
     ("copay_amount", ("copay_amount", "patient_copay_amount")),
     ("cash_amount", ("patient_cash_amount",)),
+    ("quantity", ("quantity",)),
+    ("quantity_requested", REQUESTED),
+    ("days_supply", ("days_supply",)),
+    ("fill_number", ("fill_number",)),
 )
 
-# What only a filled order has, on a medication and beside the medications.
+# What only a filled order has, on a medication and beside the medications; products sold over the counter
+# have none of the first. An error may print the others too: a parcel that came back had a tracking number.
 SIGNS_OF_A_FILL = ("dispensed_medication_name", "dispensed_ndc")
-SIGNS_OF_A_PARCEL = ("tracking_number", "tracking_url")
+SIGNS_OF_A_PARCEL = ("tracking_number", "tracking_url", "date_filled")
 _triage_code = re.compile(r"T[0-9]{1,4}").fullmatch
 _labelled = re.compile(r"(?:order\b)?\s*(?:number\b|no\b\.?)?\s*[:#]?\s*(\S{1,128})", re.IGNORECASE).fullmatch
 _has_digit = re.compile(r"[0-9]").search
@@ -135,14 +144,15 @@ def _estimate(details: Json, at: int) -> int | None:
 
 
 def order_lines(details: Json, status: str | None, hash: Hash) -> Lines:
-    """The medications of an ORDER. `status` is that of every line, or None: filled or rejected by each one.
+    """The medications of an ORDER. `status` is that of every line, or None: filled, short (less was sent than
+    was asked for) or rejected by each one.
 
     Products sold over the counter are not lines. Raises Unreadable bad_details for too many.
     """
     lines = []
     for position, item in entries(details.get("medications")):
-        line_status = status or ("rejected" if is_refused(item) else "filled")
-        filled = line_status == "filled"
+        line_status = status or ("rejected" if is_refused(item) else "short" if _is_short(item) else "filled")
+        filled = line_status in FILLED
         lines.append(
             made(
                 position,
@@ -158,26 +168,35 @@ def order_lines(details: Json, status: str | None, hash: Hash) -> Lines:
     return gathered(lines)
 
 
+def _is_short(item: Json) -> bool:
+    """Whether it says that less of it was sent than was asked for ("Managing Refill Quantities")."""
+    asked = next((amount(item[name]) for name in REQUESTED if item.get(name) is not None), None)
+    sent = amount(item.get("quantity")) if asked is not None else None
+    return asked is not None and sent is not None and sent < asked
+
+
 def _inferred(details: Json) -> str:
-    """success, error or triage, where a pulled copy, which has no status, leaves no doubt."""
-    found = []
-    if details.get("error_code"):
-        found.append("error")
-    code = text(details.get("code"))
-    if code and (_triage_code(code) or "triage" in (text(details.get("message")) or "").lower()):
-        found.append("triage")
-    if _is_filled(details):
-        found.append("success")
-    if len(found) != 1:
+    """success, error or triage, where a pulled copy, which has no status, leaves no doubt.
+
+    Each is told by what the others never print: an error by its error_code, a triage by its code. Whatever
+    else one of them prints, such as the tracking number of a parcel that came back, says nothing against it.
+    """
+    code, error = text(details.get("code")), text(details.get("error_code"))
+    says_triage = "triage" in (text(details.get("message")) or "").lower()
+    if error:
+        if code or says_triage or _triage_code(error):
+            raise Unreadable("missing_status")
+        return "error"
+    if code and (_triage_code(code) or says_triage):
+        return "triage"
+    if code or says_triage or not _is_filled(details):
         raise Unreadable("missing_status")
-    return found[0]
+    return "success"
 
 
 def _is_filled(details: Json) -> bool:
-    medications = details.get("medications")
-    if not isinstance(medications, list):
-        return False
-    objects = [item for item in medications if type(item) is dict]
-    if any(item.get(name) for item in objects for name in SIGNS_OF_A_FILL):
+    if any(details.get(name) for name in SIGNS_OF_A_PARCEL):
         return True
-    return bool(objects) and any(details.get(name) for name in SIGNS_OF_A_PARCEL)
+    medications = details.get("medications")
+    items = medications if isinstance(medications, list) else ()
+    return any(item.get(name) for item in items if type(item) is dict for name in SIGNS_OF_A_FILL)

@@ -31,9 +31,9 @@ def _names(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# Spelled otherwise somewhere in the reference ("Consult Workflow Statuses" and the simulation's answer), or
+# Spelled otherwise somewhere in the reference ("Consult Workflow Statuses", and what its simulations say), or
 # elsewhere.
-SPELLINGS = {"CANCELED": "cancelled", "RESOLVE": "resolved"}
+SPELLINGS = {"CANCELED": "cancelled", "COMPLETE": "completed", "RESOLVE": "resolved"}
 
 
 def _states(text: str) -> dict[str, str]:

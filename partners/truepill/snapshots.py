@@ -1,7 +1,11 @@
 """The partner's records to facts: what a GET said about a resource when it was asked. Pure.
 
 A copy is an envelope (`partners.truepill.envelopes`). It states at most one fact, `seen:STATE`, dated by the
-record's own time or else by the start of the request. What a resource does not print is not inferred.
+record's own time or else by the envelope's. What a resource does not print is not inferred.
+
+Where a record stands, its status alone says: the printed one is pending and has every other field filled, so
+a reason, a code or a tracking number may be left from before ("Get Fill Request"). Each counts where the
+status is the one that it is about.
 """
 
 from __future__ import annotations
@@ -13,8 +17,20 @@ from partners.reading import Link, Reading, Stated, Unreadable
 from partners.truepill import copays, transfers
 from partners.truepill.build_facts import Copy, stated
 from partners.truepill.drift import unseen_in
-from partners.truepill.envelopes import IDS, own_names, updated_at
-from partners.truepill.fields import Hash, Json, code_like, first_text, key_of, label, name, text, texts, when
+from partners.truepill.envelopes import IDS, own_names
+from partners.truepill.fields import (
+    Hash,
+    Json,
+    code_like,
+    date_moment,
+    first_text,
+    key_of,
+    label,
+    moment_of,
+    name,
+    text,
+    texts,
+)
 from partners.truepill.lines import NO_LINES, REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.records import RECORDS, Record
 from tolerant_json import NOT_JSON, loads
@@ -27,6 +43,7 @@ _NAMED_BY_ALIAS = frozenset({"transfer", "direct_transfer"})
 # Ends that the error says more of than the status does, as in a callback ("Table of Error Codes").
 FILL_ERRORS = {"R0": "cancelled", "R028": "cancelled", "R4": "returned"}
 ENDED_BADLY = frozenset({"rejected", "cancelled"})
+WITH_ERROR = ENDED_BADLY | {"returned"}
 
 FILL_TEXTS = (
     "rejection_reason",
@@ -43,6 +60,9 @@ DIRECT_TEXTS = ("message", "metadata", "patient_token")
 COPAY_TEXTS = ("triage_reason", "error_code", "metadata", "patient_token", *REASONS)
 CONSULT_TEXTS = ("provider", "metadata", "patient_token")
 RX_TEXTS = ("medication_name", "prescribed_written_name", "prescriber", "current_rx_status_text", "rx_number")
+
+# Types drift: `is_refill` beside it is printed as a number and as a boolean.
+FILLABLE = {"true": True, "1": True, "false": False, "0": False}
 
 LINE_TOKENS = ("prescription_token", "url_token")
 
@@ -64,8 +84,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     """What an envelope's record states: one fact, or none where the resource prints no state.
 
     `hash` is a keyed hash of (domain, value). The envelope holds the id that was asked for, so `url_id` is
-    not looked at. Raises Unreadable: bad_key where the record is another one's, missing_status where its
-    status is none that we know.
+    not looked at. Raises Unreadable: bad_key where the record is another one's, missing_status where it
+    has none, unknown_status where it is none that we know.
     """
     envelope = _envelope(body)
     resource = envelope.get("snapshot")
@@ -81,10 +101,9 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     try:
         asked_for = key_of(envelope.get("id") or None)
         _check_id(resource, content, asked_for)
-        updated = updated_at(content)
-        at = when(envelope.get("asked_at")) if updated is None else updated
+        at, millisecond = date_moment(content.get("updated_at")) or moment_of(envelope.get("asked_at"))
         known = content if own_names(resource, content) else {**content, IDS[resource][0]: asked_for}
-        copy = Copy(known, known, _key(resource, content, asked_for), at, hash)
+        copy = Copy(known, known, _key(resource, content, asked_for), at, hash, millisecond)
         fact = _READERS[resource](_Read(record, copy, record.states.get(label(content.get("status")))))
         return Reading(callback_type, (fact,) if fact else (), unseen)
     except Unreadable as error:
@@ -117,8 +136,15 @@ def _key(resource: str, content: Json, asked_for: str) -> str | None:
 
 def _state(seen: _Read) -> str:
     if seen.state is None:
-        raise Unreadable("missing_status")
+        raise Unreadable("missing_status" if seen.copy.content.get("status") is None else "unknown_status")
     return seen.state
+
+
+def _code(state: str, content: Json) -> str | None:
+    """The code that the record's status is about: of a triage or of a bad end."""
+    if state == "triage":
+        return text(content.get("triage_reason")) or text(content.get("error_code"))
+    return text(content.get("error_code")) if state in WITH_ERROR else None
 
 
 def _stated(
@@ -145,14 +171,12 @@ def _stated(
 
 
 def _fill_request(seen: _Read) -> Stated:
-    """A pending order with a reason for a triage is in triage; the code of an error may say how it ended."""
+    """The code of an error may say how it ended."""
     state, content = _state(seen), seen.copy.content
-    reason, error = text(content.get("triage_reason")), text(content.get("error_code"))
-    if state == "pending" and reason:
-        state = "triage"
-    if state in ENDED_BADLY and error:
-        state = FILL_ERRORS.get(error.upper(), state)
-    return _stated(seen, state, FILL_TEXTS, code=reason or error if state == "triage" else error)
+    code = _code(state, content)
+    if state in ENDED_BADLY and code:
+        state = FILL_ERRORS.get(code.upper(), state)
+    return _stated(seen, state, FILL_TEXTS, code=code)
 
 
 def _transfer(seen: _Read) -> Stated:
@@ -219,16 +243,13 @@ def _direct_transfer(seen: _Read) -> Stated:
 def _copay_request(seen: _Read) -> Stated:
     """Its prescriptions are its lines once it has left pending; a refill that came too early has its date."""
     state, content = _state(seen), seen.copy.content
-    reason, error = text(content.get("triage_reason")), text(content.get("error_code"))
-    if state == "pending" and reason:
-        state = "triage"
-    if state == "rejected" and error and error.upper() == copays.CANCELLED:
+    code = _code(state, content)
+    if state == "rejected" and code and code.upper() == copays.CANCELLED:
         state = "cancelled"
     lines = NO_LINES
     if state != "pending":
         unsaid = "unclear" if state == "completed" else state
         lines = copays.copay_lines(content, unsaid, seen.copy.hash)
-    code = reason or error if state == "triage" else error
     due = copays.next_fill(lines) if state == "completed" else None
     return _stated(seen, state, COPAY_TEXTS, code=code, lines=lines, due=due)
 
@@ -241,12 +262,15 @@ def _consult(seen: _Read) -> Stated | None:
 
 
 def _prescription(seen: _Read) -> Stated:
-    """Whether it can be filled. The words of its status are an open set, so they decide only without that."""
-    fillable, content = seen.copy.content.get("fillable"), seen.copy.content
-    if type(fillable) is not bool:
-        if label(content.get("current_rx_status_text")) != "TRANSFERRED":
-            raise Unreadable("missing_status")
-        fillable = False
+    """Whether it can be filled. The words of its status are an open set, so they decide only without that.
+
+    Without either, as simulated, the record says that it is there ("Get a Prescription"), and its names.
+    """
+    content = seen.copy.content
+    fillable = FILLABLE.get(str(content.get("fillable")).strip().lower())
+    if fillable is None:
+        transferred = label(content.get("current_rx_status_text")) == "TRANSFERRED"
+        return _stated(seen, "unfillable" if transferred else "present", RX_TEXTS)
     return _stated(seen, "received" if fillable else "unfillable", RX_TEXTS)
 
 

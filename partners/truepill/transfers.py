@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, deciding_code, named_status, stated
 from partners.truepill.fields import EMPTY, Hash, Json, code_like, first_text, label, text, texts
@@ -21,6 +23,7 @@ SHOWN = (
     ("prescriber", ("prescriber",)),
     ("last_filled_date", ("last_filled_date",)),
 )
+_came_to_nothing = re.compile(r"\bno (medications?|prescriptions?)\b|\b(unable|could not|cannot)\b").search
 SHOWN_DIRECT = (("name", ("medication_name",)), ("rx_number", ("rx_number",)))
 
 
@@ -133,10 +136,16 @@ def direct_lines(details: Json, status: str, hash: Hash) -> Lines:
 
 
 def _inferred(details: Json) -> str:
-    """success or error, where a pulled copy, which has no status, leaves no doubt."""
-    failed = bool(details.get("error_code"))
-    came = any(not is_refused(item) for _, item in entries(details.get("medications")))
-    if failed == came:
+    """success or error, where a pulled copy, which has no status, leaves no doubt.
+
+    An error has a code, or nothing but its message; a success has medications, of which all may be rejected.
+    """
+    if details.get("error_code"):
+        return "error"
+    listed = [item for _, item in entries(details.get("medications"))]
+    came = any(not is_refused(item) for item in listed)
+    failed = not came and _came_to_nothing((text(details.get("message")) or "").lower()) is not None
+    if came == failed:
         raise Unreadable("missing_status")
     return "error" if failed else "success"
 

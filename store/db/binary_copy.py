@@ -39,6 +39,7 @@ NULL = b"\xff\xff\xff\xff"
 
 _length = Struct(">i").pack
 _eight = Struct(">iq").pack
+_two = Struct(">ih").pack
 _double = Struct(">id").pack
 _array_head = Struct(">iiiiii").pack
 _one_uuid = Struct(">iiiiiii16s").pack
@@ -66,6 +67,10 @@ def write_rows(conn: psycopg.Connection[Any], table: str, columns: str, rows: It
 
 def bigint(value: int | None) -> bytes:
     return NULL if value is None else _eight(8, value)
+
+
+def smallint(value: int | None) -> bytes:
+    return NULL if value is None else _two(2, value)
 
 
 def double(value: float | None) -> bytes:

@@ -24,6 +24,7 @@ __all__ = [
     "MOMENT",
     "OPTIONAL_UUID",
     "SECOND",
+    "SMALL",
     "TEXT",
     "UUID",
     "UUIDS",
@@ -70,6 +71,7 @@ def _joined_hex(values: Iterable[Sequence[bytes]]) -> str:
 #: A double precision of an int or a float.
 FLOAT = Type("float8", arrays.numbers, binary_copy.double, fixed="d")
 BIGINT = Type("bigint", arrays.numbers, binary_copy.bigint, fixed="q")
+SMALL = Type("smallint", arrays.numbers, binary_copy.smallint)
 UUID = Type("uuid", _hex, binary_copy.blob, fixed="16s")
 OPTIONAL_UUID = UUID._replace(fixed=None)
 TEXT = Type("text", arrays.texts, binary_copy.text)

@@ -69,7 +69,8 @@ def pass_barrier(conn: Connection) -> None:
 
 _SUMMARY = """
 c.id, c.kind, c.key, c.state, extract(epoch FROM c.since)::bigint, c.moved_by, c.outcome, c.review,
-extract(epoch FROM c.last_at)::bigint, extract(epoch FROM c.due)::bigint
+extract(epoch FROM c.last_at)::bigint, extract(epoch FROM c.due)::bigint,
+extract(epoch FROM c.waiting_since)::bigint
 """
 
 _ROWS = f"""

@@ -30,6 +30,7 @@ ENTITIES = Columns(
         "review": TEXT,
         "last_at": SECOND,
         "due": SECOND,
+        "waiting_since": SECOND,
         "deadline": SECOND,
         "parcel": OPTIONAL_UUID,
     },
@@ -39,7 +40,7 @@ ENTITIES = Columns(
 
 def standing(row: EntityRow) -> tuple[Any, ...]:
     """The fields of a row that stand in `ENTITIES`: all but kind, key and what says how it came to be."""
-    return row[0], *row[3:12]
+    return row[0], *row[3:13]
 
 
 # An update that changes nothing locks the row and returns it as it is now, in the one statement that also
@@ -51,7 +52,7 @@ SELECT * FROM unnest(%(kinds)s::text[], %(keys)s::text[], %(states)s::text[])
 ON CONFLICT (kind, key) DO UPDATE SET state = entities.state
 RETURNING id, kind, key, state, extract(epoch FROM since)::bigint, moved_by, outcome, review,
           extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint,
-          extract(epoch FROM deadline)::bigint, uuid_send(parcel),
+          extract(epoch FROM waiting_since)::bigint, extract(epoch FROM deadline)::bigint, uuid_send(parcel),
           extract(epoch FROM registered_at)::bigint, xmax = 0
 """
 

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 
 from store.db import arrays
-from store.db.columns import BIGINT, BYTES, JSON, MOMENT, SECOND, UUID, UUIDS, WORD, WORDS, Columns
+from store.db.columns import BIGINT, BYTES, JSON, MOMENT, SECOND, SMALL, UUID, UUIDS, WORD, WORDS, Columns
 from store.ledger.model import FactRow
 
 __all__ = ["FACTS", "delete_facts", "facts_of", "insert_facts", "update_facts"]
@@ -38,6 +38,7 @@ _CONTENT = {
     "due": SECOND,
     "pushed_at": MOMENT,
     "pulled_at": MOMENT,
+    "millisecond": SMALL,
 }
 #: As the fields of a FactRow.
 FACTS = Columns("facts", _IDENTITY | _CONTENT, prefix="fact_")
@@ -48,7 +49,7 @@ CHANGED = Columns("facts", {"entity_id": BIGINT, "fact_id": UUID} | _CONTENT)
 _FACTS_OF = """
 SELECT entity_id, uuid_send(fact_id), extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
        lines::text, detail, via, ARRAY(SELECT uuid_send(e) FROM unnest(events) e), uuid_send(preferred),
-       preferred_via, received_at, extract(epoch FROM due)::bigint, pushed_at, pulled_at
+       preferred_via, received_at, extract(epoch FROM due)::bigint, pushed_at, pulled_at, millisecond
 FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 

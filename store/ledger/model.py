@@ -46,6 +46,7 @@ class EntityRow(NamedTuple):
     """A locked entity with its folded state; times are Unix seconds. `made` in this very transaction.
 
     `parcel`: the number of its only parcel as a keyed hash, or what stands for several (SEVERAL).
+    From `state` to `waiting_since` it is the fold's Summary.
     """
 
     id: int
@@ -58,6 +59,7 @@ class EntityRow(NamedTuple):
     review: str | None
     last_at: int | None
     due: int | None = None
+    waiting_since: int | None = None
     deadline: int | None = None
     parcel: bytes | None = None
     registered_at: int | None = None
@@ -68,6 +70,7 @@ class FactRow(NamedTuple):
     """One stored fact. `lines` is JSON text; `preferred` names the copy whose content this is.
 
     `pushed_at` and `pulled_at`: when the first copy of each way was received, as far as that is known.
+    `millisecond` is None where the preferred copy prints seconds.
     """
 
     entity_id: int
@@ -86,6 +89,7 @@ class FactRow(NamedTuple):
     due: int | None = None
     pushed_at: datetime | None = None
     pulled_at: datetime | None = None
+    millisecond: int | None = None
 
 
 class ParcelRow(NamedTuple):
@@ -139,12 +143,14 @@ def fact_id(fact: Fact) -> bytes:
 
 def fact_of(row: FactRow) -> Fact:
     """The fact that a row keeps."""
-    return Fact(row.occurred_at, row.signal, row.code, row.discriminator, lines_of(row.lines), row.due)
+    lines = lines_of(row.lines)
+    identity = (row.occurred_at, row.signal, row.code, row.discriminator)
+    return _new(Fact, (*identity, lines, row.due, row.millisecond or 0))
 
 
 def summary_of(entity: EntityRow) -> Summary:
     """Where the fold of an entity's facts stands, as its row keeps it."""
-    return _new(Summary, entity[3:10])
+    return _new(Summary, entity[3:11])
 
 
 def lines_of(text: str | None) -> tuple[Line, ...]:
@@ -154,7 +160,12 @@ def lines_of(text: str | None) -> tuple[Line, ...]:
 
 def lines_text(lines: Iterable[Line]) -> str | None:
     """A fact's lines as JSON text; None for none."""
-    return orjson.dumps(lines, default=list).decode() if lines else None
+    return orjson.dumps(lines, default=_parts).decode() if lines else None
+
+
+def _parts(line: Line) -> list[object]:
+    """Most lines carry no date of their own, and are stored without."""
+    return list(line if line[4] is not None else line[:4])
 
 
 class Recheck(NamedTuple):

@@ -121,7 +121,7 @@ WHERE kind = %(kind)s AND key = %(key)s
 """
 _FACTS = """
 SELECT entity_id, extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
-       extract(epoch FROM due)::bigint
+       extract(epoch FROM due)::bigint, coalesce(millisecond, 0)
 FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 
@@ -178,10 +178,10 @@ def _schedule(waiting: Sequence[tuple[str, str]], quiet: float, as_of: datetime 
 def gaps(conn: Connection, entities: Collection[Due]) -> set[int]:
     """The ids of those whose history jumps over states of which no news came."""
     told: dict[int, list[Fact]] = {}
-    for entity_id, at, signal, code, discriminator, due_at in conn.execute(
+    for entity_id, at, signal, code, discriminator, due_at, millisecond in conn.execute(
         _FACTS, (arrays.numbers([entity.id for entity in entities]),)
     ):
-        fact = Fact(at, signal, code, bytes(discriminator), (), due_at)
+        fact = Fact(at, signal, code, bytes(discriminator), (), due_at, millisecond)
         told.setdefault(entity_id, []).append(fact)
     machines = {entity.id: MACHINES[entity.kind] for entity in entities}
     return {one for one, facts in told.items() if any(step.gap for step in machines[one].fold(facts)[1])}

@@ -161,7 +161,7 @@ def _open(kind: str) -> list[str]:
 
 _LAST_FACTS = """
 SELECT e.kind, e.key, extract(epoch FROM f.occurred_at)::bigint, f.signal, f.code, f.discriminator,
-       f.lines::text, extract(epoch FROM f.due)::bigint
+       f.lines::text, extract(epoch FROM f.due)::bigint, coalesce(f.millisecond, 0)
 FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS n (kind, key)
 JOIN entities e ON e.kind = n.kind AND e.key = n.key
 JOIN facts f ON f.entity_id = e.id AND f.occurred_at = e.last_at
@@ -178,7 +178,7 @@ def last_facts(conn: psycopg.Connection[Any], names: Collection[tuple[str, str]]
         },
     )
     found: dict[Any, Fact] = {}
-    for kind, key, at, signal, code, discriminator, lines, due in rows:
-        fact = Fact(at, signal, code, bytes(discriminator), lines_of(lines), due)
+    for kind, key, at, signal, code, discriminator, lines, due, millisecond in rows:
+        fact = Fact(at, signal, code, bytes(discriminator), lines_of(lines), due, millisecond)
         found[kind, key] = max(found.get((kind, key), fact), fact, key=MACHINES[kind].order)
     return found

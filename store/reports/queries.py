@@ -116,6 +116,7 @@ def entity_row(row: Any) -> EntityRow:
         row.review,
         _seconds(row.last_at),
         _seconds(row.due),
+        _seconds(row.waiting_since),
         _seconds(row.deadline),
         None if row.parcel is None else row.parcel.bytes,
         _seconds(row.registered_at),
@@ -140,6 +141,7 @@ def _fact(row: Any) -> FactRow:
         _seconds(row.due),
         row.pushed_at,
         row.pulled_at,
+        row.millisecond,
     )
 
 

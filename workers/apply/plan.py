@@ -2,12 +2,13 @@
 
 A fact later than all others is stepped from the stored state; anything else refolds the entity from all
 of its facts. Both give the same, since the fold is a sequence of such steps. A snapshot always refolds: the
-stored state does not say whether the last fact was an equal one.
+stored state does not say whether the last fact was an equal one. So does every fact but the first where lines
+are merged: the stored state does not have them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from statemachine import Fact, Machine, Summary
@@ -27,9 +28,13 @@ _WORST, _NOBODY = "derived", b"\xff" * 16
 _new = tuple.__new__
 
 
-def needs_facts(entity: EntityRow, stated_facts: Iterable[StatedFact]) -> bool:
-    """Whether any stated fact may be known already, sorts before what was folded, or is a snapshot."""
+def needs_facts(machine: Machine, entity: EntityRow, stated_facts: Sequence[StatedFact]) -> bool:
+    """Whether any stated fact may be known already, sorts before what was folded, or is a snapshot; or counts
+    beside the lines of others.
+    """
     last = entity.last_at
+    if machine.merges and (len(stated_facts) > 1 or (stated_facts and last is not None)):
+        return True
     return any(
         is_snapshot(s.fact.signal) or (last is not None and s.fact.occurred_at <= last) for s in stated_facts
     )
@@ -99,7 +104,7 @@ def _after(
     machine: Machine, entity: EntityRow, summary: Summary, stated_facts: Sequence[StatedFact]
 ) -> EntityRow:
     entity_id, kind, key = entity[:3]
-    registered_at, made = entity[12:]
+    registered_at, made = entity[13:]
     ends_at = deadline(machine, summary, registered_at)
     parcel = _parcel_after(entity, stated_facts)
     return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, parcel, registered_at, made))
@@ -136,12 +141,12 @@ def _content(row: FactRow, fact: Fact) -> Fact:
 def _first(entity_id: int, s: StatedFact) -> FactRow:
     event_id, via, received_at = s[1:4]
     fact, fact_name, lines, detail = s[5:9]
-    at, signal, code, discriminator, _, due = fact
+    at, signal, code, discriminator, _, due, millisecond = fact
     pushed_at = received_at if via == "push" else None
     pulled_at = received_at if via == "pull" else None
     identity = (entity_id, fact_name, at, signal, code, discriminator)
-    content = (lines, detail, (via,), (event_id,), event_id, via, received_at, due, pushed_at, pulled_at)
-    return _new(FactRow, identity + content)
+    copies = ((via,), (event_id,), event_id, via, received_at, due, pushed_at, pulled_at, millisecond or None)
+    return _new(FactRow, (*identity, lines, detail, *copies))
 
 
 def _merged(row: FactRow, s: StatedFact) -> FactRow:
@@ -160,7 +165,12 @@ def _merged(row: FactRow, s: StatedFact) -> FactRow:
     )
     if better:
         row = row._replace(
-            lines=s.lines, detail=s.detail, due=s.fact.due, preferred=s.event_id, preferred_via=s.via
+            lines=s.lines,
+            detail=s.detail,
+            due=s.fact.due,
+            preferred=s.event_id,
+            preferred_via=s.via,
+            millisecond=s.fact.millisecond or None,
         )
     return row
 

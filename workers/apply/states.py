@@ -57,7 +57,8 @@ def update_states(
     refold = [
         row.id
         for row in rows
-        if (row.kind, row.key) in anew or needs_facts(row, stated_facts.get((row.kind, row.key), ()))
+        if (row.kind, row.key) in anew
+        or needs_facts(MACHINES[row.kind], row, stated_facts.get((row.kind, row.key), ()))
     ]
     known: dict[int, list[FactRow]] = {entity_id: [] for entity_id in refold}
     if refold:

@@ -22,6 +22,7 @@ PRESCRIPTION = Grid(
     """
                      R  U  S
     rx:received      =  ~  ~
+    seen:present     =  =  =
     seen:received    =  !  !
     seen:unfillable  U  =  =
     rx:superseded    S  S  =

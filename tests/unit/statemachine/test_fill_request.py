@@ -6,7 +6,7 @@ from itertools import permutations
 
 import pytest
 
-from statemachine import MACHINES, Fact, Line, Verdict, current_lines
+from statemachine import MACHINES, Fact, Line, Verdict, current_lines, deadline
 
 FILL = MACHINES["fill_request"]
 
@@ -42,6 +42,7 @@ order:transferred_out   J     J     J     J    !  !  !  !  =  !
 order:returned          R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
 claim:owed              A     A     =     ~    ~  ~  ~  ~  ~  ~
 claim:settled           =     =     P     ~    ~  ~  ~  ~  ~  ~
+claim:reversed          =     =     P     ~    ~  ~  =  ~  =  =
 payment:known           =     =     P     ~    ~  ~  ~  ~  !  !
 shipment:unknown        =     =     =     =    =  =  =  =  =  =
 shipment:pre_transit    C     C     C     =    ~  ~  ~  ~  !  !
@@ -64,8 +65,8 @@ SIGNALS = sorted({signal for _, signal, _ in CELLS})
 
 
 def fact(at: int, signal: str, *, code: str | None = None, told: bytes = b"", lines: str = "") -> Fact:
-    """One letter a line: f(illed), r(ejected), t(riage), b(ack: returned)."""
-    status = {"f": "filled", "r": "rejected", "t": "triage", "b": "returned"}
+    """One letter a line: f(illed), s(hort), r(ejected), t(riage), b(ack: returned), o(wed)."""
+    status = {"f": "filled", "r": "rejected", "t": "triage", "b": "returned", "s": "short", "o": "owed"}
     made = tuple(Line(i, f"rx{i}", status[letter], None) for i, letter in enumerate(lines))
     return Fact(1_590_800_000 + at, signal, code, told, made)
 
@@ -241,3 +242,64 @@ def test_lines_of_a_conflict_are_not_the_fills() -> None:
     success = fact(0, "order:success", lines="ff")
     _, steps = FILL.fold([success, fact(1, "order:rejected", lines="rr")])
     assert current_lines(FILL, steps) == success.lines
+
+
+@pytest.mark.parametrize(
+    ("lines", "outcome"),
+    [("f", "full"), ("s", "partial"), ("fs", "partial"), ("sr", "partial"), ("r", "none")],
+)
+def test_a_fill_of_which_less_was_sent_than_asked_for_is_partial(lines: str, outcome: str) -> None:
+    assert FILL.fold([fact(0, "order:success", lines=lines)])[0].outcome == outcome
+
+
+DAY = 86_400
+CLAIM, AGAIN = fact(0, "claim:owed", lines="o"), fact(4 * DAY, "claim:owed", lines="o", told=b"b" * 16)
+TRIAGED = fact(2 * DAY, "order:triage", code="T005")._replace(due=1_590_800_000 + 30 * DAY)
+
+
+def ends(*facts: Fact) -> int | None:
+    """When the news of a fill is overdue after these, in days, whatever their order."""
+    found = {deadline(FILL, FILL.fold(order)[0], None) for order in permutations(facts)}
+    (at,) = found
+    return None if at is None else (at - 1_590_800_000) // DAY
+
+
+@pytest.mark.parametrize(
+    ("facts", "days"),
+    [
+        ([CLAIM], 10),
+        ([CLAIM, TRIAGED], 10),  # the date of the stock comes after the claim's end
+        ([CLAIM, fact(2 * DAY, "order:triage", code="T004")], 5),  # a triage has a clock of its own
+        ([CLAIM, TRIAGED, AGAIN], 10),
+        ([CLAIM, AGAIN], 10),
+        ([CLAIM, fact(1 * DAY, "claim:settled"), AGAIN], 14),
+        ([CLAIM, fact(1 * DAY, "claim:reversed"), AGAIN], 14),
+        ([CLAIM, fact(1 * DAY, "payment:known"), AGAIN], 14),
+        ([CLAIM, fact(1 * DAY, "payment:known")], 4),
+        ([CLAIM, TRIAGED, fact(3 * DAY, "payment:known")], 30),
+        ([CLAIM, fact(9 * DAY, "order:success", lines="f")], 12),
+        ([CLAIM, fact(10 * DAY, "order:unpaid")], None),
+    ],
+)
+def test_the_ten_days_run_from_the_first_claim_that_owes_until_it_is_paid_or_over(
+    facts: list[Fact], days: int | None
+) -> None:
+    assert ends(*facts) == days
+
+
+def test_a_reversal_ends_the_wait_for_a_payment_and_nothing_else() -> None:
+    summary, steps = FILL.fold([CLAIM, fact(10 * DAY, "claim:reversed")])
+    assert (summary.state, summary.waiting_since, steps[-1].verdict) == ("pending", None, Verdict.MOVED)
+    over = FILL.fold([CLAIM, fact(9 * DAY, "order:success", lines="f"), fact(10 * DAY, "claim:reversed")])[0]
+    assert (over.state, over.review) == ("completed", None)
+
+
+def test_an_error_that_names_some_medications_is_about_the_whole_order() -> None:
+    claim = fact(0, "claim:owed", lines="oo")
+    cancelled = fact(9, "order:cancelled", code="R0", lines="r")
+    assert FILL.fold([claim, cancelled])[0][:4] == ("cancelled", 1_590_800_009, "order:cancelled", "none")
+    success = fact(20, "order:success", lines="rf")
+    for facts in permutations([claim, cancelled, success]):
+        summary, _ = FILL.fold(facts)
+        assert summary.state == "cancelled"
+        assert summary.review is not None

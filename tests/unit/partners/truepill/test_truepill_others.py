@@ -130,7 +130,10 @@ def test_a_consults_missing_status_is_inferred_where_the_details_settle_it() -> 
     refused = Consult(status=None, details__reject_reason="Patient is not eligible")
     assert stated(done).fact.signal == "consult:completed"
     assert stated(refused).fact.signal == "consult:rejected"
-    for content in (Consult(status=None), Consult(status="paused"), {**done, "details": {}}):
+    issue = Consult(status=None, details__issue_reason="no answer")
+    assert stated(issue).fact.signal == "consult:issue"
+    both = Consult(status=None, details__state=["rx_prescribed"], details__reject_reason="no")
+    for content in (Consult(status=None), {**done, "details": {}}, both):
         assert reason(content) == "missing_status"
 
 

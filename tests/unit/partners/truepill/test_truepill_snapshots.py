@@ -60,8 +60,13 @@ def told(one: Stated) -> tuple[str, str | None, int]:
     [
         ({}, "pending", None),
         ({"status": "Completed"}, "completed", None),
-        ({"status": "pending", "triage_reason": "T005"}, "triage", "T005"),
+        ({"status": "pending", "triage_reason": "T005"}, "pending", None),
+        ({"status": "pending", "triage_reason": "T005", "error_code": "R021"}, "pending", None),
+        ({"status": "triage", "triage_reason": "T005"}, "triage", "T005"),
         ({"status": "triage", "error_code": "T001"}, "triage", "T001"),
+        ({"status": "complete"}, "completed", None),
+        ({"status": "completed", "error_code": "R3"}, "completed", None),
+        ({"status": "rejected", "triage_reason": "T005"}, "rejected", None),
         ({"status": "rejected", "error_code": "R3"}, "rejected", "R3"),
         ({"status": "rejected", "error_code": "R5"}, "rejected", "R5"),
         ({"status": "rejected", "error_code": "r0"}, "cancelled", "r0"),
@@ -79,7 +84,7 @@ def test_the_record_of_a_fill_tells_its_order_and_not_its_parcel(
     assert one.fact.lines == ()
 
 
-def test_the_printed_record_of_a_fill_is_in_triage_for_a_reason_that_stays_sealed() -> None:
+def test_the_printed_record_of_a_fill_is_pending_whatever_else_is_filled_in() -> None:
     printed = FillRecord(
         error_code="R021",
         rejection_reason="Drug Interactions",
@@ -88,10 +93,13 @@ def test_the_printed_record_of_a_fill_is_in_triage_for_a_reason_that_stays_seale
         carrier="fedex",
     )
     one = seen("fill_request", printed, "fill_request_cb619ca2e133d37daefc")
-    state, code, _ = told(one)
-    assert (state, (code or "")[:1], len(code or "")) == ("triage", "#", 17)
-    assert one.detail["triage_reason"] == one.detail["code"] == "Missing information"
+    assert told(one)[:2] == ("pending", None)
+    assert one.detail["triage_reason"] == "Missing information"
     assert ("metadata", "cfe146") in one.links
+    triaged = seen("fill_request", {**printed, "status": "triage"}, "fill_request_cb619ca2e133d37daefc")
+    state, code, _ = told(triaged)
+    assert (state, (code or "")[:1], len(code or "")) == ("triage", "#", 17)
+    assert triaged.detail["code"] == "Missing information"
 
 
 PRINTED_TRANSFER = TransferRecord(
@@ -183,11 +191,15 @@ def test_a_direct_transfer_is_dated_by_its_last_update() -> None:
     assert (nameless.key, nameless.aliases) == (None, ("d1",))
 
 
+ANSWERED = ("completed", None, [], None)
+
+
 @pytest.mark.parametrize(
     ("fields", "state", "code", "lines", "due"),
     [
         ({}, "pending", None, [], None),
-        ({"triage_reason": "CT003"}, "triage", "CT003", [], None),
+        ({"triage_reason": "CT003"}, "pending", None, [], None),
+        ({"status": "completed", "triage_reason": "CT003", "error_code": "PA_REQUIRED"}, *ANSWERED),
         ({"status": "triage", "triage_reason": "CT004"}, "triage", "CT004", [], None),
         ({"status": "rejected", "error_code": "PA_REQUIRED"}, "rejected", "PA_REQUIRED", [], None),
         (
@@ -236,6 +248,9 @@ def test_only_a_list_of_consults_tells_where_they_stand() -> None:
         ({"fillable": False, "current_rx_status_text": "Transferred"}, "unfillable"),
         ({"fillable": True, "current_rx_status_text": "Transferred"}, "received"),
         ({"fillable": None, "current_rx_status_text": "Transferred"}, "unfillable"),
+        ({"fillable": None, "current_rx_status_text": "Active"}, "present"),
+        ({"fillable": 1}, "received"),
+        ({"fillable": "false"}, "unfillable"),
     ],
 )
 def test_a_prescription_is_seen_by_whether_it_can_be_filled(fields: dict[str, Any], state: str) -> None:
@@ -249,10 +264,9 @@ def test_a_prescription_is_seen_by_whether_it_can_be_filled(fields: dict[str, An
 @pytest.mark.parametrize(
     ("resource", "answer", "of", "reason"),
     [
-        ("fill_request", FillRecord(status="on_the_moon"), "f1", "missing_status"),
+        ("fill_request", FillRecord(status="on_the_moon"), "f1", "unknown_status"),
         ("fill_request", FillRecord(status=None), "f1", "missing_status"),
-        ("consult", ConsultItem(id="c1", status="napping"), "c1", "missing_status"),
-        ("prescription", RxRecord(fillable=None), None, "missing_status"),
+        ("consult", ConsultItem(id="c1", status="napping"), "c1", "unknown_status"),
         ("transfer", TransferRecord(url_token="t1"), "t2", "bad_key"),
         ("prescription", RxRecord(prescription_token="rx1"), "rx2", "bad_key"),
         ("fill_request", FillRecord(), None, "missing_key"),
@@ -316,7 +330,7 @@ def test_every_kind_whose_page_knows_snapshots_has_a_resource() -> None:
     kinds = {kind for kind, machine in MACHINES.items() if any(map(is_snapshot, machine.rank))}
     assert set(RESOURCE_OF) == kinds
     for kind, resource in RESOURCE_OF.items():
-        words = set(RECORDS[resource].states.values()) or {"received", "unfillable"}
+        words = set(RECORDS[resource].states.values()) or {"present", "received", "unfillable"}
         assert {f"seen:{word}" for word in words} == set(filter(is_snapshot, MACHINES[kind].rank))
 
 

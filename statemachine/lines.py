@@ -1,0 +1,80 @@
+"""Which lines an entity has by all that was said of it, where each fact may list some of them only.
+
+A line is met again by its token; tokens collide, so of equal ones the first is the first again, the second
+the second. Lines without a token are met by their order alone. A line keeps the position at which it was
+first heard of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from statemachine.model import Fact, Line
+
+__all__ = ["KnownLines", "Told"]
+
+
+class Told(NamedTuple):
+    """A line, and where it stands: it is line number `place` (from 0) of `fact`."""
+
+    line: Line
+    fact: Fact
+    place: int
+
+
+class KnownLines:
+    """The latest word on every line. `done` are the statuses of lines that wait for nothing more.
+
+    An answer that was announced (`await_answer`) is due until as many lines were done since, or all are.
+    """
+
+    def __init__(self, done: Iterable[str]) -> None:
+        self._done = frozenset(done)
+        self._told: dict[tuple[str | None, int], Told] = {}
+        self._answers: list[int] = []
+
+    def add(self, fact: Fact, *, snapshot: bool) -> None:
+        """The lines of a fact, which is later than all before. Those of a snapshot say less than a
+        callback's: one that tells no other status than is known changes nothing.
+        """
+        seen: dict[str | None, int] = {}
+        first = not self._told
+        # Lines of before they were kept with dates of their own, and those of a triage, share the fact's.
+        shared = None if any(line.due for line in fact.lines) else fact.due
+        for place, line in enumerate(fact.lines):
+            number = seen.get(line.token, 0)
+            seen[line.token] = number + 1
+            before = self._told.get((line.token, number))
+            if before is None:
+                position = (
+                    line.position if first else 1 + max(one.line.position for one in self._told.values())
+                )
+            elif snapshot and before.line.status == line.status:
+                continue
+            else:
+                position = before.line.position
+            was_done = before is not None and before.line.status in self._done
+            if self._answers and line.status in self._done and not was_done:
+                self._answers.pop(0)
+            due = line.due if line.status in self._done else line.due or shared
+            self._told[line.token, number] = Told(line._replace(position=position, due=due), fact, place)
+        if self._all_done():
+            self._answers.clear()
+
+    def await_answer(self, due: int | None) -> None:
+        """An answer to one of the lines is due by then, in seconds of Unix time."""
+        if due is not None and not (self._told and self._all_done()):
+            self._answers.append(due)
+
+    def told(self) -> tuple[Told, ...]:
+        """By position."""
+        return tuple(sorted(self._told.values(), key=lambda told: told.line.position))
+
+    def due(self) -> int | None:
+        """The first date of a line that is not done, or by which an answer is due; None for none."""
+        dates = [told.line.due for told in self._told.values() if told.line.status not in self._done]
+        return min((date for date in (*dates, *self._answers) if date is not None), default=None)
+
+    def _all_done(self) -> bool:
+        return all(told.line.status in self._done for told in self._told.values())

@@ -7,14 +7,19 @@ from typing import Any, NamedTuple
 
 import psycopg
 
+from ops.render.tables import moment, seconds
 from store.db.faults import is_environmental
+from store.inbox import quarantine
+from store.ledger import event_facts
 from store.ledger.model import EntityRow
 from workers.apply.model import Moved, Replayed, Tools
 from workers.apply.replay import replay
 
-__all__ = ["BATCH", "Entry", "Report", "run"]
+__all__ = ["BATCH", "Entry", "Report", "batches", "everything", "run"]
 
 BATCH = 500
+#: Entities of which all events are read anew at once, where everything is.
+ENTITIES = 200
 _TRIES = 3
 
 
@@ -35,25 +40,34 @@ class Entry(NamedTuple):
         """What happened to its facts, then what differs besides the state."""
         facts = [_count(self.added, "added"), _count(self.withdrawn, "withdrawn")]
         parts = [", ".join(filter(None, facts)) or "refolded"]
-        before = self.before
-        if before is not None and before.outcome != self.after.outcome:
-            parts.append(f"outcome {before.outcome or 'open'} → {self.after.outcome or 'open'}")
-        if before is not None and before.review != self.after.review:
-            parts.append(_review(before.review, self.after.review))
+        before, after = self.before, self.after
+        if before is not None and before.outcome != after.outcome:
+            parts.append(f"outcome {before.outcome or 'open'} → {after.outcome or 'open'}")
+        if before is not None and before.review != after.review:
+            parts.append(_review(before.review, after.review))
+        if before is not None and before.state == after.state:
+            if before.since != after.since:
+                parts.append(f"since {_moment(before.since)} → {_moment(after.since)}")
+            if before.deadline != after.deadline:
+                parts.append(f"deadline {_moment(before.deadline)} → {_moment(after.deadline)}")
         return "; ".join(parts)
 
 
 class Report(NamedTuple):
-    """`entries` holds every entity that the events touch; `pending` are inbox ids that could not be read."""
+    """`entries` holds every entity that the events touch; `pending` are inbox ids that could not be read.
+
+    `selected` is how many events were to be read anew.
+    """
 
     entries: list[Entry]
     quarantined: int
     pending: list[int]
+    selected: int
 
 
 def run(
     conn: psycopg.Connection[Any],
-    seqs: Sequence[int],
+    batches: Iterable[Sequence[int]],
     tools: Tools,
     *,
     dry_run: bool,
@@ -61,24 +75,42 @@ def run(
 ) -> Report:
     """Replay these events; `advance` hears how many are done. Raises psycopg.Error.
 
-    A dry run is one batch: it is undone at its end, so that a second one would not know what the first one
-    would have changed.
+    Of a dry run each batch is undone by itself: what one of them would have changed for another is not seen.
     """
     entries: dict[tuple[str, str], Entry] = {}
-    quarantined = 0
+    quarantined = selected = 0
     pending: list[int] = []
-    for batch in _batches(seqs, len(seqs) if dry_run else BATCH):
+    for batch in batches:
         done = _tried(conn, batch, tools, dry_run)
         _gather(entries, done.moved)
         quarantined += done.quarantined
         pending += done.pending
+        selected += len(batch)
         advance(len(batch))
-    return Report([entries[name] for name in sorted(entries)], quarantined, pending)
+    return Report([entries[name] for name in sorted(entries)], quarantined, pending, selected)
 
 
-def _batches(seqs: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+def batches(seqs: Sequence[int], *, dry_run: bool) -> Iterator[Sequence[int]]:
+    """These events; for a dry run all at once."""
+    size = len(seqs) if dry_run else BATCH
     for start in range(0, len(seqs), max(size, 1)):
         yield seqs[start : start + size]
+
+
+def everything(conn: psycopg.Connection[Any]) -> Iterator[Sequence[int]]:
+    """All that came: by entity, each with all of its events, and then what is in quarantine.
+
+    An event that speaks of several entities is read again with each.
+    """
+    after = 0
+    while entities := event_facts.entities_after(conn, after, ENTITIES):
+        if seqs := event_facts.events_stating(conn, entities):
+            yield seqs
+        after = entities[-1]
+    after = 0
+    while seqs := quarantine.quarantined_after(conn, after, BATCH):
+        yield seqs
+        after = seqs[-1]
 
 
 def _tried(conn: psycopg.Connection[Any], batch: Sequence[int], tools: Tools, dry_run: bool) -> Replayed:
@@ -104,12 +136,16 @@ def _gather(entries: dict[tuple[str, str], Entry], moved: Iterable[Moved]) -> No
         entries[after.kind, after.key] = entry
 
 
-def _shown(row: EntityRow) -> tuple[str, str | None, str | None]:
-    return row.state, row.outcome, row.review
+def _shown(row: EntityRow) -> tuple[Any, ...]:
+    return row.state, row.since, row.outcome, row.review, row.deadline
 
 
 def _count(number: int, what: str) -> str:
     return f"{number} fact{'' if number == 1 else 's'} {what}" if number else ""
+
+
+def _moment(at: int | None) -> str:
+    return (None if at is None else moment(seconds(at))) or "none"
 
 
 def _review(before: str | None, after: str | None) -> str:

@@ -26,6 +26,9 @@ def replay(
     entity: Annotated[
         tuple[str, str] | None, typer.Option(metavar="KIND KEY", help="Every event that states facts of it.")
     ] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Every event: after an upgrade that says so.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
@@ -33,26 +36,33 @@ def replay(
     """Read events anew, quarantined ones too: after an upgrade, or when a state is in doubt."""
     from ops.arguments.event_ids import clean_id
 
-    if bool(ids) == (entity is not None):
-        raise typer.BadParameter("wants event IDs, or --entity KIND KEY")
+    if bool(ids) + (entity is not None) + everything != 1:
+        raise typer.BadParameter("wants event IDs, --entity KIND KEY, or --all")
     if entity is not None:
         check_kind(entity[0])
     digits = [clean_id(value) for value in ids or ()]
     settings = load(data).require("database", "sealing")
     database = settings.database
-    seqs, subject = _by_entity(database, *entity) if entity is not None else _by_ids(database, digits)
+    seqs: list[int] = []
+    if entity is not None:
+        seqs, subject = _by_entity(database, *entity)
+    elif ids:
+        seqs, subject = _by_ids(database, digits)
+    else:
+        subject = "everything"
+    from ops import replay as replays
     from ops.arguments.person import person
     from ops.render.tables import progress
-    from ops.replay import run
     from store.db.connections import connect
     from store.ledger import audit
     from workers.celery.runtime import tools
 
     if not dry_run:
         audit.record(database, person(), "replay", subject)
-    with connect(database, "ops") as conn, progress("replaying", len(seqs)) as advance:
-        report = run(conn, seqs, tools(settings), dry_run=dry_run, advance=advance)
-    document = _document(len(seqs), report)
+    with connect(database, "ops") as conn, progress("replaying", len(seqs) or None) as advance:
+        found = replays.everything(conn) if everything else replays.batches(seqs, dry_run=dry_run)
+        report = replays.run(conn, found, tools(settings), dry_run=dry_run, advance=advance)
+    document = _document(report)
     if as_json:
         write_json(document)
     else:
@@ -80,10 +90,10 @@ def _by_entity(database: Database, kind: str, key: str) -> tuple[list[int], str]
         return events.events_of(conn, found.id), f"{kind} {key}"
 
 
-def _document(selected: int, report: Report) -> dict[str, Any]:
+def _document(report: Report) -> dict[str, Any]:
     changed = [entry for entry in report.entries if entry.changed]
     return {
-        "selected": selected,
+        "selected": report.selected,
         "changed": [
             {
                 "kind": entry.after.kind,

@@ -15,6 +15,7 @@ __all__ = [
     "EVENT_FACTS",
     "add_event_facts",
     "delete_event_facts",
+    "entities_after",
     "entities_stated_by",
     "events_stating",
     "ways_of",
@@ -64,6 +65,15 @@ def events_stating(conn: Connection, entity_ids: Iterable[int]) -> list[int]:
         (arrays.numbers(entity_ids),),
     )
     return [seq for (seq,) in rows]
+
+
+def entities_after(conn: Connection, entity_id: int, limit: int) -> list[int]:
+    """The ids of up to `limit` entities behind this one, ascending."""
+    rows = conn.execute(
+        "SELECT id FROM entities WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
+        {"after": entity_id, "limit": limit},
+    )
+    return [found for (found,) in rows]
 
 
 def ways_of(conn: Connection, ids: Iterable[bytes]) -> dict[bytes, str]:

@@ -67,7 +67,8 @@ class Ledger:
     def story(self, key: str, kind: str = "fill_request") -> Story:
         row = self.conn.execute(
             "SELECT id, state, extract(epoch FROM since)::bigint, moved_by, outcome, review, "
-            "extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint "
+            "extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint, "
+            "extract(epoch FROM waiting_since)::bigint "
             "FROM entities WHERE (kind, key) = (%s, %s)",
             (kind, key),
         ).fetchone()

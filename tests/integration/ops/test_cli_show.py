@@ -57,7 +57,7 @@ def test_show_prints_state_history_and_lines_in_effective_order(cli: Cli) -> Non
 
 def test_a_record_that_was_read_twice_is_shown_once_and_its_free_text_from_its_sealed_form(cli: Cli) -> None:
     for after in (0, 60):
-        waits = FillRecord(triage_reason="No stock (anywhere)")
+        waits = FillRecord(status="triage", triage_reason="No stock (anywhere)")
         cli.ledger.apply(enveloped("fill_request", waits, at=AT + after, of=KEY), via="snapshot")
 
     assert cli.one("SELECT count(*) FROM facts WHERE code LIKE '#%'") == 2

@@ -136,8 +136,9 @@ def test_any_set_of_facts_has_one_state_and_one_unbroken_history(
         history.append(again)
     # A snapshot that adds nothing leaves nothing behind but its time. What lines are known where they are
     # merged stands in no summary, so that there outcome and date are those of a fold alone.
-    merged = {"outcome": summary.outcome, "due": summary.due} if machine.merges else {}
-    assert (stored._replace(last_at=summary.last_at, **merged), history) == (summary, steps)
+    if machine.merges:
+        stored = stored._replace(outcome=summary.outcome, due=summary.due)
+    assert (stored._replace(last_at=summary.last_at), history) == (summary, steps)
 
     states = [machine.initial, *(step.after for step in steps)]
     assert [step.before for step in steps] == states[:-1]
@@ -146,8 +147,8 @@ def test_any_set_of_facts_has_one_state_and_one_unbroken_history(
     assert all((step.before != step.after) == (step.verdict is Verdict.MOVED) for step in steps)
     lines = current_lines(machine, steps)
     if machine.merges:
-        told = {line[1:4] for step in steps for line in step.fact.lines}
-        assert {line[1:4] for line in lines} <= told
+        known = {line[1:4] for step in steps for line in step.fact.lines}
+        assert {line[1:4] for line in lines} <= known
         assert [line.position for line in lines] == sorted({line.position for line in lines})
     else:
         assert lines in {*LINES}

@@ -172,7 +172,7 @@ def test_a_callback_cannot_pass_for_a_record_nor_a_record_for_a_callback(ledger:
 
 def test_an_unknown_status_is_kept_and_counted_as_drift(ledger: Ledger) -> None:
     ledger.apply(one("fill_request", FillRecord(status="on_hold"), 0, "f1").body, via="snapshot")
-    assert ledger.reasons() == ["missing_status"]
+    assert ledger.reasons() == ["unknown_status"]
     rows = ledger.conn.execute("SELECT what, callback_type, name FROM drift").fetchall()
     assert rows == [("code", "SNAPSHOT_FILL_REQUEST", "on_hold")]
 
@@ -246,9 +246,9 @@ def test_a_record_that_stands_still_is_stored_once(ledger: Ledger) -> None:
 
 def test_a_record_that_says_something_new_is_stored(ledger: Ledger) -> None:
     store(ledger, one("fill_request", FillRecord(), 0, "f1"))
-    triage = FillRecord(triage_reason="T004")
+    triage = FillRecord(status="triage", triage_reason="T004")
     assert [store(ledger, one("fill_request", triage, after, "f1")) for after in (10, 20)] == [1, 0]
-    assert store(ledger, one("fill_request", FillRecord(triage_reason="T006"), 30, "f1")) == 1
+    assert store(ledger, one("fill_request", {**triage, "triage_reason": "T006"}, 30, "f1")) == 1
     assert ledger.state("f1") == "triage"
 
 
@@ -257,7 +257,7 @@ def test_what_cannot_be_read_is_stored_once_a_day_and_what_has_no_state_not_at_a
     start = -(T0 % day)
     for after in (0, 60, 120, day):
         store(ledger, one("fill_request", FillRecord(status="on_hold"), start + after, "f1"))
-    assert ledger.reasons() == ["missing_status", "missing_status"]
+    assert ledger.reasons() == ["unknown_status", "unknown_status"]
     assert store(ledger, one("consult", {"id": "c1", "prescriptions": [], "provider": None}, 0, "c1")) == 0
 
 

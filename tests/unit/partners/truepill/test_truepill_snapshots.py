@@ -191,7 +191,7 @@ def test_a_direct_transfer_is_dated_by_its_last_update() -> None:
     assert (nameless.key, nameless.aliases) == (None, ("d1",))
 
 
-ANSWERED = ("completed", None, [], None)
+ANSWERED: tuple[str, None, list[Any], None] = ("completed", None, [], None)
 
 
 @pytest.mark.parametrize(

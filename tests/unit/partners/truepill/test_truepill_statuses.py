@@ -25,7 +25,7 @@ from tests.support.factories import (
 )
 from tests.support.reading import keyed, stated
 
-ANSWERS = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "ORDER": OrderSuccess(),
     "ORDER, an error": OrderError(),
     "COPAY": CopaySuccess(),
@@ -36,7 +36,7 @@ ANSWERS = {
     "COVERAGE": CoverageFound(),
     "ORDER_CLAIM": OrderClaim(),
 }
-OTHERS = {"PRIOR_AUTH": PriorAuth(), "CONSULT": Consult()}
+OTHERS: dict[str, dict[str, Any]] = {"PRIOR_AUTH": PriorAuth(), "CONSULT": Consult()}
 
 
 def refused(content: dict[str, Any]) -> tuple[str, set[str]]:

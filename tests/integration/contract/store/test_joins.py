@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from itertools import count, permutations
 from typing import Any
 
@@ -386,10 +388,9 @@ def test_two_that_commit_at_once_and_miss_each_other_are_joined_by_the_sweep(
     database: Database, ledger: Ledger, case: Case, first: str
 ) -> None:
     seqs = ledger.admit(case.news("approved"))
-    works = [
-        lambda conn: case.track(conn),
-        lambda conn: apply_queued(conn, seqs, ledger.tools),
-    ][:: 1 if first == "registration" else -1]
+    works: list[Callable[[Any], object]] = [case.track, partial(apply_queued, seqs=seqs, tools=ledger.tools)]
+    if first == "callback":
+        works.reverse()
     with (
         connect(database, "first") as one,
         connect(database, "second") as two,

@@ -73,7 +73,7 @@ def track(
             aliases=names,
             relations=relations_of(kind, key, request or {}),
             joined_by=JOINED_BY.get(kind, ()),
-            accepted_at=accepted_at(kind, answer or {}),
+            accepted_at=accepted_at(kind, answer or {}, int(now.timestamp())),
             now=now,
         )
         if done.joined:

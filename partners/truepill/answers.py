@@ -72,16 +72,17 @@ def relations_of(kind: str, key: str, request: Json) -> frozenset[tuple[Relation
     return frozenset((relation, other) for relation, other in stated if other is not None and other != key)
 
 
-def accepted_at(kind: str, answer: Json) -> int | None:
+def accepted_at(kind: str, answer: Json, now: int) -> int | None:
     """When an answer says that the request was accepted, in seconds of Unix time; None where it does not.
 
-    Asked of the kinds of JOINED_BY alone: what was heard of before that is another request.
+    Asked of the kinds of JOINED_BY alone: what was heard of before that is another request. It is `now` at
+    the latest, whatever the partner's clock says.
     """
     if kind not in JOINED_BY:
         return None
     try:
-        return when(answer.get("timestamp"))
-    except Unreadable:
+        return min(now, when(answer.get("timestamp")))
+    except (Unreadable, ValueError):  # an infinite number is none of the forms of a time
         return None
 
 

@@ -94,16 +94,24 @@ def register_entity(conn: Connection, entity_id: int, at: int, deadline: int | N
     )
 
 
-def unheard(conn: Connection, kind: str, names: Iterable[str] | None = None) -> list[tuple[int, str]]:
-    """Registered entities of a kind of which nothing was ever heard, as (id, key), not locked.
+def unheard(
+    conn: Connection, kind: str, names: Iterable[str] | None = None, *, newest: int | None = None
+) -> list[tuple[int, str]]:
+    """Registered entities of a kind of which nothing was ever heard, as (id, key), not locked; newest first.
 
-    With `names` only those of these keys.
+    With `names` only those of these keys, with `newest` at most so many.
     """
-    query = "SELECT id, key FROM entities WHERE kind = %s AND registered_at IS NOT NULL AND last_at IS NULL"
-    if names is None:
-        return conn.execute(f"{query} ORDER BY id", (kind,)).fetchall()
-    wanted = arrays.texts(sorted(names))
-    return conn.execute(f"{query} AND key = ANY(%s::text[]) ORDER BY id", (kind, wanted)).fetchall()
+    rows = conn.execute(
+        "SELECT id, key FROM entities "
+        "WHERE kind = %(kind)s AND registered_at IS NOT NULL AND last_at IS NULL "
+        "AND (%(names)s::text[] IS NULL OR key = ANY(%(names)s::text[])) ORDER BY id DESC LIMIT %(newest)s",
+        {
+            "kind": kind,
+            "names": None if names is None else arrays.texts(sorted(names)),
+            "newest": newest,
+        },
+    )
+    return rows.fetchall()
 
 
 def lock_free(conn: Connection, entity_ids: Iterable[int]) -> set[int]:

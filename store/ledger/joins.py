@@ -55,14 +55,15 @@ def hold_names(conn: Connection, kind: str, names: Iterable[str]) -> None:
     )
 
 
+_ACCEPTED = """
+INSERT INTO acceptances (entity_id, accepted_at) VALUES (%(id)s, to_timestamp(%(at)s))
+ON CONFLICT (entity_id) DO UPDATE SET accepted_at = least(acceptances.accepted_at, excluded.accepted_at)
+"""
+
+
 def accepted(conn: Connection, entity_id: int, at: int) -> None:
     """Keep when the partner says that it accepted a request, in seconds of Unix time; the earliest counts."""
-    conn.execute(
-        "INSERT INTO acceptances (entity_id, accepted_at) VALUES (%(id)s, to_timestamp(%(at)s)) "
-        "ON CONFLICT (entity_id) DO UPDATE "
-        "SET accepted_at = least(acceptances.accepted_at, excluded.accepted_at)",
-        {"id": entity_id, "at": at},
-    )
+    conn.execute(_ACCEPTED, {"id": entity_id, "at": at})
 
 
 # From the names of each to their other carriers, and only then to the further domains: as in

@@ -204,11 +204,14 @@ def test_what_was_heard_before_the_partner_accepted_the_request_is_another(
 ) -> None:
     """Such as one that a copay has started, and that was declined before somebody asked again."""
     case.hear("declined")
-    later = int((datetime.now(UTC) + timedelta(hours=1)).timestamp())
-    found = case.track(answer=case.answer(timestamp=later))
+    ledger.conn.execute("UPDATE entities SET first_seen = first_seen - interval '11 minutes'")
+    now = datetime.now(UTC)
+    found = case.track(answer=case.answer(timestamp=int(now.timestamp())), now=now)
     assert (found.key, found.state) == (case.answered, "new")
     assert join_left(ledger.conn) == 0
     assert keys(ledger) == sorted([case.bare, case.answered])
+    again = case.track(answer=case.answer(timestamp=int(now.timestamp()) - 600), now=now)
+    assert (again.key, again.state) == (case.bare, "declined")
 
 
 def test_what_callbacks_name_as_the_answer_does_is_not_joined_with_another(

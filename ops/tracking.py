@@ -14,6 +14,7 @@ from partners.truepill.answers import (
     changes_another,
     is_refusal,
     names_of,
+    of_another,
     relations_of,
 )
 from partners.truepill.fields import name
@@ -22,7 +23,7 @@ from store.crypto.keyed_hash import KeyedHash
 from store.ledger.registration import Registered, register
 from store.pulls import poll_schedule
 
-__all__ = ["NotACreate", "NotAccepted", "track"]
+__all__ = ["NotACreate", "NotAccepted", "OfAnother", "check_answer", "track"]
 
 
 class NotAccepted(Exception):
@@ -31,6 +32,23 @@ class NotAccepted(Exception):
 
 class NotACreate(Exception):
     """An update or a cancellation names itself and no request: nothing will ever be heard under that name."""
+
+
+class OfAnother(Exception):
+    """The answer is that of another request."""
+
+
+def check_answer(kind: str, key: str, answer: Mapping[str, object]) -> None:
+    """Whether what the partner answered lets a request be registered under this name.
+
+    Raises NotAccepted, NotACreate, OfAnother.
+    """
+    if is_refusal(answer):
+        raise NotAccepted("by its answer the partner did not accept the request")
+    if changes_another(key, answer):
+        raise NotACreate("an update or a cancellation is no request of its own: register what it changes")
+    if of_another(kind, key, answer):
+        raise OfAnother("the answer is that of another request: it has another request_id")
 
 
 def track(
@@ -50,18 +68,15 @@ def track(
     `answer` is what the partner answered, decoded; the names in it lead to the entity, and the tokens that
     name the request itself become its aliases. `request` is what was sent, decoded: it alone says which order
     it replaces or refers to. `now` is aware. Raises ValueError for an unknown kind, and for a key or alias
-    that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted, NotACreate; Unreadable when request and
-    answer hold thousands of names; psycopg.Error. None of their texts repeats what was given.
+    that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted, NotACreate, OfAnother; Unreadable when
+    request and answer hold thousands of names; psycopg.Error. None of their texts repeats what was given.
     """
     aliases = tuple(aliases)
     if kind not in MACHINES:
         raise ValueError("the kind has no machine")
     if any(name(given) is None for given in (key, *aliases)):
         raise ValueError("a key or alias wants 1 to 128 characters of [A-Za-z0-9_.-]")
-    if answer is not None and is_refusal(answer):
-        raise NotAccepted("by its answer the partner did not accept the request")
-    if changes_another(key, answer or {}):
-        raise NotACreate("an update or a cancellation is no request of its own: register what it changes")
+    check_answer(kind, key, answer or {})
     links, names = names_of(kind, key, answer or {}, request or {}, metadata, aliases)
     with conn.transaction():
         done = register(

@@ -49,7 +49,7 @@ def track(
 
     from ops.render.keys import own_key
     from ops.render.tables import note, seconds
-    from ops.tracking import NotAccepted, NotACreate
+    from ops.tracking import NotAccepted, NotACreate, OfAnother, check_answer
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
     from partners.truepill.answers import JOINED_BY
@@ -59,6 +59,10 @@ def track(
 
     content = _read("answer", answer) if answer is not None else None
     sent = _read("request", request) if request is not None else None
+    try:  # by the name as it was given
+        check_answer(kind, key, content or {})
+    except (NotAccepted, NotACreate, OfAnother) as error:
+        raise Refused(str(error)) from None
     database = settings.database
     with queries.snapshot(database) as reading:
         key = own_key(reading, kind, key)
@@ -75,8 +79,6 @@ def track(
                 request=sent,
                 now=datetime.now(UTC),
             )
-        except (NotAccepted, NotACreate) as error:
-            raise Refused(str(error)) from None
         except Unreadable:
             raise Refused("what was given holds more names than one request can have") from None
     if done.key != key:

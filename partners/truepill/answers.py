@@ -25,12 +25,16 @@ __all__ = [
     "changes_another",
     "is_refusal",
     "names_of",
+    "of_another",
     "relations_of",
 ]
 
 #: Kinds whose callbacks name a request otherwise than its answer does, and the domains of the names that both
 #: carry, the rarest first.
 JOINED_BY: Mapping[str, tuple[str, ...]] = {"prior_auth": ("prescription", "insurance", "patient")}
+
+#: How the id begins that the answer of such a kind gives, and no callback.
+ANSWERED: Mapping[str, str] = {"prior_auth": "prior_auth_"}
 
 #: What a request says that it is to an earlier one of its kind, by the field that says so ("Fill Request Body
 #: Fields", "Expediting Orders After Insurance Failure").
@@ -89,6 +93,17 @@ def accepted_at(kind: str, answer: Json, now: int) -> int | None:
 def changes_another(key: str, answer: Json) -> bool:
     """Whether this is the id, or the answer, of an update or a cancellation, which only name themselves."""
     return any(_changes_another(found) for found in (key, name(answer.get("request_id"))) if found)
+
+
+def of_another(kind: str, key: str, answer: Json) -> bool:
+    """Whether an answer names another request than the one that it is given for.
+
+    Asked of the kinds of JOINED_BY, whose answer's name becomes a name of the request: a key that is such a
+    name itself has to be this one.
+    """
+    answered = name(answer.get("request_id"))
+    start = ANSWERED.get(kind)
+    return start is not None and answered is not None and key.startswith(start) and key != answered
 
 
 def is_refusal(answer: Json) -> bool:

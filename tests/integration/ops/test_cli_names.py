@@ -128,3 +128,16 @@ def test_an_update_or_a_cancellation_is_no_request_to_wait_for(
             "rxledger: an update or a cancellation is no request of its own: register what it changes\n"
         )
     assert cli.ledger.count("entities") == 0
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_answer_to_another_prior_authorization_is_refused(cli: Cli, tmp_path: Path, known: bool) -> None:
+    """Its name would become one of this request, and its callbacks this request's."""
+    if known:
+        cli.ledger.apply(news())
+        cli.run("track", "prior_auth", ANSWERED, "--answer", answer(tmp_path))
+    before = cli.ledger.count("aliases")
+    ran = cli.run("track", "prior_auth", ANSWERED, "--answer", answer(tmp_path, "prior_auth_other"))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err == "rxledger: the answer is that of another request: it has another request_id\n"
+    assert (cli.ledger.count("aliases"), cli.ledger.count("entities")) == (before, int(known))

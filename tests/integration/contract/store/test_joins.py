@@ -113,6 +113,7 @@ def test_a_registration_and_a_callback_of_one_request_are_one_entity(
         found = case.track()
         assert (found.key, found.state, found.registered, found.known) == (case.bare, status, True, True)
     assert_joined(ledger, case, status)
+    assert ledger.count("changes_unplaced") == 1
     assert told(ledger) == [(case.bare, None, status)]
 
 
@@ -422,15 +423,23 @@ def test_who_registers_a_request_while_it_is_joined_registers_the_one_that_is_le
     assert_joined(ledger, case, "approved")
 
 
-def test_a_batch_does_not_wait_for_who_registers_under_the_same_name(
-    database: Database, ledger: Ledger, case: Case
+@pytest.mark.parametrize("busy", ["its name", "its row"])
+def test_a_batch_does_not_wait_for_who_uses_the_registered_one(
+    database: Database, ledger: Ledger, case: Case, busy: str
 ) -> None:
     case.track()
     seqs = ledger.admit(case.news("approved"))
+    held: dict[str, Callable[[Any], object]] = {
+        "its name": case.track,
+        "its row": lambda conn: conn.execute("SELECT FROM entities FOR UPDATE"),
+    }
     with connect(database, "first") as one, connect(database, "second") as two:
-        two.execute("SET lock_timeout = '2s'") if not database.pooled else None
-        with left_open(one, lambda: case.track(one)):
-            apply_queued(two, seqs, ledger.tools)
+        batch = threading.Thread(target=apply_queued, args=(two, seqs, ledger.tools))
+        with left_open(one, lambda: held[busy](one)):
+            batch.start()
+            batch.join(10)
+            assert not batch.is_alive(), "it waits"
+    assert keys(ledger) == sorted([case.bare, case.answered])
     assert join_left(ledger.conn) == 1
     assert_joined(ledger, case, "approved")
 

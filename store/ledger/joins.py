@@ -2,12 +2,12 @@
 
 A request that is registered under the name of its answer is an entity that no callback ever speaks of, while
 the callbacks make another. Where the two carry the same names of certain domains (`partners` says which), and
-there is one of each and no more, the registered one is given up: its names, its registration and its place in
-the feed are the heard one's from then on, and its key becomes an alias. Where there are several of either,
-nothing is joined: a person says which (docs/decisions/0025).
+there is one of each and no more, the one without callbacks is given up: its names, its registration and its
+place in the feed are the heard one's from then on, and its key becomes an alias. Where there are several of
+either, nothing is joined: a person says which (docs/decisions/0025).
 
 Two that carry different metadata are two requests, and so is what was heard of before the partner accepted
-the registered one.
+the registered one, or what another answer's name was joined with.
 
 Locks: whoever registers a request holds its names (`hold_names`) before it locks anything else. Whoever joins
 two that others may use takes the name and both entities only where nobody has them, so that it waits for
@@ -82,9 +82,8 @@ CROSS JOIN LATERAL (
 ) carrier
 CROSS JOIN LATERAL (SELECT * FROM entities WHERE id = carrier.entity_id OFFSET 0) other
 WHERE carrier.size <= {crowd} AND other.kind = own.kind AND other.id <> own.id
-  AND (own.last_at IS NULL) <> (other.last_at IS NULL)
-  AND (own.last_at IS NULL) = (own.registered_at IS NOT NULL)
-  AND (other.last_at IS NULL) = (other.registered_at IS NOT NULL)
+  AND (own.last_at IS NULL AND own.registered_at IS NOT NULL AND {other_is_free}
+       OR other.last_at IS NULL AND other.registered_at IS NOT NULL AND {own_is_free})
   {further}
   AND ({shares_metadata} OR NOT ({own_metadata} AND {other_metadata}))
   AND NOT EXISTS (
@@ -97,6 +96,10 @@ _SHARES = """EXISTS (
     SELECT FROM postings a JOIN postings b ON b.hash = a.hash AND b.entity_id = other.id
     WHERE a.entity_id = own.id AND a.domain = {domain}
 )"""
+# One that was registered under its own name, or not at all: what was joined carries the other name as well.
+_IS_FREE = """({of}.last_at IS NOT NULL AND ({of}.registered_at IS NULL OR (
+    SELECT count(*) FROM postings WHERE entity_id = {of}.id AND domain = 'request'
+) < 2))"""
 _CARRIES = "EXISTS (SELECT FROM postings WHERE entity_id = {of}.id AND domain = 'metadata')"
 
 
@@ -113,6 +116,8 @@ def candidates(conn: Connection, entity_ids: Collection[int], by: Sequence[str])
             "AND " + _SHARES.format(domain=f"%(further_{number})s") for number in range(len(others))
         ),
         shares_metadata=_SHARES.format(domain="'metadata'"),
+        own_is_free=_IS_FREE.format(of="own"),
+        other_is_free=_IS_FREE.format(of="other"),
         own_metadata=_CARRIES.format(of="own"),
         other_metadata=_CARRIES.format(of="other"),
     )
@@ -156,7 +161,7 @@ def join(conn: Connection, pair: Pair) -> EntityRow | None:
     rows = entities.lock_entities(conn, [(kind, key, initial) for key in sorted((unheard_key, heard_key))])
     by_id = {row.id: row for row in rows}
     unheard, heard = by_id.get(pair.unheard), by_id.get(pair.heard)
-    if unheard is None or heard is None or heard.last_at is None or heard.registered_at is not None:
+    if unheard is None or heard is None or heard.last_at is None:
         return None
     if unheard.last_at is not None or unheard.registered_at is None:
         return None

@@ -238,6 +238,24 @@ def test_the_answer_given_with_the_callbacks_name_tells_the_other_one(ledger: Le
     assert_joined(ledger, case, "approved")
 
 
+@pytest.mark.parametrize("order", list(permutations(["bare", "answered", "heard"])))
+def test_registrations_under_either_name_without_a_word_of_the_other_are_joined(
+    ledger: Ledger, case: Case, order: tuple[str, ...]
+) -> None:
+    for what in order:
+        if what == "heard":
+            case.hear("approved")
+        elif what == "bare":
+            case.track(key=case.bare, answer=None, now=NOW + timedelta(hours=1))
+        else:
+            case.track()
+    join_left(ledger.conn)
+    assert_joined(ledger, case, "approved")
+    other = Case(ledger, **case.tokens)
+    other.track()
+    assert keys(ledger) == sorted([case.bare, other.answered])  # one answer's name is enough
+
+
 def test_any_request_that_was_registered_under_another_name_of_it_is_joined_when_a_person_says_so(
     ledger: Ledger,
 ) -> None:

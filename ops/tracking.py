@@ -8,17 +8,47 @@ from typing import Any
 
 import psycopg
 
-from partners.truepill.answers import is_refusal, names_of
+from partners.truepill.answers import (
+    JOINED_BY,
+    accepted_at,
+    changes_another,
+    is_refusal,
+    names_of,
+    of_another,
+    relations_of,
+)
 from partners.truepill.fields import name
 from statemachine import MACHINES
 from store.crypto.keyed_hash import KeyedHash
 from store.ledger.registration import Registered, register
+from store.pulls import poll_schedule
 
-__all__ = ["NotAccepted", "track"]
+__all__ = ["NotACreate", "NotAccepted", "OfAnother", "check_answer", "track"]
 
 
 class NotAccepted(Exception):
     """The partner's answer says that it refused the request: there is nothing to wait for."""
+
+
+class NotACreate(Exception):
+    """An update or a cancellation names itself and no request: nothing will ever be heard under that name."""
+
+
+class OfAnother(Exception):
+    """The answer is that of another request."""
+
+
+def check_answer(kind: str, key: str, answer: Mapping[str, object]) -> None:
+    """Whether what the partner answered lets a request be registered under this name.
+
+    Raises NotAccepted, NotACreate, OfAnother.
+    """
+    if is_refusal(answer):
+        raise NotAccepted("by its answer the partner did not accept the request")
+    if changes_another(key, answer):
+        raise NotACreate("an update or a cancellation is no request of its own: register what it changes")
+    if of_another(kind, key, answer):
+        raise OfAnother("the answer is that of another request: it has another request_id")
 
 
 def track(
@@ -38,15 +68,29 @@ def track(
     `answer` is what the partner answered, decoded; the names in it lead to the entity, and the tokens that
     name the request itself become its aliases. `request` is what was sent, decoded: it alone says which order
     it replaces or refers to. `now` is aware. Raises ValueError for an unknown kind, and for a key or alias
-    that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted; Unreadable when request and answer hold
-    thousands of names; psycopg.Error. None of their texts repeats what was given.
+    that is not 1 to 128 characters of [A-Za-z0-9_.-]; NotAccepted, NotACreate, OfAnother; Unreadable when
+    request and answer hold thousands of names; psycopg.Error. None of their texts repeats what was given.
     """
     aliases = tuple(aliases)
     if kind not in MACHINES:
         raise ValueError("the kind has no machine")
     if any(name(given) is None for given in (key, *aliases)):
         raise ValueError("a key or alias wants 1 to 128 characters of [A-Za-z0-9_.-]")
-    if answer is not None and is_refusal(answer):
-        raise NotAccepted("by its answer the partner did not accept the request")
+    check_answer(kind, key, answer or {})
     links, names = names_of(kind, key, answer or {}, request or {}, metadata, aliases)
-    return register(conn, keyed_hash, kind, key, links=links, aliases=names, now=now)
+    with conn.transaction():
+        done = register(
+            conn,
+            keyed_hash,
+            kind,
+            key,
+            links=links,
+            aliases=names,
+            relations=relations_of(kind, key, request or {}),
+            joined_by=JOINED_BY.get(kind, ()),
+            accepted_at=accepted_at(kind, answer or {}, int(now.timestamp())),
+            now=now,
+        )
+        if done.joined:
+            poll_schedule.forget(conn, done.joined)
+    return done

@@ -46,6 +46,15 @@ def show(
         print_history(found.document)
 
 
+#: What another request is to this one, or this one to it, in words.
+_RELATIONS = {
+    "replaces": "it replaces",
+    "replaced_by": "it was replaced by",
+    "refers_to": "it refers to the failed",
+    "referred_to_by": "it is referred to by",
+}
+
+
 def print_history(document: dict[str, Any]) -> None:
     """The human form: a header, the deadline, the facts in effective order, lines, links."""
     from rich.text import Text
@@ -61,7 +70,12 @@ def print_history(document: dict[str, Any]) -> None:
     if flagged:
         text = f"{flagged} of its facts came by push alone, and not where the partner had to tell them too"
         screen.print(cell(text, "bold red"), soft_wrap=True)
-    if document["deadline"]:
+    for link in document["links"]:
+        if relation := link.get("relation"):
+            screen.print(cell(f"{_RELATIONS[relation]} {link['key']}", ""), soft_wrap=True)
+    if document["replaced"]:
+        screen.print(cell("nobody waits for it any more", ""), soft_wrap=True)
+    elif document["deadline"]:
         screen.print(cell(f"news is due by {moment(document['deadline'])}", ""), soft_wrap=True)
     facts = document["facts"]
     rows = [

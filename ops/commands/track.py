@@ -48,16 +48,21 @@ def track(
     from datetime import UTC, datetime
 
     from ops.render.keys import own_key
-    from ops.render.tables import seconds
-    from ops.tracking import NotAccepted
+    from ops.render.tables import note, seconds
+    from ops.tracking import NotAccepted, NotACreate, OfAnother, check_answer
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
+    from partners.truepill.answers import JOINED_BY
     from store.crypto.keyed_hash import KeyedHash
     from store.db.connections import connect
     from store.reports import queries
 
     content = _read("answer", answer) if answer is not None else None
     sent = _read("request", request) if request is not None else None
+    try:  # by the name as it was given
+        check_answer(kind, key, content or {})
+    except (NotAccepted, NotACreate, OfAnother) as error:
+        raise Refused(str(error)) from None
     database = settings.database
     with queries.snapshot(database) as reading:
         key = own_key(reading, kind, key)
@@ -74,11 +79,14 @@ def track(
                 request=sent,
                 now=datetime.now(UTC),
             )
-        except NotAccepted as error:
-            raise Refused(str(error)) from None
         except Unreadable:
             raise Refused("what was given holds more names than one request can have") from None
-    document = {**done._asdict(), "deadline": None if done.deadline is None else seconds(done.deadline)}
+    if done.key != key:
+        note(f"{key} is another name of {kind} {done.key}")
+    fields = {name: value for name, value in done._asdict().items() if name != "joined"}
+    document = {**fields, "deadline": None if done.deadline is None else seconds(done.deadline)}
+    if kind in JOINED_BY and not done.known and content is None and sent is None:
+        note("its callbacks use another name: without --answer FILE nothing tells that they are of it")
     if as_json:
         write_json(document)
     else:

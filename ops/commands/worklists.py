@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, time
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from settings import Settings
     from store.reports.loss_days import Totals
+    from store.reports.unjoined import Unjoined
     from store.reports.worklists import QuarantinedReason, WorkItem
 
 __all__ = ["register"]
@@ -49,11 +50,13 @@ def stuck(
     as_json: JsonOption = False,
 ) -> None:
     """List what is past its deadline, the oldest deadline first."""
-    from store.reports import worklists
+    from ops.render.unjoined import all_unjoined
+    from store.reports import queries, worklists
 
     with _reading(data, kind, at) as (conn, now, _):
         found = worklists.past_deadline(conn, now, kind, limit + 1)
-    shown = [_stuck(each) for each in _cut(found, limit)]
+        unjoined = all_unjoined(queries.driver(conn), kind) if found else {}
+    shown = [_stuck(each, unjoined) for each in _cut(found, limit)]
     columns = ("deadline", "kind", "key", "state", "since", "why")
     _give("stuck", shown, columns, as_json, "nothing is past its deadline")
 
@@ -66,6 +69,7 @@ def worklist(
     as_json: JsonOption = False,
 ) -> None:
     """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
+    from ops.render.unjoined import all_unjoined
     from store.reports import loss_days, queries, worklists
 
     with _reading(data, kind, at) as (conn, now, settings):
@@ -75,6 +79,7 @@ def worklist(
         late = worklists.past_deadline(conn, now, kind, most, less=after)
         found += [_item("deadline", each) for each in late]
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
+        found = _with_unjoined(found, all_unjoined(queries.driver(conn), kind))
         if kind is None:
             found += [_quarantined(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)
@@ -125,14 +130,41 @@ def _of_parcel(waiting: WorkItem, why: str | None) -> str | None:
     return f"a further parcel: {why}" if waiting.parcel else why
 
 
-def _stuck(waiting: WorkItem) -> dict[str, Any]:
+def _with_unjoined(
+    found: list[dict[str, Any]], unjoined: Mapping[tuple[str, str], Unjoined]
+) -> list[dict[str, Any]]:
+    """Says of requests why nothing was heard of them, and lists those that only a person can join."""
+    from ops.render.unjoined import needs_a_person, why_unjoined
+
+    asked = {name: one for name, one in unjoined.items() if needs_a_person(one)}
+    told = [item for item in found if (item["kind"], item["key"]) not in asked]
+    for item in told:
+        if one := unjoined.get((item["kind"], item["key"])):
+            item["why"] = why_unjoined(one)
+    return told + [
+        {
+            "what": "join",
+            "kind": one.kind,
+            "key": one.key,
+            "state": one.state,
+            "at": one.registered_at,
+            "why": why_unjoined(one),
+        }
+        for one in asked.values()
+    ]
+
+
+def _stuck(waiting: WorkItem, unjoined: Mapping[tuple[str, str], Unjoined]) -> dict[str, Any]:
+    from ops.render.unjoined import why_unjoined
+
+    one = unjoined.get((waiting.kind, waiting.key))
     return {
         "kind": waiting.kind,
         "key": waiting.key,
         "state": waiting.state,
         "since": waiting.since,
         "deadline": waiting.at,
-        "why": _of_parcel(waiting, _why(waiting)),
+        "why": why_unjoined(one) if one else _of_parcel(waiting, _why(waiting)),
     }
 
 

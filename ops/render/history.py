@@ -18,8 +18,10 @@ from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, lines_told
 from statemachine.parcels import SCAN
 from store.crypto.keyed_hash import KeyedHash
-from store.ledger import links
+from store.ledger import links, relations
+from store.ledger.links import Linked
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
+from store.ledger.relations import Related
 from store.reports import queries, unconfirmed
 from workers.reports.pull_reach import confirming
 
@@ -48,6 +50,7 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             raise Refused(f"there is no {kind} {key}")
         rows = queries.facts_of(conn, entity.id)
         linked = links.linked_to(conn, entity.id)
+        related, replaced = relations.related_to(conn, entity.id)
         alone: dict[bytes, bool] = {}
         if any(row.via == ("push",) for row in rows):
             driver = queries.driver(conn)
@@ -69,7 +72,10 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             f"the stored state ({entity.state}) differs from what its facts fold to ({summary.state}): "
             f"rxledger replay --entity {kind} {key} puts it right"
         )
-    document = _document(entity, summary, facts, lines, linked, duplicates)
+    shown = [*_directed(kind, linked.links, related), *duplicates]
+    document = _document(entity, summary, facts, lines, shown) | {"replaced": replaced}
+    if linked.left_off:
+        document["links_left_off"] = linked.left_off
     if any(signal.startswith(SCAN) for signal in machine.rank):
         document["parcels"] = parcels_of(machine, rows, sealed, details)
     return History(document, [*sealed.problems, *notes])
@@ -83,15 +89,27 @@ def crowd_notes(domains: Sequence[str]) -> list[str]:
     ]
 
 
+def _directed(kind: str, linked: Sequence[Linked], related: Sequence[Related]) -> list[dict[str, Any]]:
+    """The links, with their direction where they have one; also of requests that are not known here."""
+    by_key = {one.key: one for one in related}
+    shown = []
+    for link in linked:
+        one = by_key.pop(link.key, None) if (link.kind, link.by) == (kind, "request") else None
+        shown.append(link._asdict() | ({"relation": one.relation} if one else {}))
+    for one in by_key.values():
+        known = kind if one.known else None
+        shown.append({"kind": known, "key": one.key, "by": "request", "relation": one.relation})
+    return shown
+
+
 def _document(
     entity: EntityRow,
     summary: Summary,
     facts: list[Any],
     lines: list[Any],
-    linked: links.Near,
-    duplicates: list[dict[str, Any]],
+    shown_links: list[dict[str, Any]],
 ) -> dict[str, Any]:
-    document = {
+    return {
         "kind": entity.kind,
         "key": entity.key,
         "state": summary.state,
@@ -101,9 +119,8 @@ def _document(
         "deadline": None if entity.deadline is None else seconds(entity.deadline),
         "facts": facts,
         "lines": lines,
-        "links": [*(link._asdict() for link in linked.links), *duplicates],
+        "links": shown_links,
     }
-    return document | ({"links_left_off": linked.left_off} if linked.left_off else {})
 
 
 def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str, Any]:

@@ -26,6 +26,7 @@ __all__ = [
     "ask",
     "forget_news",
     "keys_by_alias",
+    "move",
     "note_news",
     "stale_news",
 ]
@@ -133,6 +134,18 @@ def keys_by_alias(conn: Connection, names: Iterable[tuple[str, str]]) -> dict[tu
     for kind, alias, key in rows:
         found.setdefault((kind, alias), set()).add(key)
     return found
+
+
+_MOVE = """
+WITH moved AS (DELETE FROM aliases WHERE kind = %(kind)s AND key = %(source)s RETURNING alias)
+INSERT INTO aliases (kind, alias, key) SELECT %(kind)s, alias, %(target)s FROM moved
+WHERE alias <> %(target)s ON CONFLICT DO NOTHING
+"""
+
+
+def move(conn: Connection, kind: str, source: str, target: str) -> None:
+    """What one key claimed another claims now: both are of one request, and the first is given up."""
+    conn.execute(_MOVE, {"kind": kind, "source": source, "target": target})
 
 
 #: As the fields of an AliasNewsRow.

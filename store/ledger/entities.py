@@ -5,7 +5,7 @@ The caller owns the transaction and the order of locks: queue rows, then entitie
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import psycopg
@@ -14,7 +14,16 @@ from store.db import arrays
 from store.db.columns import BIGINT, OPTIONAL_UUID, SECOND, TEXT, WORD, Columns
 from store.ledger.model import EntityRow
 
-__all__ = ["ENTITIES", "lock_entities", "register_entity", "standing", "update_entities"]
+__all__ = [
+    "ENTITIES",
+    "delete_entity",
+    "lock_entities",
+    "lock_free",
+    "register_entity",
+    "standing",
+    "unheard",
+    "update_entities",
+]
 
 Connection = psycopg.Connection[Any]
 
@@ -84,3 +93,37 @@ def register_entity(conn: Connection, entity_id: int, at: int, deadline: int | N
         "WHERE id = %(id)s",
         {"id": entity_id, "at": at, "deadline": deadline},
     )
+
+
+def unheard(
+    conn: Connection, kind: str, names: Iterable[str] | None = None, *, newest: int | None = None
+) -> list[tuple[int, str]]:
+    """Registered entities of a kind of which nothing was ever heard, as (id, key), not locked; newest first.
+
+    With `names` only those of these keys, with `newest` at most so many.
+    """
+    rows = conn.execute(
+        "SELECT id, key FROM entities "
+        "WHERE kind = %(kind)s AND registered_at IS NOT NULL AND last_at IS NULL "
+        "AND (%(names)s::text[] IS NULL OR key = ANY(%(names)s::text[])) ORDER BY id DESC LIMIT %(newest)s",
+        {
+            "kind": kind,
+            "names": None if names is None else arrays.texts(sorted(names)),
+            "newest": newest,
+        },
+    )
+    return rows.fetchall()
+
+
+def lock_free(conn: Connection, entity_ids: Iterable[int]) -> set[int]:
+    """Lock those of these entities that nobody else has locked; their ids. It waits for nobody."""
+    rows = conn.execute(
+        "SELECT id FROM entities WHERE id = ANY(%s::bigint[]) FOR UPDATE SKIP LOCKED",
+        (arrays.numbers(entity_ids),),
+    )
+    return {entity_id for (entity_id,) in rows}
+
+
+def delete_entity(conn: Connection, entity_id: int) -> None:
+    """Take away a locked entity that has no facts, once another has all that it had."""
+    conn.execute("DELETE FROM entities WHERE id = %s", (entity_id,))

@@ -16,7 +16,7 @@ from store.db.columns import BIGINT, SECOND, TEXT, WORD, Columns
 from store.db.locks import FEED
 from store.ledger.model import ChangeRow
 
-__all__ = ["CHANGES", "Change", "add_changes", "newest", "place", "read"]
+__all__ = ["CHANGES", "Change", "add_changes", "move_changes", "newest", "place", "read"]
 
 Connection = psycopg.Connection[Any]
 
@@ -55,6 +55,42 @@ class Change(NamedTuple):
 def add_changes(conn: Connection, rows: Sequence[ChangeRow]) -> None:
     """News for the feed; each gets its place there once it is visible (`place`)."""
     CHANGES.copy(conn, rows)
+
+
+# What nobody can have read yet is told as if the two had been one all along; what has its place keeps it, so
+# that no cursor is skipped, and is told under the other's key from now on.
+_FORGET_UNPLACED = """
+WITH told AS (SELECT seq FROM changes_unplaced WHERE entity_id = %(source)s ORDER BY seq FOR UPDATE)
+DELETE FROM changes_unplaced WHERE seq IN (SELECT seq FROM told)
+"""
+_MOVE_PLACED = "UPDATE changes SET entity_id = %(target)s WHERE entity_id = %(source)s"
+_MOVE_UNPLACED = "UPDATE changes_unplaced SET entity_id = %(target)s WHERE entity_id = %(source)s"
+_TELL_ON = """
+WITH went AS (
+    DELETE FROM changes_unplaced WHERE entity_id = %(target)s AND from_state IS NULL
+    AND (to_state, outcome, review) IS NOT DISTINCT FROM (%(state)s, NULL::text, NULL::text)
+)
+UPDATE changes_unplaced SET from_state = %(state)s
+WHERE entity_id = %(target)s AND from_state IS NULL
+AND (to_state, outcome, review) IS DISTINCT FROM (%(state)s, NULL::text, NULL::text)
+"""
+
+
+def move_changes(conn: Connection, source: int, target: int, state: str, *, told: bool) -> None:
+    """Two entities are one, by their ids: the first, which never left `state`, is given up for the second.
+
+    `told`: the second has a change of its own in the feed, which says that it is new, or has it in this
+    transaction. Both are locked.
+    """
+    parameters = {"source": source, "target": target, "state": state}
+    if not told:
+        conn.execute(_MOVE_UNPLACED, parameters)
+        conn.execute(_MOVE_PLACED, parameters)
+        return
+    conn.execute(_FORGET_UNPLACED, parameters)
+    # In a statement of its own: whoever was giving that change its place has done so by now.
+    if conn.execute(_MOVE_PLACED, parameters).rowcount:
+        conn.execute(_TELL_ON, parameters)
 
 
 # The identity of `changes` is drawn after the sort, so cursors follow seq.

@@ -10,7 +10,7 @@ import psycopg
 from store.db.columns import BIGINT, UUID, WORD, Columns
 from store.ledger.model import PostingRow
 
-__all__ = ["POSTINGS", "add_postings", "first_postings"]
+__all__ = ["POSTINGS", "add_postings", "first_postings", "move_postings"]
 
 Connection = psycopg.Connection[Any]
 
@@ -41,3 +41,15 @@ def add_postings(conn: Connection, rows: Sequence[PostingRow]) -> set[int]:
     Returns the ids of the entities that got names which they did not have.
     """
     return {entity_id for (entity_id,) in conn.execute(_ADD, POSTINGS.parameters(rows))}
+
+
+_MOVE = """
+WITH moved AS (DELETE FROM postings WHERE entity_id = %(source)s RETURNING hash, domain)
+INSERT INTO postings (hash, entity_id, domain) SELECT hash, %(target)s, domain FROM moved
+ON CONFLICT DO NOTHING
+"""
+
+
+def move_postings(conn: Connection, source: int, target: int) -> None:
+    """Give the names of one entity to another, which keeps its own; by their ids."""
+    conn.execute(_MOVE, {"source": source, "target": target})

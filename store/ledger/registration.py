@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -12,9 +12,10 @@ from statemachine import DERIVATIONS, MACHINES, deadline
 from store.crypto.keyed_hash import KeyedHash
 from store.db import arrays
 from store.ledger import aliases as alias_store
-from store.ledger import derivations, entities, feed, postings, rechecks
+from store.ledger import derivations, entities, feed, joins, postings, rechecks
 from store.ledger.aliases import AliasRow
 from store.ledger.model import ChangeRow, EntityRow, PostingRow, Recheck, recheck_id, summary_of
+from store.ledger.relations import Relation, add_relations
 
 __all__ = ["Registered", "register", "unknown"]
 
@@ -24,7 +25,9 @@ Connection = psycopg.Connection[Any]
 class Registered(NamedTuple):
     """Where the entity stands; `deadline` is in Unix seconds.
 
-    `registered` says that this call did it, `known` that the entity was there before, by whatever means.
+    `key` is the entity's, which may have another name than it was registered by. `registered` says that this
+    call did it, `known` that the entity was there before, by whatever means. `joined` are the ids of entities
+    that turned out to be this one and are gone.
     """
 
     kind: str
@@ -33,6 +36,7 @@ class Registered(NamedTuple):
     registered: bool
     known: bool
     deadline: int | None
+    joined: tuple[int, ...] = ()
 
 
 def register(
@@ -43,32 +47,90 @@ def register(
     *,
     links: Iterable[tuple[str, str]] = (),
     aliases: Iterable[str] = (),
+    relations: Collection[tuple[Relation, str]] = (),
+    joined_by: Sequence[str] = (),
+    accepted_at: int | None = None,
     now: datetime,
 ) -> Registered:
     """Make the entity in its machine's first state, or add to what is known of it; one transaction.
 
     `links` are (domain, value) of every name that is known of it, its own key among them; `aliases` are its
-    other names; both have been checked by whoever calls. `now` is aware. Again with the same changes nothing.
-    Raises KeyError for a kind without a machine, and psycopg.Error, after which nothing has happened.
+    other names; `relations` what it is to earlier requests of its kind, by their keys. All have been checked
+    by whoever calls. An entity that was registered under one of the other names, and of which nothing was
+    heard, is this one.
+
+    `joined_by` are domains of names, where callbacks name a request otherwise than its answer does: it is the
+    heard entity that carries a name of each (`store.ledger.joins`). `accepted_at`: when the partner says that
+    it accepted it, in seconds of Unix time.
+
+    `now` is aware. Again with the same changes nothing. Raises KeyError for a kind without a machine, and
+    psycopg.Error, after which nothing has happened.
     """
     machine = MACHINES[kind]
     with conn.transaction():
-        if others := [AliasRow(kind, alias, key) for alias in set(aliases) - {key}]:
-            alias_store.add(conn, others)  # what waited for it is due at once: the sweeper sends the hint
-        (row,) = entities.lock_entities(conn, [(kind, key, machine.initial)])
-        known = row.last_at is not None or row.registered_at is not None
-        at = int(now.timestamp())
-        start = at if row.registered_at is None else min(at, row.registered_at)
-        due = deadline(machine, summary_of(row), start)
-        if (start, due) != (row.registered_at, row.deadline):
-            # The earliest registration starts the clock, whichever of two was committed first.
-            entities.register_entity(conn, row.id, start, due)
-        if names := sorted({PostingRow(keyed_hash.link(*link), row.id, link[0]) for link in links}):
+        others = set(aliases) - {key}
+        if others or joined_by:
+            joins.hold_names(conn, kind, {key, *others})
+        if joined_by and (own := _joined_to(conn, kind, key)) is not None:
+            key, others = own, others - {own}
+        if others:  # what waited for it is due at once: the sweeper sends the hint
+            alias_store.add(conn, [AliasRow(kind, alias, key) for alias in others])
+        named = {name for _, name in entities.unheard(conn, kind, others)} if others else set()
+        rows = entities.lock_entities(conn, [(kind, name, machine.initial) for name in sorted({key, *named})])
+        row = next(row for row in rows if row.key == key)
+        known = _is_known(row)
+        registered = all(row.registered_at is None for row in rows)
+        joined = []
+        for other in rows:
+            if other.key != key and other.last_at is None:
+                row = joins.absorb(conn, other, row, told=known)
+                known = known or _is_known(other)
+                joined.append(other.id)
+        row = _dated(conn, row, int(now.timestamp()))
+        names = sorted({PostingRow(keyed_hash.link(*link), row.id, link[0]) for link in links})
+        if names:
             postings.add_postings(conn, names)
+        if relations:
+            add_relations(conn, row.id, relations)
+        if joined_by and (heard := _heard(conn, row, joined_by, accepted_at)) is not None:
+            joined.append(row.id)
+            row, known = heard, True
+        if names:
             _queue_rechecks(conn, keyed_hash, row)
         if not known:
             feed.add_changes(conn, [ChangeRow(row.id, None, row.state, None, None, None)])
-    return Registered(kind, key, row.state, row.registered_at is None, known, due)
+    return Registered(kind, row.key, row.state, registered, known, row.deadline, tuple(joined))
+
+
+def _is_known(row: EntityRow) -> bool:
+    return row.last_at is not None or row.registered_at is not None
+
+
+def _joined_to(conn: Connection, kind: str, name: str) -> str | None:
+    """The key of the one entity that goes by this name and is not known by it."""
+    keys = alias_store.keys_by_alias(conn, [(kind, name)]).get((kind, name), set())
+    return keys.pop() if len(keys) == 1 and name in unknown(conn, kind, [name]) else None
+
+
+def _dated(conn: Connection, row: EntityRow, at: int) -> EntityRow:
+    """The earliest registration starts the clock, whichever of two was committed first."""
+    start = at if row.registered_at is None else min(at, row.registered_at)
+    due = deadline(MACHINES[row.kind], summary_of(row), start)
+    if (start, due) != (row.registered_at, row.deadline):
+        entities.register_entity(conn, row.id, start, due)
+    return row._replace(registered_at=start, deadline=due)
+
+
+def _heard(
+    conn: Connection, row: EntityRow, joined_by: Sequence[str], accepted_at: int | None
+) -> EntityRow | None:
+    """The entity that its callbacks have made already, which it is from now on; None for none or several."""
+    if row.last_at is not None:
+        return None
+    if accepted_at is not None:
+        joins.accepted(conn, row.id, accepted_at)
+    found = joins.pairs(conn, [row.id], joined_by)
+    return joins.join(conn, found[0]) if found else None
 
 
 def unknown(conn: Connection, kind: str, keys: Collection[str]) -> set[str]:

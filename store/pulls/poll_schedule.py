@@ -3,7 +3,8 @@
 A request is due when it has been quiet for a while and something may have been missed: it was never polled,
 it has changed since, it still waits for news, or it is under review. Each fruitless poll doubles the time to
 the next one, up to a day; what has come to its end is polled once, and again only if it changes. Of that is
-left out what the partner's other streams have confirmed: of which every fact was pulled too.
+left out what the partner's other streams have confirmed: of which every fact was pulled too. A request that
+another replaced has come to its end.
 
 What is at its end and waits only because of a review is polled less and less: nothing but news lifts a
 review, and most will never have any. The time doubles up to a week, and when it can grow no more the polls
@@ -12,7 +13,7 @@ end (`backoff`). News of it, also of a time before, starts them over (docs/decis
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -20,9 +21,22 @@ import psycopg
 
 from statemachine import MACHINES, Fact
 from store.db import arrays
+from store.ledger.relations import is_replaced
 from store.pulls.backoff import LONGEST_SECONDS, review_polls, seconds_to_next
 
-__all__ = ["Due", "Left", "PollResult", "due", "find", "gaps", "left", "note", "put_off", "server_time"]
+__all__ = [
+    "Due",
+    "Left",
+    "PollResult",
+    "due",
+    "find",
+    "forget",
+    "gaps",
+    "left",
+    "note",
+    "put_off",
+    "server_time",
+]
 
 Connection = psycopg.Connection[Any]
 
@@ -66,12 +80,12 @@ class Left(NamedTuple):
 #: NULL for at once). A registered request of which nothing was heard is as old as its registration says. What
 #: was put off (no state noted) has not changed by that; and news of an older time changes no state. What we
 #: derived is stated anew by each recheck: it is news only if it changes the state.
-_SCHEDULE = """
+_SCHEDULE = f"""
 SELECT e.id, e.kind, e.key, e.state, e.last_at, e.first_seen, l.looked_at, w.waits, r.only_review,
        CASE WHEN n.news THEN 0 ELSE coalesce(l.fruitless, 0) END AS fruitless,
        w.waits OR c.changed AND (e.last_at IS NULL OR EXISTS (
            SELECT FROM facts f WHERE f.entity_id = e.id
-           AND f.via && '{push,snapshot}' AND NOT f.via @> '{pull}')) AS polled,
+           AND f.via && '{{push,snapshot}}' AND NOT f.via @> '{{pull}}')) AS polled,
        CASE WHEN c.changed AND least(e.first_seen, e.registered_at) <= %(as_of)s::timestamptz
                  AND (l.entity_id IS NULL OR l.looked_at < %(as_of)s OR l.trouble IS NOT NULL) THEN NULL
        ELSE greatest(
@@ -85,16 +99,23 @@ LEFT JOIN lookups l ON l.entity_id = e.id
 CROSS JOIN LATERAL (
     SELECT (e.kind, e.state) IN (SELECT * FROM unnest(%(kinds)s::text[], %(states)s::text[])) AS open,
            coalesce(e.deadline <= clock_timestamp(), false) AS overdue
-) o
+) s
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN s.open OR s.overdue OR e.review IS NOT NULL
+                THEN {is_replaced("e")} ELSE false END AS replaced OFFSET 0
+) p
+CROSS JOIN LATERAL (SELECT s.open AND NOT p.replaced AS open, s.overdue AND NOT p.replaced AS overdue) o
 CROSS JOIN LATERAL (
     SELECT l.entity_id IS NULL OR (l.state, l.last_at) IS DISTINCT FROM (e.state, e.last_at) AS changed
 ) c
-CROSS JOIN LATERAL (SELECT e.review IS NOT NULL AND NOT o.open AND NOT o.overdue AS only_review) r
+CROSS JOIN LATERAL (
+    SELECT e.review IS NOT NULL AND NOT o.open AND NOT o.overdue AND NOT p.replaced AS only_review
+) r
 CROSS JOIN LATERAL (
     SELECT r.only_review AND l.entity_id IS NOT NULL AND (
         l.state <> '' AND c.changed
         OR EXISTS (SELECT FROM facts f WHERE f.entity_id = e.id AND f.received_at > l.looked_at
-                   AND f.via <> '{derived}')) AS news
+                   AND f.via <> '{{derived}}')) AS news
 ) n
 CROSS JOIN LATERAL (
     SELECT o.open OR o.overdue
@@ -230,3 +251,8 @@ def put_off(conn: Connection, entity: Due, trouble: str, quiet: float) -> None:
     It stays due, also where its state is an end: what was known of it then is noted as nothing.
     """
     conn.execute(_PUT_OFF, {"id": entity.id, "next": min(quiet, LONGEST_SECONDS), "trouble": trouble})
+
+
+def forget(conn: Connection, entity_ids: Iterable[int]) -> None:
+    """Forget when these were polled: another entity stands for them now."""
+    conn.execute("DELETE FROM lookups WHERE entity_id = ANY(%s::bigint[])", (arrays.numbers(entity_ids),))

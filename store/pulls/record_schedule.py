@@ -16,6 +16,7 @@ from statemachine import MACHINES, Fact
 from statemachine.model import is_snapshot
 from store.db import arrays
 from store.ledger.model import lines_of
+from store.ledger.relations import is_replaced
 
 __all__ = ["DueRecord", "ResumePoint", "due_records", "is_due", "last_facts", "name_of"]
 
@@ -54,7 +55,7 @@ class DueRecord(NamedTuple):
 # A name that several keys claim is nobody's (docs/decisions/0012), and of several names of one entity the
 # first will do. They are joined and not asked for one by one: aliases have no index by key, which would make
 # this no faster.
-_DUE_RECORDS = """
+_DUE_RECORDS = f"""
 WITH waiting AS (
     SELECT e.id, e.kind, e.key, e.state,
            least(e.deadline, CASE WHEN s.clocked THEN
@@ -62,7 +63,7 @@ WITH waiting AS (
     FROM unnest(%(kinds)s::text[], %(states)s::text[], %(clocked)s::bool[]) AS s (kind, state, clocked)
     JOIN entities e ON e.kind = s.kind AND e.state = s.state
 ), due AS (
-    SELECT * FROM waiting WHERE since <= %(now)s
+    SELECT * FROM waiting WHERE since <= %(now)s AND NOT {is_replaced("waiting")}
       AND (%(after)s::timestamptz IS NULL OR (since, id) > (%(after)s, %(after_id)s::bigint))
 ), named AS (
     SELECT d.id, min(a.alias) AS name FROM due d JOIN aliases a ON a.kind = d.kind AND a.key = d.key
@@ -89,10 +90,10 @@ def due_records(
     """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
 
     Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
-    to its end is not asked about, nor what cannot be named (`BY_ALIAS`). Fewer than `limit` means that the
-    end was reached: begin anew without `after`, once it is worth while to ask the same again, since an answer
-    that says nothing new leaves the entity as it was. Raises KeyError for a kind without a machine,
-    and psycopg.Error.
+    to its end is not asked about, nor what was replaced, nor what cannot be named (`BY_ALIAS`). Fewer than
+    `limit` means that the end was reached: begin anew without `after`, once it is worth while to ask the same
+    again, since an answer that says nothing new leaves the entity as it was. Raises KeyError for a kind
+    without a machine, and psycopg.Error.
     """
     rows = [(kind, state, state in MACHINES[kind].clocks) for kind in sorted(kinds) for state in _open(kind)]
     found = conn.execute(

@@ -1,6 +1,7 @@
 """Entities that are silent: in a state whose silence means a lost callback or a dead request, for too long.
 
-A further parcel of a fill that is over counts as a fill would in its state.
+A further parcel of a fill that is over counts as a fill would in its state. A fill that another replaced is
+waited for by nobody.
 
 An entity's deadline is the start of its wait and the length of its clock, so it is silent from its deadline
 on, shifted by how much longer or shorter silence takes than the clock. A date that the partner gave is not
@@ -17,6 +18,7 @@ import psycopg
 
 from statemachine import MACHINES
 from store.db import arrays
+from store.ledger.relations import is_replaced
 
 __all__ = ["Shift", "Silent", "ahead", "counts", "shifts"]
 
@@ -63,20 +65,22 @@ def ahead(after: After) -> timedelta:
 
 # A further parcel of what is closed itself waits like an entity in its state.
 _WAITING = """
-SELECT kind, state, due, deadline FROM entities
+SELECT kind, key, state, due, deadline FROM entities
 UNION ALL
-SELECT f.kind, p.state, p.due, p.deadline FROM parcels p JOIN entities f ON f.id = p.entity_id
+SELECT f.kind, f.key, p.state, p.due, p.deadline FROM parcels p JOIN entities f ON f.id = p.entity_id
 WHERE f.deadline IS NULL
 """
-# The first condition is what the index on deadlines can be used for.
+# The first condition is what the index on deadlines can be used for. What was replaced is found among what is
+# silent, which is little.
 _COUNTS = f"""
 SELECT kind, state, count(*), min(since) FROM (
-    SELECT e.kind, e.state, CASE WHEN e.due = e.deadline THEN e.deadline ELSE e.deadline + s.by END AS since
+    SELECT e.kind, e.key, e.state,
+           CASE WHEN e.due = e.deadline THEN e.deadline ELSE e.deadline + s.by END AS since
     FROM unnest(%(kinds)s::text[], %(states)s::text[], %(by)s::float8[]) AS n (kind, state, seconds)
     CROSS JOIN LATERAL (SELECT n.kind, n.state, n.seconds * interval '1 s' AS by) s
     JOIN ({_WAITING}) e ON e.kind = s.kind AND e.state = s.state
     WHERE e.deadline <= %(now)s + %(ahead)s
-) silent WHERE since <= %(now)s GROUP BY kind, state ORDER BY kind, state
+) silent WHERE since <= %(now)s AND NOT {is_replaced("silent")} GROUP BY kind, state ORDER BY kind, state
 """
 
 

@@ -1,4 +1,7 @@
-"""What needs a person, and what is past its deadline. Read only, by SQLAlchemy Core over `store.schema`."""
+"""What needs a person, and what is past its deadline. Read only, by SQLAlchemy Core over `store.schema`.
+
+A request that another replaced is over for whoever watches it, and on none of these lists.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +22,13 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    text,
     true,
     union_all,
 )
 
 from statemachine import MACHINES
+from store.ledger.relations import is_replaced
 from store.reports.queries import columns
 from store.reports.silence import ahead, shifts
 from store.schema import entities, facts, parcels, quarantine
@@ -152,13 +157,15 @@ def under_review(conn: Connection, kind: str | None, limit: int) -> list[WorkIte
     news = func.coalesce(entities.c.last_at, entities.c.since, entities.c.first_seen)
     nothing: dict[str, ColumnElement[Any]] = {"on_date": false(), "prompt": null(), "parcel": false()}
     query = select(*columns(WorkItem._fields, entities, at=news, **nothing))
-    return _read(conn, _limited(query.where(entities.c.review.is_not(None)), entities.c, news, kind, limit))
+    query = query.where(entities.c.review.is_not(None), text(f"NOT {is_replaced('entities')}"))
+    return _read(conn, _limited(query, entities.c, news, kind, limit))
 
 
 def _by(at: Any, kind: str | None, limit: int) -> Select[Any]:
     on_date = and_(_waiting.c.due.is_not(None), _waiting.c.due == _waiting.c.deadline, _PROMPT.is_(None))
     dated = func.coalesce(on_date, False)
     query = select(*columns(WorkItem._fields, _waiting, at=at, on_date=dated, prompt=_PROMPT))
+    query = query.where(text(f"NOT {is_replaced('waiting')}"))
     return _limited(query, _waiting.c, at, kind, limit)
 
 

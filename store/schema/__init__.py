@@ -9,6 +9,7 @@ from __future__ import annotations
 from store.schema.base import metadata
 from store.schema.inbox import bodies, events, quarantine, queue
 from store.schema.ledger import (
+    acceptances,
     alias_names,
     alias_news,
     aliases,
@@ -21,6 +22,7 @@ from store.schema.ledger import (
     facts,
     parcels,
     postings,
+    relations,
 )
 from store.schema.pulls import (
     calls,
@@ -36,6 +38,7 @@ from store.schema.pulls import (
 )
 
 __all__ = [
+    "acceptances",
     "alias_names",
     "alias_news",
     "aliases",
@@ -61,6 +64,7 @@ __all__ = [
     "pushes",
     "quarantine",
     "queue",
+    "relations",
     "streams",
     "surfaces",
 ]

@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from store.schema.base import Key, Moment, metadata
 
 __all__ = [
+    "acceptances",
     "alias_names",
     "alias_news",
     "aliases",
@@ -37,6 +38,7 @@ __all__ = [
     "facts",
     "parcels",
     "postings",
+    "relations",
 ]
 
 #: One row for each thing that has a state: the fold of its facts, kept so that most facts are one step.
@@ -184,6 +186,28 @@ alias_news = Table(
     PrimaryKeyConstraint("kind", "alias", "seq"),
     Index(None, "seq"),
     Index("alias_news_stale_idx", "seq", postgresql_where=text("stale")),
+)
+
+
+#: Which earlier request of its kind a registered one replaces or refers to, by that one's key, which may be
+#: unknown here.
+relations = Table(
+    "relations",
+    metadata,
+    Column("entity_id", BigInteger, nullable=False),
+    Column("relation", Text, nullable=False),
+    Column("key", Key, nullable=False),
+    PrimaryKeyConstraint("entity_id", "relation", "key"),
+    Index(None, "key"),
+)
+
+#: When the partner says that it accepted a registered request which its callbacks name otherwise than its
+#: answer does: no callback of it was heard before that. A row goes when the two names are joined.
+acceptances = Table(
+    "acceptances",
+    metadata,
+    Column("entity_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("accepted_at", Moment, nullable=False),
 )
 
 

@@ -47,6 +47,7 @@ TABLES = (
         "postings",
     ),
     *("aliases", "alias_names", "alias_news", "changes_unplaced", "changes", "drift"),
+    *("relations", "acceptances"),
     *("streams", "calls", "surfaces", "deliveries", "lookups", "losses", "losses_counted"),
     *("pushes", "push_gaps", "gauges"),
 )

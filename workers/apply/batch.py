@@ -16,6 +16,7 @@ from store.inbox import claim
 from store.inbox.quarantine import quarantine, release
 from store.ledger import drift, event_facts, rechecks
 from workers.apply.derive import derived_facts, queue_rechecks
+from workers.apply.join_registered import join_registered
 from workers.apply.model import Applied, ReadBatch, Tools
 from workers.apply.read import read_batch
 from workers.apply.replay import withdrawn
@@ -50,7 +51,9 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
         resolved = resolve_aliases(conn, read)
         queued: list[int] = []
         if resolved.stated_facts:
-            queued = queue_rechecks(conn, update_states(conn, resolved.stated_facts, tools), tools)
+            moved = update_states(conn, resolved.stated_facts, tools)
+            join_registered(conn, moved)
+            queued = queue_rechecks(conn, moved, tools)
         if read.rechecks:  # queued as if they were copies
             queued += rechecks.queue_again(conn, [one.copy.id for one in read.rechecks])
         quarantined = [*read.quarantined, *resolved.quarantined]

@@ -16,6 +16,7 @@ from store.db.faults import is_environmental, is_one_rows
 from store.inbox import queue
 from store.inbox.quarantine import dead_letter, requeue_early
 from store.ledger import aliases
+from workers.apply.join_registered import join_left
 from workers.apply.replay import replay
 from workers.celery.app import app
 from workers.celery.attempts import attempt
@@ -52,7 +53,9 @@ def apply(ids: Sequence[int], swept: bool = False) -> None:
 
 @app.task(name="rxledger.sweep")
 def sweep() -> None:
-    """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful."""
+    """Hint what is overdue, bury what is poison, queue again what was early, read anew what is doubtful, and
+    join what goes by two names.
+    """
     with sanitized_errors():
         worker = runtime()
         worker.retry_refunds()
@@ -67,6 +70,7 @@ def sweep() -> None:
             if d.alone:
                 send([d.seq], swept=True)
         reconsider(worker)
+        worker.run(join_left)
 
 
 def reconsider(worker: Runtime) -> None:

@@ -55,16 +55,25 @@ def test_the_number_of_an_order_stands_sealed(cli: Cli) -> None:
     assert b"100345".hex() not in every_text(cli.ledger.conn, tables)
 
 
-@pytest.mark.parametrize("field", ["replacement_order", "reference_order"])
-def test_a_request_chains_its_fill_to_the_one_that_it_names(cli: Cli, tmp_path: Path, field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "relation", "backwards"),
+    [
+        ("replacement_order", "replaces", "replaced_by"),
+        ("reference_order", "refers_to", "referred_to_by"),
+    ],
+)
+def test_a_request_chains_its_fill_to_the_one_that_it_names(
+    cli: Cli, tmp_path: Path, field: str, relation: str, backwards: str
+) -> None:
     file = tmp_path / "request.json"
     file.write_bytes(orjson.dumps({field: "f1", "patient_token": "pat1", "address_to_name": "Jane Canary"}))
     cli.ledger.apply(OrderSuccess(request_id="f1", timestamp=AT))
 
     assert cli.run("track", "fill_request", "f2", "--request", str(file)).code == 0
 
-    assert links(cli, "f2") == [{"kind": "fill_request", "key": "f1", "by": "request"}]
-    assert links(cli, "f1") == [{"kind": "fill_request", "key": "f2", "by": "request"}]
+    link = {"kind": "fill_request", "by": "request"}
+    assert links(cli, "f2") == [{**link, "key": "f1", "relation": relation}]
+    assert links(cli, "f1") == [{**link, "key": "f2", "relation": backwards}]
     assert [e["key"] for e in cli.run("trace", "pat1", "--json").document["entities"]] == ["f2", "f1"]
     assert "Canary" not in every_text(
         cli.ledger.conn, ("entities", "postings", "aliases", "changes_unplaced")

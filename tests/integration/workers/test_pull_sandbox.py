@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import stamina
 
+from ops.tracking import track
 from sandbox.plan import Attempt, Emitted
 from settings import Settings
 from store.db.connections import connect
@@ -351,6 +352,45 @@ def test_a_type_that_a_setting_names_is_a_stream(live: Desk, against: Callable[.
     assert list(reports) == [NOTIFY, "file", FILLS, SNAPSHOTS]
     assert reports["file"].stored > 0
     assert set(side.states()) == {"consult"}
+
+
+@pytest.mark.parametrize("by", ["push", "pull"])
+@pytest.mark.parametrize("first", ["registration", "callbacks"])
+def test_a_prior_authorization_that_was_asked_for_is_one_entity_however_its_callbacks_come(
+    live: Desk, side: Side, by: str, first: str
+) -> None:
+    """The create answers a name that no callback has."""
+    patient, (prescription,) = patient_with(live, True)
+    tokens = {
+        "patient_token": patient,
+        "insurance_token": card(live, patient),
+        "prescription_token": prescription,
+    }
+    answer = live.done("POST", "/v1/prior_authorization", {**tokens, "metadata": "m"})
+    named, hashed = answer["request_id"], side.ledger.tools.keyed_hash
+
+    def register() -> str:
+        return track(side.conn, hashed, "prior_auth", named, answer=answer, now=side.ledger.tools.clock()).key
+
+    if first == "registration":
+        assert register() == named
+    live.wait(10 * DAY)
+    told = [body for body in truth(live) if body["callback_type"] == "PRIOR_AUTH"]
+    if by == "push":
+        side.push(told)
+    elif first == "registration":  # asked by the name of the answer the partner gives nothing
+        side.pull(REQUESTS, EVERYTHING)
+    else:
+        side.push(told[:1])
+        side.pull(REQUESTS)
+    (bare,) = {body["request_id"] for body in told}
+    assert register() == bare
+    rows = side.conn.execute(
+        "SELECT key, state, registered_at IS NULL FROM entities WHERE kind = 'prior_auth'"
+    ).fetchall()
+    assert rows == [(bare, "approved", False)]
+    side.pull()
+    assert side.states()["prior_auth"] == ["approved"]
 
 
 def test_nothing_of_the_partners_answers_stands_in_the_clear(live: Desk, side: Side) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+import orjson
 import psycopg
 
 from partners.truepill.answers import (
@@ -18,10 +19,15 @@ from partners.truepill.answers import (
     relations_of,
 )
 from partners.truepill.fields import name
+from partners.truepill.quantities import asked_quantities
 from statemachine import MACHINES
 from store.crypto.keyed_hash import KeyedHash
+from store.ledger import entities, event_facts
+from store.ledger.model import quantities_name
 from store.ledger.registration import Registered, register
 from store.pulls import poll_schedule
+from workers.apply.model import Tools
+from workers.apply.replay import replay
 
 __all__ = ["NotACreate", "NotAccepted", "OfAnother", "check_answer", "track"]
 
@@ -62,8 +68,12 @@ def track(
     answer: Mapping[str, object] | None = None,
     request: Mapping[str, object] | None = None,
     now: datetime,
+    tools: Tools | None = None,
 ) -> Registered:
     """Register a request that the partner accepted; one transaction, which may stand in one of the caller's.
+
+    With `tools` the quantities that a request asks for are kept, sealed, and what is known already of it is
+    read again beside them, in a transaction behind that one.
 
     `answer` is what the partner answered, decoded; the names in it lead to the entity, and the tokens that
     name the request itself become its aliases. `request` is what was sent, decoded: it alone says which order
@@ -93,4 +103,17 @@ def track(
         )
         if done.joined:
             poll_schedule.forget(conn, done.joined)
+        asked = asked_quantities(kind, request or {}) if tools is not None else {}
+        if tools is not None and asked:
+            sealed = tools.sealer.seal(orjson.dumps(asked), quantities_name(kind, done.key))
+            entities.keep_quantities(conn, kind, done.key, sealed)
+    if tools is not None and asked and done.known:
+        # Not in that transaction: it would lock what replays lock, in another order.
+        _refold(conn, kind, done.key, tools)
     return done
+
+
+def _refold(conn: psycopg.Connection[Any], kind: str, key: str, tools: Tools) -> None:
+    seqs = event_facts.events_stating(conn, entities.ids_of(conn, kind, [key]))
+    if seqs:
+        replay(conn, seqs, tools, dry_run=False)

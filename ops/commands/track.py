@@ -45,17 +45,15 @@ def track(
         if name(given) is None:
             raise typer.BadParameter("wants 1 to 128 characters of [A-Za-z0-9_.-]", param_hint=hint)
     settings = load(data).require("database", "sealing")
-    from datetime import UTC, datetime
-
     from ops.render.keys import own_key
     from ops.render.tables import note, seconds
     from ops.tracking import NotAccepted, NotACreate, OfAnother, check_answer
     from ops.tracking import track as register_request
     from partners.reading import Unreadable
     from partners.truepill.answers import JOINED_BY
-    from store.crypto.keyed_hash import KeyedHash
     from store.db.connections import connect
     from store.reports import queries
+    from workers.celery.runtime import tools
 
     content = _read("answer", answer) if answer is not None else None
     sent = _read("request", request) if request is not None else None
@@ -66,18 +64,20 @@ def track(
     database = settings.database
     with queries.snapshot(database) as reading:
         key = own_key(reading, kind, key)
+    using = tools(settings)
     with connect(database, "ops") as conn:
         try:
             done = register_request(
                 conn,
-                KeyedHash(settings.lookup_key or b""),
+                using.keyed_hash,
                 kind,
                 key,
                 metadata=metadata,
                 aliases=alias or (),
                 answer=content,
                 request=sent,
-                now=datetime.now(UTC),
+                now=using.clock(),
+                tools=using,
             )
         except Unreadable:
             raise Refused("what was given holds more names than one request can have") from None

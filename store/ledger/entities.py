@@ -17,6 +17,8 @@ from store.ledger.model import EntityRow
 __all__ = [
     "ENTITIES",
     "delete_entity",
+    "ids_of",
+    "keep_quantities",
     "lock_entities",
     "lock_free",
     "register_entity",
@@ -62,7 +64,7 @@ ON CONFLICT (kind, key) DO UPDATE SET state = entities.state
 RETURNING id, kind, key, state, extract(epoch FROM since)::bigint, moved_by, outcome, review,
           extract(epoch FROM last_at)::bigint, extract(epoch FROM due)::bigint,
           extract(epoch FROM waiting_since)::bigint, extract(epoch FROM deadline)::bigint, uuid_send(parcel),
-          extract(epoch FROM registered_at)::bigint, xmax = 0
+          extract(epoch FROM registered_at)::bigint, quantities, xmax = 0
 """
 
 
@@ -92,6 +94,24 @@ def register_entity(conn: Connection, entity_id: int, at: int, deadline: int | N
         "UPDATE entities SET registered_at = to_timestamp(%(at)s), deadline = to_timestamp(%(deadline)s) "
         "WHERE id = %(id)s",
         {"id": entity_id, "at": at, "deadline": deadline},
+    )
+
+
+def ids_of(conn: Connection, kind: str, keys: Iterable[str]) -> list[int]:
+    """The ids of the entities that have these keys."""
+    rows = conn.execute(
+        "SELECT id FROM entities WHERE kind = %(kind)s AND key = ANY(%(keys)s::text[])",
+        {"kind": kind, "keys": arrays.texts(keys)},
+    )
+    return [entity_id for (entity_id,) in rows]
+
+
+def keep_quantities(conn: Connection, kind: str, key: str, sealed: bytes) -> None:
+    """Keep what a registered request asked for, sealed; the first that was told stays."""
+    conn.execute(
+        "UPDATE entities SET quantities = coalesce(quantities, %(sealed)s) "
+        "WHERE kind = %(kind)s AND key = %(key)s",
+        {"sealed": sealed, "kind": kind, "key": key},
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "fact_of",
     "lines_of",
     "lines_text",
+    "quantities_name",
     "recheck_body",
     "recheck_id",
     "recheck_of",
@@ -46,7 +47,8 @@ class EntityRow(NamedTuple):
     """A locked entity with its folded state; times are Unix seconds. `made` in this very transaction.
 
     `parcel`: the number of its only parcel as a keyed hash, or what stands for several (SEVERAL).
-    From `state` to `waiting_since` it is the fold's Summary.
+    From `state` to `waiting_since` it is the fold's Summary. `quantities`: how much its registered request
+    asked for, as `partners.truepill.quantities` has it, sealed for `quantities_name`.
     """
 
     id: int
@@ -63,6 +65,7 @@ class EntityRow(NamedTuple):
     deadline: int | None = None
     parcel: bytes | None = None
     registered_at: int | None = None
+    quantities: bytes | None = None
     made: bool = False
 
 
@@ -151,6 +154,11 @@ def fact_of(row: FactRow) -> Fact:
 def summary_of(entity: EntityRow) -> Summary:
     """Where the fold of an entity's facts stands, as its row keeps it."""
     return _new(Summary, entity[3:11])
+
+
+def quantities_name(kind: str, key: str) -> bytes:
+    """16 bytes that what an entity's request asked for is sealed for."""
+    return blake2b(f"quantities\0{kind}\0{key}".encode(), digest_size=16).digest()
 
 
 def lines_of(text: str | None) -> tuple[Line, ...]:

@@ -120,6 +120,7 @@ def entity_row(row: Any) -> EntityRow:
         _seconds(row.deadline),
         None if row.parcel is None else row.parcel.bytes,
         _seconds(row.registered_at),
+        row.quantities,
     )
 
 

@@ -60,6 +60,7 @@ entities = Table(
     Column("registered_at", Moment),
     Column("parcel", Uuid),
     Column("waiting_since", Moment),
+    Column("quantities", LargeBinary),
     UniqueConstraint("kind", "key"),
     Index(
         "entities_deadline_idx", "deadline", postgresql_using="brin", postgresql_with={"pages_per_range": 32}

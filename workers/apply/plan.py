@@ -104,10 +104,10 @@ def _after(
     machine: Machine, entity: EntityRow, summary: Summary, stated_facts: Sequence[StatedFact]
 ) -> EntityRow:
     entity_id, kind, key = entity[:3]
-    registered_at, made = entity[13:]
+    registered_at, quantities, made = entity[13:]
     ends_at = deadline(machine, summary, registered_at)
     parcel = _parcel_after(entity, stated_facts)
-    return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, parcel, registered_at, made))
+    return _new(EntityRow, (entity_id, kind, key, *summary, ends_at, parcel, registered_at, quantities, made))
 
 
 def _parcel_after(entity: EntityRow, stated_facts: Sequence[StatedFact]) -> bytes | None:

@@ -20,6 +20,7 @@ from store.ledger.small_batch import write_small_batch
 from workers.apply.model import Moved, Name, StatedFact, StatedFacts, Tools, Withdrawn
 from workers.apply.parcels import keep_parcels
 from workers.apply.plan import left, needs_facts, plan
+from workers.apply.quantities import beside_the_request
 
 __all__ = ["FEW", "update_states"]
 
@@ -54,6 +55,9 @@ def update_states(
         return []
     carried = {name: _carried(name, stated, tools) for name, stated in stated_facts.items()}
     rows = entities.lock_entities(conn, [(*name, MACHINES[name[0]].initial) for name in names])
+    if any(row.quantities is not None for row in rows):
+        told = {(row.kind, row.key): row for row in rows}
+        stated_facts = {n: beside_the_request(told[n], stated, tools) for n, stated in stated_facts.items()}
     refold = [
         row.id
         for row in rows

@@ -1,4 +1,4 @@
-"""The milliseconds that a fact's copy prints, a wait that outlives its state, and what was never heard of."""
+"""Milliseconds of facts, a wait that outlives its state, quantities asked for, and what was unheard."""
 
 from alembic import op
 
@@ -14,6 +14,7 @@ def upgrade() -> None:
     # Without a default no row is written, and the version before this one goes on beside it.
     op.execute("ALTER TABLE facts ADD COLUMN millisecond smallint")
     op.execute("ALTER TABLE entities ADD COLUMN waiting_since timestamptz")
+    op.execute("ALTER TABLE entities ADD COLUMN quantities bytea")
     each_by_itself(
         [
             """
@@ -31,5 +32,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX entities_unheard_idx")
+    op.execute("ALTER TABLE entities DROP COLUMN quantities")
     op.execute("ALTER TABLE entities DROP COLUMN waiting_since")
     op.execute("ALTER TABLE facts DROP COLUMN millisecond")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
@@ -11,7 +12,8 @@ import pytest
 from ops.tracking import NotAccepted, track
 from store.ledger.registration import Registered
 from tests.support.commandline import Cli
-from tests.support.factories import CopaySuccess, OrderSuccess, PriorAuth, TransferContact
+from tests.support.factories import CopaySuccess, FilledMedication, OrderSuccess, PriorAuth, TransferContact
+from tests.support.ledger import every_text
 
 NOW = datetime(2020, 6, 1, 12, 0, 0, 600_000, tzinfo=UTC)
 DAY = 86_400
@@ -235,3 +237,61 @@ def test_a_registration_stands_and_falls_with_the_transaction_of_the_caller(cli:
     assert [cli.ledger.count(table) for table in ("entities", "postings", "aliases", "changes_unplaced")] == [
         0
     ] * 4
+
+
+SENT = {
+    "patient_token": "4526d90a",
+    "medications": [
+        {"prescription_token": "z3q2jr", "quantity": 90},
+        {"prescription_token": "3cs873", "quantity": "15"},
+        {"prescription_token": "wz25v2"},
+    ],
+}
+
+
+def dispensed(*quantities: object) -> dict[str, Any]:
+    tokens = ("z3q2jr", "3cs873", "wz25v2")
+    content: dict[str, Any] = OrderSuccess(
+        request_id="f1",
+        timestamp=1_590_800_000,
+        details__medications=[
+            FilledMedication(prescription_token=token, quantity=quantity)
+            for token, quantity in zip(tokens, quantities, strict=True)
+        ],
+    )
+    return content
+
+
+@pytest.mark.parametrize("first", ["the request", "the order", "both copies"])
+@pytest.mark.parametrize(
+    ("quantities", "statuses", "outcome"),
+    [
+        ((90, 15, 30), ["filled", "filled", "filled"], "full"),
+        ((30, 15, 30), ["short", "filled", "filled"], "partial"),
+        (("30", "14.5", 1), ["short", "short", "filled"], "partial"),
+        ((120, None, None), ["filled", "filled", "filled"], "full"),
+    ],
+)
+def test_a_fill_of_which_less_was_sent_than_its_request_asked_for_is_partial(
+    cli: Cli, tmp_path: Path, first: str, quantities: Any, statuses: list[str], outcome: str
+) -> None:
+    file = tmp_path / "request.json"
+    file.write_bytes(orjson.dumps(SENT))
+    order = dispensed(*quantities)
+    pulled = {name: value for name, value in order.items() if name != "status"}
+    if first != "the request":
+        cli.ledger.apply(order)
+    if first == "both copies":
+        cli.ledger.apply(pulled, via="pull")
+    for _ in range(2):
+        assert cli.run("track", "fill_request", "f1", "--request", str(file)).code == 0
+    if first == "the request":
+        cli.ledger.apply(order)
+
+    shown = cli.run("show", "fill_request", "f1", "--json").document
+    assert [line["status"] for line in shown["lines"]] == statuses
+    assert shown["outcome"] == outcome
+    told = cli.run("replay", "--all", "--json").document
+    assert (told["changed"], told["unchanged"]) == ([], 1)
+    assert len(shown["facts"]) == 1
+    assert "z3q2jr" not in every_text(cli.ledger.conn, ("entities",))

@@ -40,7 +40,8 @@ def _first(query: Mapping[str, list[str]], start: int) -> int:
     """The number of the first event of what is asked for."""
     if "next" in query:
         return int(query["next"][0])
-    since = int(query.get("timestamp", ["$gte:0"])[0].removeprefix("$gte:"))
+    operator, _, value = query.get("timestamp", ["$gte:0"])[0].partition(":")
+    since = int(value) + (operator == "$gt")
     return max(0, since - start)
 
 

@@ -138,9 +138,8 @@ TABLE = {
         "order:transferred_out": MOVE("rejected"),
         "claim:owed": CONFIRM,  # the claim was run again
         "claim:settled": MOVE("pending"),
-        "claim:reversed": MOVE(
-            "pending"
-        ),  # nothing is owed any more; what becomes of the order, its news will say
+        # Nothing is owed any more; what becomes of the order, its own news will say.
+        "claim:reversed": MOVE("pending"),
         "payment:known": MOVE("pending"),
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": MOVE("completed"),

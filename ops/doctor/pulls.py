@@ -8,9 +8,11 @@ from datetime import datetime
 from sqlalchemy.exc import SQLAlchemyError
 
 from ops.doctor.checks import Check
+from ops.doctor.partner_clock import partner_clock
 from ops.render.tables import age
 from settings import Settings
 from store.pulls.cursors import DEFECT
+from store.pulls.surfaces import is_operator
 from store.reports import figures, pull_figures, queries
 from store.reports.pull_figures import Circuit, StreamFigures
 
@@ -25,7 +27,12 @@ _REFUSED_TODO = (
     "The partner does not know it under our key: it may be of another account or environment, or too old, "
     "and is then silent for ever. If all are, check RXLEDGER_TRUEPILL_BASE_URL."
 )
+_OPERATOR_TODO = (
+    'Ask the partner which operators of "Query Operators" it takes. $gt and $gte stand in for each other: '
+    "nothing is missed as long as the stream has no trouble."
+)
 _TODO = {
+    "it takes neither": _OPERATOR_TODO,
     "401": "Correct RXLEDGER_TRUEPILL_API_KEY.",
     "403": "Correct RXLEDGER_TRUEPILL_API_KEY, or ask the partner what it may read.",
     "404": "Check RXLEDGER_TRUEPILL_BASE_URL, and what the partner offers.",
@@ -56,9 +63,11 @@ def pulls(settings: Settings) -> Iterator[Check]:
     except SQLAlchemyError:  # the checks of the database say what is wrong with it
         yield Check("pulls", "ok", "the partner's API key is set")
         return
-    yield _key(streams, beyond)
+    yield _key(streams, {name: there for name, there in beyond.items() if not is_operator(name)})
+    yield from (_operator(name) for name, taken in beyond.items() if is_operator(name) and not taken)
     for circuit in called:
         yield _circuit(circuit, now)
+        yield from partner_clock(circuit, settings)
     for stream in streams:
         yield _stream(stream, now, settings.pull.every)
         yield from _refused(stream, now)
@@ -70,6 +79,12 @@ def _key(streams: list[StreamFigures], beyond: dict[str, bool]) -> Check:
         return Check("pulls", "ok", "the partner's API key is set; nothing was pulled yet", todo)
     found = [f"{name} {'is' if there else 'is not'} offered" for name, there in beyond.items()]
     return Check("pulls", "ok", "; ".join(["the partner's API key is set", *found]))
+
+
+def _operator(name: str) -> Check:
+    """A refused operator: `$gt` and `$gte` stand in for each other, so a stream may go on all the same."""
+    text = f"the partner refuses {name}"
+    return Check("query operators", "warn", text, _OPERATOR_TODO)
 
 
 def _circuit(found: Circuit, now: datetime) -> Check:

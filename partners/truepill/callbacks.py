@@ -17,7 +17,7 @@ from partners.truepill.drift import Unseen, unseen
 from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, moment_of
 from tolerant_json import NOT_JSON, loads
 
-__all__ = ["read"]
+__all__ = ["kind_of", "read"]
 
 _new = tuple.__new__
 
@@ -120,3 +120,9 @@ _TYPES = {
     **{label(name): name for name in (*_READERS, *_WITHOUT_A_MACHINE)},
     "ORDERCLAIMS": "ORDER_CLAIM",
 }
+
+
+def kind_of(callback_type: str | None) -> str | None:
+    """The kind of what a type, as a Reading names it, is about; None for one without a machine."""
+    reader = _READERS.get(callback_type or "")
+    return None if reader is None else reader.kind

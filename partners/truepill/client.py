@@ -14,7 +14,9 @@ from typing import Any
 from orjson import JSONEncodeError
 
 from partners.truepill.faults import Garbled
+from partners.truepill.operators import OperatorMemory, Operators, ask_since
 from partners.truepill.pages import Page, listing_of, page_of
+from partners.truepill.partner_clock import PartnerClock
 from partners.truepill.wire import Wire
 
 __all__ = ["Client"]
@@ -27,16 +29,23 @@ class Client:
     """The partner's reads over one wire. Close it, or use it as a context.
 
     Every read raises CallFailed, what the gate raises, or ValueError for a name that may stand in no URL.
+    `operators` keeps which operators of a query the partner refuses.
     """
 
-    def __init__(self, wire: Wire) -> None:
+    def __init__(self, wire: Wire, operators: Operators | None = None) -> None:
         self._wire = wire
+        self._operators: Operators = operators or OperatorMemory()
 
     def __enter__(self) -> Client:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._wire.close()
+
+    @property
+    def partner_clock(self) -> PartnerClock:
+        """The partner's time, as its last answer told it."""
+        return self._wire.partner_clock
 
     # Pulled events: "Get Webhook Events", "Get Fill Request Webhook Events".
 
@@ -52,7 +61,8 @@ class Client:
     ) -> Page:
         """A page of events, of one type or, by the live contract, of all; since a second of Unix time.
 
-        A `next` goes on with the query that it came from. `limit` and `request_id` are the live contract's.
+        A partner that compares milliseconds gives some of the second before too. A `next` goes on with the
+        query that it came from. `limit` and `request_id` are the live contract's.
         """
         path = "/v1/webhook_events" + (f"/{_name(of_type.lower())}" if of_type else "")
         surface = f"webhook_events/{of_type.lower()}" if of_type else "webhook_events"
@@ -60,15 +70,19 @@ class Client:
         if next is not None:
             asked["next"] = next
         else:
-            if since is not None:
-                # "Query Operators" lists $lte twice: the second one must be this.
-                asked["timestamp"] = f"$gte:{since}"
             if id is not None:
                 asked["id"] = f"$eq:{_name(id)}"
             if request_id is not None:
                 asked["request_id"] = f"$eq:{_name(request_id)}"
             if limit is not None:
                 asked["limit"] = str(limit)
+            if since is not None:
+                bounds = {"$gt": str(since - 1), "$gte": str(since)}
+
+                def ask(bound: str) -> Page:
+                    return self._page(surface, path, {**asked, "timestamp": bound}, beyond=of_type is None)
+
+                return ask_since(surface, "timestamp", bounds, self._operators, ask)
         return self._page(surface, path, asked, beyond=of_type is None)
 
     def fill_events(self, request_id: str, *, next: str | None = None) -> Page:
@@ -90,12 +104,19 @@ class Client:
         if next is not None:
             asked["next"] = next
         else:
-            if since is not None:
-                asked["created_at"] = f"$gte:{datetime.fromtimestamp(since, UTC).isoformat()}"
             if limit is not None:
                 asked["limit"] = str(limit)
-        document = self._wire.get("fill_requests", "/v1/fill_requests", asked, beyond=True)
-        page = listing_of(document)
+            if since is not None:
+                bounds = {"$gt": _iso(since - 1), "$gte": _iso(since)}
+
+                def ask(bound: str) -> Page:
+                    return self._listing({**asked, "created_at": bound})
+
+                return ask_since("fill_requests", "created_at", bounds, self._operators, ask)
+        return self._listing(asked)
+
+    def _listing(self, asked: Mapping[str, str]) -> Page:
+        page = listing_of(self._wire.get("fill_requests", "/v1/fill_requests", asked, beyond=True))
         if page is None:
             raise self._wire.noted(Garbled("fill_requests", "the answer is no list of fill requests", 200))
         return page
@@ -152,6 +173,10 @@ class Client:
         if page is None:
             raise self._wire.noted(Garbled(surface, found, 200, again=False))
         return page
+
+
+def _iso(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()
 
 
 def _name(token: str) -> str:

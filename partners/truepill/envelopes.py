@@ -1,7 +1,9 @@
 """What a GET answered, put into the form in which it is stored: one envelope for each record. Pure.
 
     {"snapshot": RESOURCE, "id": ID, "content": {...}}                        a record with a time of its own
-    {"snapshot": RESOURCE, "id": ID, "asked_at": SECONDS, "content": {...}}   one that is dated by the request
+    {"snapshot": RESOURCE, "id": ID, "asked_at": SECONDS, "content": {...}}   one that is dated by the answer
+    {"snapshot": "claims", "id": REQUEST_ID, "content": {"claims": [
+        {"prescription_token": TOKEN, "fill_number": N, "claims": [...]}, ...]}}   claims, each with its time
 
 The first form is the same whenever it is read, so a record that stands still is one event, however often it
 is asked for. `partners.truepill.snapshots` reads envelopes, and nothing else makes them.
@@ -9,11 +11,12 @@ is asked for. `partners.truepill.snapshots` reads envelopes, and nothing else ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import orjson
 
+from partners.truepill.claim_records import RESOURCE, ClaimsOf
 from partners.truepill.fields import Json, date, name
 from partners.truepill.records import RECORDS
 
@@ -22,6 +25,7 @@ __all__ = [
     "RESOURCES",
     "RESOURCE_OF",
     "Envelope",
+    "claims_envelope",
     "envelopes",
     "of_its_day",
     "own_names",
@@ -60,7 +64,8 @@ def envelopes(
 ) -> list[Envelope]:
     """The records of a GET's answer, be it of one record or a page of many, each as a body to be stored.
 
-    `answer` is decoded JSON. `asked_at` is the start of the request in seconds of Unix time. `asked_for` is
+    `answer` is decoded JSON. `asked_at` is when it was given, in seconds of Unix time by the partner's clock,
+    or else the start of the request by ours; callbacks are dated by the partner's. `asked_for` is
     the id in its URL; None for a page, and for a patient's prescriptions, which are asked for by another id
     than theirs. A record of an unexpected shape is kept too, and `snapshots.read` says what is wrong with it.
     Raises KeyError for an unknown resource, TypeError for an answer that is nested more than 250 deep.
@@ -74,6 +79,13 @@ def envelopes(
             envelope["asked_at"] = asked_at
         found.append(Envelope(asked_for or own, orjson.dumps(envelope, option=orjson.OPT_SORT_KEYS)))
     return found
+
+
+def claims_envelope(request_id: str, found: Iterable[ClaimsOf]) -> Envelope:
+    """The claims of a fill's prescriptions, sorted. Raises TypeError as `envelopes` does."""
+    content = {"claims": [one._asdict() for one in sorted(found, key=lambda one: one[:2])]}
+    envelope = {"snapshot": RESOURCE, "id": request_id, "content": content}
+    return Envelope(request_id, orjson.dumps(envelope, option=orjson.OPT_SORT_KEYS))
 
 
 def of_its_day(envelope: Envelope) -> Envelope:

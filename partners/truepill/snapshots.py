@@ -1,7 +1,8 @@
 """The partner's records to facts: what a GET said about a resource when it was asked. Pure.
 
 A copy is an envelope (`partners.truepill.envelopes`). It states at most one fact, `seen:STATE`, dated by the
-record's own time or else by the envelope's. What a resource does not print is not inferred.
+record's own time or else by the envelope's; claims state one for each of their times (`claim_records`).
+What a resource does not print is not inferred.
 
 Where a record stands, its status alone says: the printed one is pending and has every other field filled, so
 a reason, a code or a tracking number may be left from before ("Get Fill Request"). Each counts where the
@@ -14,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from partners.reading import Link, Reading, Stated, Unreadable
-from partners.truepill import copays, transfers
+from partners.truepill import claim_records, copays, transfers
 from partners.truepill.build_facts import Copy, stated
 from partners.truepill.drift import unseen_in
 from partners.truepill.envelopes import IDS, own_names
@@ -81,7 +82,7 @@ def callback_type_of(resource: str) -> str:
 
 
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
-    """What an envelope's record states: one fact, or none where the resource prints no state.
+    """What an envelope's record states: one fact, none where it prints no state, or several of claims.
 
     `hash` is a keyed hash of (domain, value). The envelope holds the id that was asked for, so `url_id` is
     not looked at. Raises Unreadable: bad_key where the record is another one's, missing_status where it
@@ -89,6 +90,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     """
     envelope = _envelope(body)
     resource = envelope.get("snapshot")
+    if resource == claim_records.RESOURCE:
+        return claim_records.claims(envelope, hash)
     record = RECORDS.get(resource) if type(resource) is str else None
     if record is None or type(resource) is not str:
         raise Unreadable("missing_type" if resource is None else "unknown_type")

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -20,6 +19,7 @@ import httpx
 import stamina
 
 from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
+from partners.truepill.partner_clock import PartnerClock, moment_of
 from tolerant_json import NOT_JSON, loads
 
 __all__ = ["Gate", "HttpClient", "OpenGate", "Wire"]
@@ -70,12 +70,21 @@ class HttpClient:
 _SPARING = (("httpx", logging.WARNING), ("httpcore", logging.WARNING), ("stamina", logging.ERROR))
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 class Wire:
-    """One pool of connections to the partner."""
+    """One pool of connections to the partner. `clock` is ours, which `partner_clock` is measured against."""
 
     def __init__(
-        self, http_client: HttpClient, gate: Gate | None = None, transport: httpx.BaseTransport | None = None
+        self,
+        http_client: HttpClient,
+        gate: Gate | None = None,
+        transport: httpx.BaseTransport | None = None,
+        clock: Callable[[], datetime] = _now,
     ) -> None:
+        self.partner_clock = PartnerClock(clock)
         # They log URLs, which name patients, and headers; stamina each retry, which is counted as a call.
         for name, level in _SPARING:
             logging.getLogger(name).setLevel(level)
@@ -139,7 +148,9 @@ class Wire:
         try:
             url = self._base_url + path + (f"?{urlencode(asked)}" if asked else "")
             request = httpx.Request("GET", url, headers=self._headers, extensions=self._extensions)
+            self.partner_clock.asks()
             with closing(self._http.send(request, stream=True)) as response:
+                self.partner_clock.answers(response.headers)
                 failure = _refusal(surface, response, beyond)
                 if failure is not None:
                     return None, failure
@@ -206,12 +217,11 @@ def _pause(response: httpx.Response) -> float:
     if asked.isascii() and asked.isdigit():
         seconds = float(asked.lstrip("0")[:9] or 0)
     elif asked:
-        try:
-            until = parsedate_to_datetime(asked)
-        except (ValueError, OverflowError):  # the second for an hour or a zone of twenty digits
+        until = moment_of(asked)
+        if until is None:
             return PAUSE
-        known = until if until.tzinfo else until.replace(tzinfo=UTC)
-        seconds = (known - datetime.now(UTC)).total_seconds()
+        # A moment by the partner's clock is as far away as that clock says.
+        seconds = (until - (moment_of(response.headers.get("Date")) or _now())).total_seconds()
     return min(max(seconds, 1.0), LONGEST_PAUSE)
 
 

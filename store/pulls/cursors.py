@@ -135,7 +135,8 @@ UPDATE streams SET
     watermark = CASE WHEN pass_from <= coalesce(watermark, %(first)s)
                 THEN greatest(watermark, pass_from,
                               CASE WHEN pass_newest IS NOT NULL
-                              THEN least(pass_newest, pass_began) - %(overlap)s * interval '1 s' END)
+                              THEN least(pass_newest, pass_began + %(skew)s * interval '1 s')
+                                   - %(overlap)s * interval '1 s' END)
                 ELSE watermark END,
     covered_from = CASE WHEN pass_from <= coalesce(watermark, pass_from) THEN least(covered_from, pass_from)
                    ELSE covered_from END,
@@ -146,15 +147,17 @@ RETURNING {STREAM}
 """
 
 
-def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime) -> Stream:
+def finish_pass(conn: Connection, stream: Stream, overlap: int, first: datetime, skew: float = 0.0) -> Stream:
     """The last page is stored: the watermark moves, and never back. `first`: where a first pass must begin.
+
+    `skew`: how many seconds the partner's clock, by which events are dated, is ahead of ours.
 
     An event may be dated ahead of its time: what comes while the pass is read must not be passed over. A pass
     that began later than the watermark has left a gap, and moves nothing; nor does one without an event: the
     partner's clock may be behind ours. `covered_from` is how far back there is no gap before the watermark.
     Raises LeaseLost.
     """
-    return write_leased(conn, stream, _FINISH_PASS, overlap=overlap, first=first)
+    return write_leased(conn, stream, _FINISH_PASS, overlap=overlap, first=first, skew=skew)
 
 
 _NOTE_TROUBLE = f"""

@@ -16,10 +16,12 @@ from store.db.durability import RELAXED
 
 __all__ = [
     "BURST_SECONDS",
+    "CLOCKS_AGREE_SECONDS",
     "OPENS_AFTER",
     "PROBE_SECONDS",
     "Permit",
     "failed",
+    "note_skew",
     "pause",
     "take_calls",
     "went_well",
@@ -35,6 +37,8 @@ OPENS_AFTER = 5
 _FIRST_OPEN, _LONGEST_OPEN = 30, 900
 #: How long others wait for a probe that never says how it went.
 PROBE_SECONDS = 120
+#: Clocks that differ by less are as good as one.
+CLOCKS_AGREE_SECONDS = 60.0
 
 
 class Permit(NamedTuple):
@@ -132,3 +136,15 @@ def failed(conn: Connection, partner: str, trouble: str, *, at_once: bool = Fals
 def pause(conn: Connection, partner: str, seconds: float, trouble: str) -> None:
     """The partner asks to be left alone for so long: all workers do."""
     conn.execute(_PAUSE, {"partner": partner, "seconds": seconds, "trouble": trouble})
+
+
+_NOTE_SKEW = f"""
+UPDATE calls SET skew = %(skew)s, skew_at = clock_timestamp()
+WHERE partner = %(partner)s AND {RELAXED}
+  AND (skew IS NULL OR skew_at < clock_timestamp() - interval '1 minute' OR abs(skew - %(skew)s) > 1)
+"""
+
+
+def note_skew(conn: Connection, partner: str, skew: float) -> None:
+    """Store by how many seconds the partner's clock is ahead of ours, once a minute or where it moved."""
+    conn.execute(_NOTE_SKEW, {"partner": partner, "skew": skew})

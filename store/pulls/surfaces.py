@@ -1,4 +1,4 @@
-"""What a partner was found to have, or not, beyond its reference."""
+"""What a partner was found to have, or not, beyond its reference, and operators that it refuses."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-__all__ = ["known", "note"]
+__all__ = ["is_operator", "known", "note", "operator_name"]
 
 Connection = psycopg.Connection[Any]
 
@@ -22,6 +22,16 @@ INSERT INTO surfaces (partner, surface, offered, checked_at)
 VALUES (%(partner)s, %(surface)s, %(offered)s, clock_timestamp())
 ON CONFLICT (partner, surface) DO UPDATE SET offered = excluded.offered, checked_at = excluded.checked_at
 """
+
+
+def operator_name(surface: str, field: str, operator: str) -> str:
+    """The name under which it is kept whether an operator of a query is taken, such as `$gt`."""
+    return f"{operator} of {field} in {surface}"
+
+
+def is_operator(surface: str) -> bool:
+    """Whether this is such a name, and not a surface's own."""
+    return surface.startswith("$")
 
 
 def known(conn: Connection, partner: str, surface: str) -> tuple[bool, bool] | None:

@@ -37,7 +37,10 @@ class StreamFigures(NamedTuple):
 
 
 class Circuit(NamedTuple):
-    """How calls to a partner go. `open_until` and `paused_until` may be past."""
+    """How calls to a partner go. `open_until` and `paused_until` may be past.
+
+    `skew`: by how many seconds its clock is ahead of ours, and when that was last measured.
+    """
 
     partner: str
     failures: int
@@ -46,6 +49,8 @@ class Circuit(NamedTuple):
     trouble: str | None
     trouble_at: datetime | None
     answered_at: datetime | None
+    skew: float | None
+    skew_at: datetime | None
 
 
 class PollFigures(NamedTuple):

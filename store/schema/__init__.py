@@ -35,6 +35,7 @@ from store.schema.pulls import (
     pushes,
     streams,
     surfaces,
+    wanted_records,
 )
 
 __all__ = [
@@ -67,4 +68,5 @@ __all__ = [
     "relations",
     "streams",
     "surfaces",
+    "wanted_records",
 ]

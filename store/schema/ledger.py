@@ -116,6 +116,12 @@ facts = Table(
         postgresql_using="brin",
         postgresql_with={"pages_per_range": 32},
     ),
+    Index(
+        "facts_received_at_idx",
+        "received_at",
+        postgresql_using="brin",
+        postgresql_with={"pages_per_range": 32},
+    ),
 )
 
 #: What each event came to: the facts it states. Lists of events and replays read it.

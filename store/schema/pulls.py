@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from store.schema.base import Moment, metadata
+from store.schema.base import Key, Moment, metadata
 
 __all__ = [
     "calls",
@@ -32,6 +32,7 @@ __all__ = [
     "pushes",
     "streams",
     "surfaces",
+    "wanted_records",
 ]
 
 #: What is pulled, each stream by one runner at once: who holds the lease writes with its epoch or not at all.
@@ -79,6 +80,9 @@ calls = Table(
     Column("trouble", Text),
     Column("trouble_at", Moment),
     Column("answered_at", Moment),
+    # By how many seconds the partner's clock is ahead of ours, and when that was last measured.
+    Column("skew", Double),
+    Column("skew_at", Moment),
 )
 
 #: What a partner was found to have, or not, beyond its reference.
@@ -89,6 +93,18 @@ surfaces = Table(
     Column("surface", Text, primary_key=True),
     Column("offered", Boolean, nullable=False),
     Column("checked_at", Moment, nullable=False),
+)
+
+#: Records that are to be read in the next round, whatever their entity waits for. `tries_left`: how many more
+#: answers that do not bring it are put up with; at 0 it is kept for a while, so as not to be wanted anew.
+wanted_records = Table(
+    "wanted_records",
+    metadata,
+    Column("kind", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("since", Moment, nullable=False),
+    Column("next_at", Moment, nullable=False),
+    Column("tries_left", SmallInteger, nullable=False),
 )
 
 #: The partner's own record of whether its push of a pulled event was answered.

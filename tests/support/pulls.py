@@ -13,7 +13,7 @@ from store.db.connections import call_for
 from tests.support.factories import NotifyRx
 from tests.support.partner import Answer, Asked, events_page
 
-__all__ = ["Book", "Broken", "Faults", "FaultyConnection", "arrivals"]
+__all__ = ["Book", "Broken", "Faults", "FaultyConnection", "arrivals", "asked_since"]
 
 
 def arrivals(count: int, start: int, *, step: int = 60) -> list[dict[str, Any]]:
@@ -24,16 +24,27 @@ def arrivals(count: int, start: int, *, step: int = 60) -> list[dict[str, Any]]:
     ]
 
 
+def asked_since(asked: Asked) -> int:
+    """The first whole second that a question by time is about; 0 for one without a time."""
+    (bound,) = asked.query.get("timestamp", ["$gte:0"])
+    operator, _, value = bound.partition(":")
+    return int(value) + {"$gt": 1, "$gte": 0}[operator]
+
+
 class Book:
     """Answers as the partner's webhook_events does: since a time, or on by a token; `size` events a page."""
 
     def __init__(self, events: list[dict[str, Any]], size: int = 3) -> None:
         self.events = events
         self.size = size
+        #: Operators that it refuses.
+        self.refuses: set[str] = set()
         #: Tokens that are answered so many times yet, then refused; None for ever.
         self.good_for: int | None = None
 
     def __call__(self, asked: Asked) -> Answer:
+        if any(bound.partition(":")[0] in self.refuses for bound in asked.query.get("timestamp", [])):
+            return Answer(400, b'{"statusCode": 400}')
         if "next" in asked.query:
             if self.good_for is not None:
                 self.good_for -= 1
@@ -41,8 +52,7 @@ class Book:
                     return Answer(400, b'{"statusCode": 400}')
             since, start = map(int, asked.query["next"][0].split("-"))
         else:
-            (bound,) = asked.query.get("timestamp", ["$gte:0"])
-            since, start = int(bound.removeprefix("$gte:")), 0
+            since, start = asked_since(asked), 0
         found = [event for event in self.events if event["timestamp"] >= since]
         end = start + self.size
         return events_page(*found[start:end], next=f"{since}-{end}" if end < len(found) else None)

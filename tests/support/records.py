@@ -13,6 +13,7 @@ import factory
 from partners.truepill.envelopes import envelopes
 
 __all__ = [
+    "ClaimRecord",
     "ConsultItem",
     "CopayRecord",
     "DirectRecord",
@@ -99,6 +100,16 @@ class ConsultItem(factory.DictFactory):  # type: ignore[misc]
     updated_at = "2026-02-01T10:00:00.000Z"
     prescriptions = factory.List([])
     provider: dict[str, Any] | None = None
+
+
+class ClaimRecord(factory.DictFactory):  # type: ignore[misc]
+    patient_copay_amount: float | str | None = 2.42
+    transaction_code = "B1"
+    transaction_status = "PAID"
+    claim_type = "BILLING"
+    transmission_date: str | None = "2026-02-02T02:40:00.000Z"
+    insurance_type = "PRIMARY"
+    payor = "Health Partners"
 
 
 class RxRecord(factory.DictFactory):  # type: ignore[misc]

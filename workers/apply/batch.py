@@ -15,6 +15,7 @@ import psycopg
 from store.inbox import claim
 from store.inbox.quarantine import quarantine, release
 from store.ledger import drift, event_facts, rechecks
+from store.pulls import wanted_records
 from workers.apply.derive import derived_facts, queue_rechecks
 from workers.apply.join_registered import join_registered
 from workers.apply.model import Applied, ReadBatch, Tools
@@ -59,6 +60,8 @@ def apply_queued(conn: Connection, seqs: Sequence[int], tools: Tools) -> Applied
         quarantined = [*read.quarantined, *resolved.quarantined]
         if quarantined:
             quarantine(conn, quarantined)
+        if read.wanted:
+            wanted_records.want_records(conn, read.wanted)
         if read.keyless:
             claim.requeue(conn, read.keyless)
         # Last, since all workers share these rows.

@@ -87,7 +87,8 @@ class ReadBatch(NamedTuple):
     quarantined, and the inbox ids of what cannot be unsealed yet.
 
     `drifted` counts, by partner, what its contract does not say. `rechecks` are events of our own: what they
-    state, the ledger has to be asked for.
+    state, the ledger has to be asked for. `wanted` are requests of which a pulled copy leaves open what it
+    says.
     """
 
     stated_facts: dict[Name, list[StatedFact]]
@@ -96,10 +97,11 @@ class ReadBatch(NamedTuple):
     keyless: list[int]
     drifted: dict[str, Counter[tuple[str, str, str]]]
     rechecks: list[ClaimedRecheck]
+    wanted: set[Name]
 
     @classmethod
     def empty(cls) -> ReadBatch:
-        return cls({}, [], [], [], {}, [])
+        return cls({}, [], [], [], {}, [], set())
 
 
 class Resolved(NamedTuple):

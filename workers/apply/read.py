@@ -10,6 +10,7 @@ import orjson
 from errors import describe
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import callbacks, snapshots
+from partners.truepill.envelopes import RESOURCE_OF
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import ClaimedCopy, QuarantineRow
 from store.ledger.model import OURS, fact_id, lines_text, recheck_of
@@ -44,6 +45,10 @@ def read_batch(copies: Iterable[ClaimedCopy], tools: Tools, batch: ReadBatch | N
             if error.unseen:
                 batch.drifted.setdefault(copy.partner, Counter()).update(error.unseen)
             refused = QuarantineRow(copy.seq, error.reason, None, error.callback_type, None)
+            if error.reason == "missing_status" and copy.url_id is not None:
+                kind = callbacks.kind_of(error.callback_type)
+                if kind in RESOURCE_OF:
+                    batch.wanted.add((kind, copy.url_id))
         except UnknownSealKey:
             batch.keyless.append(copy.seq)
             continue

@@ -32,25 +32,27 @@ def filter_snapshots(
     What cannot be read is stored once a day, so that quarantine tells of it without filling up. Two
     statements at most, whatever the number of records. Raises psycopg.Error.
     """
-    read: list[tuple[Envelope, Stated | None]] = []
+    read: list[tuple[Envelope, tuple[Stated, ...]]] = []
     for envelope in found:
         try:
-            reading = snapshots.read(envelope.body, keyed_hash.hash)
+            stated = snapshots.read(envelope.body, keyed_hash.hash).stated
         except Unreadable:
-            read.append((of_its_day(envelope), None))
+            read.append((of_its_day(envelope), ()))
             continue
-        read += [(envelope, stated) for stated in reading.stated]
-    names = {(one.kind, name) for _, one in read if one and one.key is None for name in one.aliases}
+        if stated:
+            read.append((envelope, stated))
+    said = [one for _, stated in read for one in stated]
+    names = {(one.kind, name) for one in said if one.key is None for name in one.aliases}
     claimed = aliases.keys_by_alias(conn, names) if names else {}
     keys = {name: next(iter(owners)) for name, owners in claimed.items() if len(owners) == 1}
-    entities = {name for _, one in read if one is not None and (name := _entity(one, keys))}
+    entities = {name for one in said if (name := _entity(one, keys))}
     last = last_facts(conn, entities) if entities else {}
-    to_store = []
-    for envelope, one in read:
-        before = last.get(_entity(one, keys)) if one is not None else None
-        if one is None or before is None or not _repeats(one.fact, before):
-            to_store.append(envelope)
-    return to_store
+
+    def repeats(one: Stated) -> bool:
+        before = last.get(_entity(one, keys))
+        return before is not None and _repeats(one.fact, before)
+
+    return [envelope for envelope, stated in read if not (stated and all(map(repeats, stated)))]
 
 
 def _repeats(fact: Fact, before: Fact) -> bool:

@@ -11,8 +11,12 @@ __all__ = ["keeps_to_time", "leads_further", "progress_of"]
 
 
 def keeps_to_time(page: Page, since: int | None) -> bool:
-    """Whether the partner gave nothing from before the time that was asked for, if one was."""
-    return since is None or all(event.at is None or event.at >= since for event in page.events)
+    """Whether the partner gave nothing from before the time that was asked for, if one was.
+
+    The second before is asked beyond, so that what is dated within it may come from one that compares
+    milliseconds.
+    """
+    return since is None or all(event.at is None or event.at >= since - 1 for event in page.events)
 
 
 def progress_of(

@@ -9,7 +9,7 @@ from partners.truepill.client import Client
 from partners.truepill.envelopes import RESOURCE_OF
 from partners.truepill.faults import Garbled, NotGranted
 from partners.truepill.pages import Page
-from workers.pull.snapshots import Reads
+from workers.pull.reads import Reads
 
 __all__ = ["NOBODYS", "EventReads", "record_reads"]
 
@@ -63,4 +63,6 @@ def record_reads(client: Client) -> Reads:
         lambda resource, name: singles[resource](name),
         lambda page: client.consults(page=page, limit=CONSULTS_A_PAGE),
         client.transfers,
+        lambda: client.partner_clock.answered_at,
+        client.claims,
     )

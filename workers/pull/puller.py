@@ -19,11 +19,13 @@ from settings import Settings
 from statemachine import MACHINES
 from store.db.connections import connect
 from store.inbox import queue
-from store.pulls import poll_schedule, record_schedule
+from store.pulls import poll_schedule, rate_limit, record_schedule
 from store.pulls.poll_schedule import Left
+from store.pulls.rate_limit import CLOCKS_AGREE_SECONDS
 from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, REQUESTS, SNAPSHOTS
 from workers.apply.model import Tools
 from workers.pull.offers import BY_REQUEST, Offers
+from workers.pull.operators import SharedOperators
 from workers.pull.page_buffer import StoringThread
 from workers.pull.partner_reads import EventReads, record_reads
 from workers.pull.rate_gate import SharedGate
@@ -49,7 +51,7 @@ class Puller:
 
     #: The streams that go through what is known already, one by one.
     one_by_one = (FILLS, REQUESTS, SNAPSHOTS)
-    #: What a record says is dated by our clock, so that events are asked for first.
+    #: A record says less than events do, and is dated by when it was read: events are asked for first.
     last = SNAPSHOTS
 
     def __init__(
@@ -71,7 +73,7 @@ class Puller:
         gate = SharedGate(conn, PARTNER, pull.calls_per_minute, patience=patience, sleep=sleep)
         self._quiet = pull.quiet
         self._conn = conn
-        self._client = Client(Wire(http_client, gate))
+        self._client = Client(Wire(http_client, gate, clock=tools.clock), SharedOperators(conn))
         self._offers = Offers(pull, conn, self._client)
         self._events_of = EventReads(self._client)
         self._records = record_reads(self._client)
@@ -79,7 +81,14 @@ class Puller:
         self._thread: StoringThread | None = None
         holder = f"{socket.gethostname()}:{os.getpid()}"
         self._run = Run(
-            conn, tools, holder, pull.overlap, pull.quiet, hint, storing_thread=self._storing_thread
+            conn,
+            tools,
+            holder,
+            pull.overlap,
+            pull.quiet,
+            hint,
+            storing_thread=self._storing_thread,
+            skew=self._skew,
         )
 
     def __enter__(self) -> Puller:
@@ -98,6 +107,15 @@ class Puller:
         if self._thread is None:
             self._thread = StoringThread(connect(self._database, "pull"))
         return self._thread
+
+    def _skew(self) -> float:
+        skew = self._client.partner_clock.skew
+        return skew if skew is not None and abs(skew) > CLOCKS_AGREE_SECONDS else 0.0
+
+    def _note_skew(self) -> None:
+        skew = self._client.partner_clock.skew
+        if skew is not None:
+            rate_limit.note_skew(self._conn, PARTNER, skew)
 
     def names(self) -> list[str]:
         """The streams that can be read. Once a day the partner is asked whether it has more."""
@@ -118,7 +136,11 @@ class Puller:
         """
         if name not in self.names():
             raise UnknownStream(f"there is no stream {name!r}; there are {', '.join(self.names())}")
-        run = replace(self._run, over=over, tell=tell, as_of=as_of)
+        report = self._pull(name, replace(self._run, over=over, tell=tell, as_of=as_of), since)
+        self._note_skew()
+        return report
+
+    def _pull(self, name: str, run: Run, since: datetime | None) -> Report:
         if name == FILLS:
             return pull_requests(run, name, [FILLS], self._events_of)
         if name == REQUESTS:
@@ -170,4 +192,5 @@ class Puller:
         reports = [pull_one(run, f"{kind}:one", entity, self._events_of)] if told else []
         if name is not None:
             reports.append(pull_record(run, f"{kind}:record", kind, name, self._records))
+        self._note_skew()
         return reports

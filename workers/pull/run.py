@@ -46,7 +46,8 @@ class Run:
 
     `tell` hears of each page that is stored. `overlap` and `quiet` are seconds. `as_of` asks about
     requests that had news up to then without waiting until they are quiet. `storing_thread` gives where pages
-    may be stored while the next ones are fetched.
+    may be stored while the next ones are fetched. `skew`: by how many seconds the partner's clock is ahead of
+    ours, less than 0 where it is behind; 0 where they agree within a minute, or nothing is known of it.
     """
 
     conn: psycopg.Connection[Any]
@@ -59,3 +60,4 @@ class Run:
     tell: Callable[[Report], None] = lambda _: None
     as_of: datetime | None = None
     storing_thread: Callable[[], StoringThread] | None = None
+    skew: Callable[[], float] = lambda: 0.0

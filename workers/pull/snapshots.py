@@ -2,50 +2,44 @@
 
 No reading is remembered by itself. A record is due when its entity begins to wait, then each time that it has
 waited twice as long, then daily. A round reads what came to be due since the round before it began, and its
-resume point is stored with what each answer brought (docs/decisions/0014, 0015).
+resume point is stored with what each answer brought (docs/decisions/0014, 0015). First it reads the records
+that are wanted at once, and with those of open fills their claims (docs/decisions/0024).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import orjson
 
 from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
 from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
 from store.inbox.model import Arrival
-from store.pulls import rounds
+from store.pulls import record_schedule, rounds, wanted_records
 from store.pulls.cursors import Progress
 from store.pulls.record_schedule import DueRecord, ResumePoint, due_records, is_due
+from store.pulls.wanted_records import WantedRecord
+from workers.pull.fill_claims import read_claims
 from workers.pull.filter_snapshots import filter_snapshots
 from workers.pull.lease import LeasedRun, run_leased
+from workers.pull.reads import Dated, Reads
 from workers.pull.resume_point import seal_resume_point, unseal_resume_point
 from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER, SealedPage, store_page
-from workers.pull.transfer_list import BARREN, LIST_FROM, newest_first, pending
+from workers.pull.transfer_list import BARREN, LIST_FROM, items_of, newest_first, pending
 
-__all__ = ["Reads", "pull_record", "pull_snapshots"]
+__all__ = ["pull_record", "pull_snapshots"]
 
 VIA = "snapshot"
 #: How many of those that wait are chosen at once.
 CHOSEN = 5000
 #: The kind whose state only the pages of a list tell.
 LISTED = "consult"
-TRANSFER = "transfer"
+FILL, PRESCRIPTION, TRANSFER = "fill_request", "prescription", "transfer"
 MOST_PAGES = 1000
-
-
-class Reads(NamedTuple):
-    """How records are had, as decoded JSON: one by (resource, id), and a page of a list.
-
-    `page` is of consults, counted from 1, `transfers` of transfers, counted from 0.
-    """
-
-    one: Callable[[str, str], Any]
-    page: Callable[[int], Any]
-    transfers: Callable[[int], Any]
 
 
 def pull_snapshots(
@@ -70,35 +64,77 @@ class _Reading:
         self.run = leased.run
         self.report = leased.report
         self.reads = reads
+        #: From where the round goes on.
+        self.at: ResumePoint | int | None = None
         #: (kind, key) of what this round has read.
         self.read: set[tuple[str, str]] = set()
 
     def round(self, kinds: Collection[str], since: datetime | None) -> None:
         """One round, or the rest of one. Raises CallFailed, NotNow, LeaseLost."""
         if self.leased.stream.pass_from is None or since is not None:
-            now = self.run.tools.clock()
-            self.leased.stream = rounds.begin_records(self.run.conn, self.leased.stream, now, since)
+            self._begin(since)
         stream = self.leased.stream
-        at = unseal_resume_point(self.run.tools.sealer, stream.name, stream.next_page)
+        self.at = at = unseal_resume_point(self.run.tools.sealer, stream.name, stream.next_page)
+        single = [kind for kind in kinds if kind != LISTED]
+        if not self._wanted([kind for kind in single if kind != PRESCRIPTION]):
+            return
         if at is None and TRANSFER in kinds and not self._still_pending():
             return
         if not isinstance(at, int):
-            if not self._singles([kind for kind in kinds if kind != LISTED], at):
+            # What has waited for long goes before what was heard of just now.
+            if not self._singles(single, at) or not self._wanted({PRESCRIPTION}.intersection(kinds)):
                 return
             at = 1
         if LISTED in kinds:
+            wanted = wanted_records.due_wanted(self.run.conn, [LISTED], CHOSEN)
             due = {one.key for one in self._due([LISTED], None)}
-            if not self._pages(due, at):
+            if not self._pages(due | {one.key for one in wanted}, at):
                 return
+            for one in wanted:  # the list was read to its end, or to the last of them
+                wanted_records.had(self.run.conn, one)
         self.leased.stream = rounds.finish_records(self.run.conn, self.leased.stream)
         self.report.finished = True
+
+    def _begin(self, since: datetime | None) -> None:
+        conn, now = self.run.conn, self.run.tools.clock()
+        with conn.transaction():
+            self.leased.stream = rounds.begin_records(conn, self.leased.stream, now, since)
+            wanted_records.forget_old(conn)
+            wanted_records.want_prescriptions(conn, self.leased.stream.watermark or now)
+
+    def _wanted(self, kinds: Collection[str]) -> bool:
+        """Read the records that are wanted; False when the run is over before they are all done."""
+        conn = self.run.conn
+        for one in wanted_records.due_wanted(conn, kinds, CHOSEN):
+            if self.run.over():
+                return False
+            name = record_schedule.name_of(conn, one.kind, one.key)
+            if name is None:
+                continue  # it may become known
+            try:
+                found = self._record(one.kind, name)
+            except (NotGranted, ValueError) as failure:
+                with conn.transaction():
+                    wanted_records.not_had(conn, one)
+                    if isinstance(failure, NotGranted):
+                        self.leased.refused(one.kind, one.key, failure)
+                continue
+            except PartnerFault:
+                # It may be this record that fails: the next run begins with the others.
+                wanted_records.put_off(conn, one)
+                raise
+            self._store(found, self.at, one)
+        return True
 
     def single(self, kind: str, asked_for: str) -> None:
         """Raises CallFailed, NotNow, LeaseLost; ValueError."""
         if kind == LISTED:
             self.report.finished = self._pages({asked_for}, 1)
             return
-        self._store(self._record(kind, asked_for), None)
+        found = self._record(kind, asked_for)
+        if kind == FILL:
+            found += self._claims(asked_for)
+        self._store(found, None)
         self.report.finished = True
 
     def _singles(self, kinds: Collection[str], after: ResumePoint | None) -> bool:
@@ -110,19 +146,34 @@ class _Reading:
             if self.run.over():
                 return False
             self.read.add((entity.kind, entity.key))
+            found: list[Envelope] = []
             try:
-                found = self._record(entity.kind, entity.name)
-            except ValueError:
-                found = []  # its name may stand in no URL
-            except NotGranted as failure:
-                found = []  # it is read again when it is next due
-                self.leased.refused(entity.kind, entity.key, failure)
+                found += self._due_record(entity)
+                if entity.kind == FILL:
+                    found += self._claims(entity.key)
             except PartnerFault:
                 # It may be this record that fails: the next run goes on behind it.
-                self._store([], entity.resume_point)
+                self._store(found, entity.resume_point)
                 raise
             self._store(found, entity.resume_point)
+            self.at = entity.resume_point
         return True
+
+    def _due_record(self, entity: DueRecord) -> list[Envelope]:
+        try:
+            return self._record(entity.kind, entity.name)
+        except ValueError:
+            return []  # its name may stand in no URL
+        except NotGranted as failure:
+            self.leased.refused(entity.kind, entity.key, failure)
+            return []  # it is read again when it is next due
+
+    def _claims(self, key: str) -> list[Envelope]:
+        def refused(failure: NotGranted) -> None:
+            self.leased.refused("claims of fill_request", key, failure)
+
+        found = read_claims(self.run, self.reads.claims, key, refused)
+        return [] if found is None else [found]
 
     def _still_pending(self) -> bool:
         """Ask the list which of many transfers have no news; False when the run is over before that.
@@ -132,18 +183,22 @@ class _Reading:
         due = {one.name: one.key for one in self._due([TRANSFER], None)}
         if len(due) < LIST_FROM:
             return True
-        pages, barren = newest_first(self.reads.transfers), 0
+        barren = 0
+        pages = newest_first(
+            # Each by when it was read itself: some are, to find the end, before they are come to.
+            lambda page: self._dated(partial(self.reads.transfers, page)),
+            lambda read: items_of(read.answer),
+        )
         while due and barren < BARREN:
             if self.run.over():
                 return False
-            asked_at = self._now()
             try:
-                answer = next(pages, None)
-                found = _enveloped(RESOURCE_OF[TRANSFER], pending(answer), asked_at, None)
+                read = next(pages, None)
+                if read is None:
+                    return True
+                found = _enveloped(RESOURCE_OF[TRANSFER], pending(read.answer), read.at, None)
             except CallFailed as failure:
                 self.leased.refused(TRANSFER, "list", failure)
-                return True
-            if answer is None:
                 return True
             known = [envelope for envelope in found if envelope.id in due]
             barren = 0 if known else barren + 1
@@ -157,9 +212,9 @@ class _Reading:
         while missing and page <= MOST_PAGES:
             if self.run.over():
                 return False
-            asked_at = self._now()
             try:
-                found = _enveloped(LISTED, self.reads.page(page), asked_at, None)
+                read = self._dated(partial(self.reads.page, page))
+                found = _enveloped(LISTED, read.answer, read.at, None)
             except NotGranted as failure:
                 self.leased.refused(LISTED, f"page {page}", failure)
                 return True
@@ -188,10 +243,22 @@ class _Reading:
             after = found[-1].resume_point
 
     def _record(self, kind: str, name: str) -> list[Envelope]:
-        resource, asked_at = RESOURCE_OF[kind], self._now()
-        return _enveloped(resource, self.reads.one(resource, name), asked_at, name)
+        resource = RESOURCE_OF[kind]
+        read = self._dated(partial(self.reads.one, resource, name))
+        return _enveloped(resource, read.answer, read.at, name)
 
-    def _store(self, found: Sequence[Envelope], resume_point: ResumePoint | int | None) -> None:
+    def _dated(self, read: Callable[[], Any]) -> Dated:
+        """An answer, and when it was given: as the partner says, or else when we began to ask."""
+        began = int(self.run.tools.clock().timestamp())
+        answer, at = read(), self.reads.answered_at()
+        return Dated(answer, began if at is None else at)
+
+    def _store(
+        self,
+        found: Sequence[Envelope],
+        resume_point: ResumePoint | int | None,
+        wanted: WantedRecord | None = None,
+    ) -> None:
         """Store what says something new, with the point from which to go on. One transaction."""
         batch = self._sealed(filter_snapshots(self.run.conn, found, self.run.tools.keyed_hash))
         sealed = None
@@ -200,6 +267,8 @@ class _Reading:
         progress = Progress(len(found), 0, None, True)
         with self.run.conn.transaction():
             stream, new = store_page(self.run.conn, self.leased.stream, sealed, progress, batch)
+            if wanted is not None:
+                wanted_records.had(self.run.conn, wanted)
         self.leased.stream = stream
         self.report.pages += 1
         self.report.events += len(found)
@@ -215,9 +284,6 @@ class _Reading:
             sealed = tools.sealer.seal(envelope.body, name)
             arrivals[name] = Arrival(name, PARTNER, VIA, tools.clock(), sealed)
         return SealedPage(list(arrivals.values()), {})
-
-    def _now(self) -> int:
-        return int(self.run.tools.clock().timestamp())
 
 
 def _enveloped(resource: str, answer: Any, asked_at: int, asked_for: str | None) -> list[Envelope]:

@@ -7,6 +7,7 @@ COMMIT left it: what was read since is read again, and what was stored is recogn
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -32,6 +33,7 @@ __all__ = ["Pages", "pull_stream"]
 
 #: How far back a stream is read that was never read before, in days.
 FIRST_DAYS = 35
+DAY = 86_400
 #: How often a pass may begin anew without having come further, before the run gives up.
 RESTARTS = 3
 #: Page tokens that are remembered, to notice pages that run in a circle, and pages in a row, over all runs of
@@ -83,6 +85,8 @@ class _Pass:
         self.restarted_from: datetime | None = None
         #: The newest time of the last page that was read.
         self.last_newest: int | None = None
+        #: Whether this run began the first pass of the stream, and has no answer yet.
+        self.from_first = False
         #: Since when the last page was asked for; None when it was had by a token.
         self.asked_since: int | None = None
         #: What the last page had: asked for by time, its newest second comes again.
@@ -108,8 +112,12 @@ class _Pass:
                     self._trouble(str(failure))
                     return
                 continue
+            if self._began_too_late():
+                continue
             if self._take(page, quick=time.monotonic() - began < QUICK_SECONDS):
-                self.stream = cursors.finish_pass(self.run.conn, self.stream, self.run.overlap, self._first())
+                self.stream = cursors.finish_pass(
+                    self.run.conn, self.stream, self.run.overlap, self._first(), self.run.skew()
+                )
                 self.report.finished = True
                 return
             if self._is_endless():
@@ -124,11 +132,26 @@ class _Pass:
                 self.last_newest = int(self.stream.pass_newest.timestamp())
             return
         start = since or self.stream.watermark or self._first()
+        self.from_first = since is None and self.stream.watermark is None
         self.stream = cursors.begin_pass(self.run.conn, self.stream, start)
 
     def _first(self) -> datetime:
-        """Where a stream is read from that was never read before."""
-        return self.run.tools.clock() - timedelta(days=FIRST_DAYS)
+        """Where a stream is read from that was never read before.
+
+        As much further back as the partner's clock is behind ours, in whole days, which a measurement that
+        differs by a little does not change.
+        """
+        behind = math.ceil(max(0.0, -self.run.skew()) / DAY)
+        return self.run.tools.clock() - timedelta(days=FIRST_DAYS + behind)
+
+    def _began_too_late(self) -> bool:
+        """Whether the first answer of a first pass told of a clock that is behind; then it begins anew."""
+        first, began = self._first(), self.stream.pass_from
+        too_late = self.from_first and began is not None and began - first >= timedelta(days=1)
+        self.from_first = False
+        if too_late:
+            self.stream = cursors.begin_pass(self.run.conn, self.stream, first)
+        return too_late
 
     def _page(self) -> Page:
         token, by_time = self._token()
@@ -160,7 +183,7 @@ class _Pass:
             page,
             len(page.events) - len(identified),
             last_newest=self.last_newest,
-            latest=int(self.run.tools.clock().timestamp()) + AHEAD_SECONDS,
+            latest=int(self.run.tools.clock().timestamp() + self.run.skew()) + AHEAD_SECONDS,
             keeps_to_time=in_time,
         )
         leads = leads_further(self.stream, progress)

@@ -11,14 +11,15 @@ depends_on = None
 
 
 def upgrade() -> None:
-    # Without a default no row is written, and the version before this one goes on beside it.
-    op.execute("ALTER TABLE facts ADD COLUMN millisecond smallint")
-    op.execute("ALTER TABLE entities ADD COLUMN waiting_since timestamptz")
-    op.execute("ALTER TABLE entities ADD COLUMN quantities bytea")
+    # Without a default no row is written, and the version before this one goes on beside it. Each by itself,
+    # so that what was interrupted is done again.
     each_by_itself(
         [
+            "ALTER TABLE facts ADD COLUMN IF NOT EXISTS millisecond smallint",
+            "ALTER TABLE entities ADD COLUMN IF NOT EXISTS waiting_since timestamptz, "
+            "ADD COLUMN IF NOT EXISTS quantities bytea",
             """
-            CREATE INDEX entities_unheard_idx ON entities (kind)
+            CREATE INDEX IF NOT EXISTS entities_unheard_idx ON entities (kind)
             WHERE registered_at IS NOT NULL AND last_at IS NULL
             """,
             # What waits for a payment waits since its state began, as far as that is known without its facts.
@@ -32,6 +33,5 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DROP INDEX entities_unheard_idx")
-    op.execute("ALTER TABLE entities DROP COLUMN quantities")
-    op.execute("ALTER TABLE entities DROP COLUMN waiting_since")
+    op.execute("ALTER TABLE entities DROP COLUMN quantities, DROP COLUMN waiting_since")
     op.execute("ALTER TABLE facts DROP COLUMN millisecond")

@@ -76,6 +76,38 @@ def test_without_a_key_it_says_so_and_does_nothing(cli: Cli) -> None:
     assert cli.ledger.count("streams") == 0
 
 
+def test_doctor_tells_of_an_operator_that_is_refused_though_the_other_one_works(
+    cli: Cli, server: Partner, book: Book
+) -> None:
+    book.refuses = {"$gt"}
+    assert (
+        cli.run("pull", "--stream", "notify_rx", "--since", FAR, "--json").document["streams"][0]["stored"]
+        == 7
+    )
+    found = checks(cli.run("doctor", "--json"))
+    assert found["query operators"]["status"] == "warn"
+    assert "$gt of timestamp in webhook_events/notify_rx" in found["query operators"]["text"]
+    assert found["stream notify_rx"]["status"] == "ok"
+    asked = len(server.asked)
+    cli.run("pull", "--stream", "notify_rx", "--since", FAR)
+    # What works is known to the next run too.
+    assert all(one.query["timestamp"][0].startswith("$gte:") for one in server.asked[asked:] if one.query)
+
+    book.refuses = set()
+    cli.ledger.conn.execute("UPDATE surfaces SET checked_at = checked_at - interval '2 days'")
+    cli.run("pull", "--stream", "notify_rx", "--since", FAR)
+    assert "query operators" not in checks(cli.run("doctor", "--json"))
+
+
+def test_where_no_operator_is_taken_the_stream_says_so(cli: Cli, server: Partner, book: Book) -> None:
+    book.refuses = {"$gt", "$gte"}
+    cli.run("pull", "--stream", "notify_rx", "--since", FAR)
+    found = checks(cli.run("doctor", "--json"))["stream notify_rx"]
+    assert found["status"] == "warn"
+    assert "neither $gt nor $gte of timestamp" in found["text"]
+    assert "Query Operators" in found["todo"]
+
+
 def test_every_stream_is_read_and_told(cli: Cli, server: Partner) -> None:
     ran = cli.run("pull", "--since", FAR, "--json")
     assert ran.code == 0, ran.err

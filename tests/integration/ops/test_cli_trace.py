@@ -23,6 +23,7 @@ from tests.support.factories import (
     Transfer,
     TransferContact,
 )
+from tests.support.records import RxRecord, enveloped
 
 AT = 1_590_800_000
 FILL = "fill_request_1"
@@ -44,6 +45,25 @@ def a_patients_life(cli: Cli) -> None:
         Shipment(request_id=FILL, timestamp=AT + 120, details__status="DELIVERED"),
         PriorAuth(request_id="pa1", timestamp=AT + 30, details__patient_token=PATIENT),
     )
+
+
+def test_the_rx_number_of_a_record_leads_to_its_prescription_and_to_the_fill_that_carries_it(
+    cli: Cli,
+) -> None:
+    """Before the order's success its record alone tells the number."""
+    record = enveloped("prescription", RxRecord(prescription_token=RX, rx_number="1144478"), at=AT, of=RX)
+    cli.ledger.apply(NotifyRx(timestamp=AT, details__prescription_token=RX))
+    cli.ledger.apply(record, via="snapshot")
+    found = entities(cli.run("trace", "1144478", "--json").document)
+    assert found == {("prescription", RX): "rx_number"}
+    other = FilledMedication(prescription_token="rx2", rx_number="1144478")
+    cli.ledger.apply(OrderSuccess(request_id=FILL, timestamp=AT + 60, details__medications=[other]))
+    assert set(entities(cli.run("trace", "1144478", "--json").document)) == {
+        ("prescription", RX),
+        ("fill_request", FILL),
+    }
+    links = cli.run("show", "prescription", RX, "--json").document["links"]
+    assert {"kind": "fill_request", "key": FILL, "by": "rx_number"} in links
 
 
 def entities(document: dict[str, Any]) -> dict[tuple[str, str], str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import orjson
+import pytest
 
+from ops.doctor.pulls import pulls as pull_checks
 from store.db.connections import connect
-from store.pulls import leases
+from store.pulls import leases, rate_limit
 from store.pulls.streams import SNAPSHOTS
 from tests.integration.sandbox.billing import card, copay, patient_with
 from tests.integration.sandbox.test_sandbox_consults import create as create_consult
@@ -25,6 +28,7 @@ from tests.integration.workers.test_pull_sandbox import (
     reference,
     without_waits,
 )
+from tests.support.factories import OrderError
 from tests.support.partner import Answer, Asked, partner
 from tests.support.records import ConsultItem, FillRecord
 from tests.support.sandbox import Desk
@@ -269,3 +273,109 @@ def test_a_round_that_is_interrupted_goes_on_where_it_was_by_records_and_by_page
         "consult": ["assigned", "completed", "completed"],
         "fill_request": ["pending", "pending"],
     }
+
+
+#: What dates the records of each surface where they have no time of their own.
+BEHIND = timedelta(days=30)
+
+
+def behind(desk: Desk, **headers: str) -> Callable[[Asked], Answer]:
+    """A partner whose clock is 30 days behind ours, with a fill, a transfer, and a consult in a list."""
+    date = format_datetime(datetime.fromtimestamp(desk.time[0], UTC) - BEHIND, usegmt=True)
+
+    def answer(asked: Asked) -> Answer:
+        kind, _, name = asked.path.rpartition("/")
+        found: Any = FillRecord(status="rejected", error_code="R3")
+        if kind.endswith("transfer_request"):
+            found = [{"url_token": name, "status": "pending"}]
+        if asked.path == "/consults/v0":
+            found = {"consults": [ConsultItem(id="c1", status="review", updated_at=None)]}
+        return Answer(200, orjson.dumps(found), {"Date": date, **headers})
+
+    return answer
+
+
+def times_of(side: Side) -> dict[str, datetime]:
+    query = "SELECT e.kind, f.occurred_at FROM facts f JOIN entities e ON e.id = f.entity_id"
+    return dict(side.conn.execute(query).fetchall())
+
+
+def test_records_are_dated_by_the_partners_clock_as_callbacks_are(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    reference.time[0] += 60 * DAY
+    with partner(behind(reference)) as running:
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=running.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="yes"
+        )
+        know(side, "fill_request", "f1")
+        know(side, "transfer", "t1", "token1")
+        know(side, "consult", "c1", state="assigned")
+        reference.time[0] += DAY
+        assert side.pull(SNAPSHOTS)[SNAPSHOTS].finished
+    then = datetime.fromtimestamp(int(reference.time[0]) - DAY, UTC) - BEHIND
+    assert times_of(side) == {"fill_request": then, "transfer": then, "consult": then}
+    (skew,) = side.conn.execute("SELECT skew FROM calls").fetchone() or (None,)
+    assert skew == pytest.approx(-31 * DAY, abs=60)
+
+
+def test_a_record_read_after_a_callback_of_the_partners_time_is_the_later_news(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    """By our clock it would be a month later than all that happened to the fill in that month."""
+    reference.time[0] += 60 * DAY
+    at = int(reference.time[0]) - 30 * DAY
+    with partner(behind(reference)) as running:
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=running.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="no"
+        )
+        know(side, "fill_request", "f1")
+        reference.time[0] += DAY
+        side.pull(SNAPSHOTS)
+    side.push([OrderError(request_id="f1", timestamp=at + 3600, details__error_code="R3")])
+    steps = side.ledger.story("f1").steps
+    assert [(step.fact.signal, str(step.verdict)) for step in steps] == [
+        ("seen:rejected", "moved"),
+        ("order:rejected", "confirmed"),
+    ]
+
+
+def test_an_answer_without_a_date_is_dated_by_the_start_of_the_request(
+    reference: Desk, against: Callable[..., Side]
+) -> None:
+    with partner(behind(reference, Date="some day")) as running:
+        side = against(
+            reference, RXLEDGER_TRUEPILL_BASE_URL=running.url, RXLEDGER_TRUEPILL_LIVE_CONTRACT="no"
+        )
+        know(side, "fill_request", "f1")
+        reference.time[0] += DAY
+        side.pull(SNAPSHOTS)
+    assert times_of(side) == {"fill_request": datetime.fromtimestamp(int(reference.time[0]), UTC)}
+    assert side.conn.execute("SELECT skew FROM calls").fetchone() == (None,)
+
+
+@pytest.mark.parametrize(
+    ("ahead", "sandbox", "status", "said"),
+    [
+        (timedelta(seconds=20), False, "ok", "goes with ours"),
+        (-BEHIND, False, "warn", "30.0 d behind ours"),
+        (-BEHIND, True, "ok", "30.0 d behind ours, as a sandbox's may be"),
+        (timedelta(hours=3), True, "warn", "3.0 h ahead of ours"),
+    ],
+)
+def test_doctor_tells_how_far_the_partners_clock_is_from_ours(
+    reference: Desk,
+    against: Callable[..., Side],
+    ahead: timedelta,
+    sandbox: bool,
+    status: str,
+    said: str,
+) -> None:
+    url = {"RXLEDGER_SANDBOX_URL": f"{reference.url}/"} if sandbox else {}
+    side = against(reference, **url)
+    side.pull(SNAPSHOTS)
+    side.conn.execute("INSERT INTO calls (partner) VALUES ('truepill') ON CONFLICT DO NOTHING")
+    rate_limit.note_skew(side.conn, PARTNER, ahead.total_seconds())
+    found = {check.name: check for check in pull_checks(side.settings)}["clock of truepill"]
+    assert (found.status, bool(found.todo)) == (status, status == "warn")
+    assert said in found.text

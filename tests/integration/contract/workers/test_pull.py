@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from typing import Any
 
@@ -27,7 +29,7 @@ from store.pulls.cursors import Progress
 from tests.support.backends import empty
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, events_page, partner
-from tests.support.pulls import Book, Broken, Faults, FaultyConnection, arrivals
+from tests.support.pulls import Book, Broken, Faults, FaultyConnection, arrivals, asked_since
 from workers.apply.model import Tools
 from workers.pull.page_buffer import StoringThread
 from workers.pull.rate_gate import NotNow
@@ -127,7 +129,7 @@ def test_the_next_pass_reads_the_overlap_again_and_stores_only_what_is_new(
     server.asked.clear()
     report = pull()
     assert report.stored == 1
-    assert server.asked[0].query == {"timestamp": [f"$gte:{START + 9 * 60 - OVERLAP}"]}
+    assert server.asked[0].query == {"timestamp": [f"$gt:{START + 9 * 60 - OVERLAP - 1}"]}
     assert received(ledger) == tokens(book)
     assert ledger.count("events") == 11
 
@@ -136,8 +138,50 @@ def test_the_first_pass_reaches_back_further_than_a_month(
     pull: Callable[..., Report], server: Partner
 ) -> None:
     pull()
-    (bound,) = server.asked[0].query["timestamp"]
-    assert int(bound.removeprefix("$gte:")) < int((NOW - timedelta(days=30)).timestamp())
+    assert asked_since(server.asked[0]) < int((NOW - timedelta(days=30)).timestamp())
+
+
+@pytest.mark.parametrize("refused", ["$gt", "$gte"])
+def test_a_partner_that_takes_one_operator_alone_is_read_to_its_end(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, refused: str
+) -> None:
+    book.refuses = {refused}
+    report = pull()
+    assert (report.stored, report.finished, report.trouble) == (10, True, None)
+    assert received(ledger) == tokens(book)
+
+
+def test_a_partner_that_takes_no_operator_is_trouble_and_no_empty_stream(
+    ledger: Ledger, pull: Callable[..., Report], book: Book
+) -> None:
+    book.refuses = {"$gt", "$gte"}
+    report = pull()
+    assert (report.pages, report.finished) == (0, False)
+    found = row(ledger.conn)
+    assert "neither $gt nor $gte of timestamp" in found["trouble"]
+    assert (found["completed_at"], found["watermark"]) == (None, None)
+
+
+def test_a_partner_that_compares_milliseconds_is_still_read_on_by_time(
+    ledger: Ledger, pull: Callable[..., Report], book: Book, server: Partner
+) -> None:
+    """Beyond a second it gives what is dated within that second, which comes again and is recognised."""
+    book.events = arrivals(9, START * 1000 + 500, step=1000)
+    asked_of = server.answer
+
+    def fractional(asked: Asked) -> Answer:
+        bounds = (
+            {"timestamp": [f"$gte:{asked_since(asked) * 1000 - 999}"]} if "next" not in asked.query else {}
+        )
+        return asked_of(replace(asked, query={**asked.query, **bounds}))
+
+    server.answer = fractional
+    report = pull()
+    assert (report.stored, report.finished) == (9, True)
+    assert received(ledger) == tokens(book)
+    assert row(ledger.conn)["watermark"] == at(START + 8 - OVERLAP)
+    # By time alone: the page's token was never needed.
+    assert not any("next" in asked.query for asked in server.asked)
 
 
 @pytest.fixture(params=["each page by itself", "pages together", "pages together, by a thread"])
@@ -668,3 +712,65 @@ def test_an_open_circuit_keeps_nobody_from_trying_when_it_closes(
         == "the partner is left alone for a while, after failures"
     )
     assert pull().finished
+
+
+class Behind:
+    """A book whose partner's clock is so many days behind ours, as its answers say."""
+
+    def __init__(self, book: Book, days: int) -> None:
+        self.book = book
+        self.now = NOW - timedelta(days=days)
+
+    def __call__(self, asked: Asked) -> Answer:
+        return replace(self.book(asked), headers={"Date": format_datetime(self.now, usegmt=True)})
+
+
+@contextmanager
+def pulling_from(
+    ledger: Ledger, answer: Callable[[Asked], Answer]
+) -> Iterator[tuple[Partner, Callable[..., Report]]]:
+    with partner(answer) as server:
+        wire = Wire(HttpClient(server.url, "key", timeout=5), OpenGate(), clock=ledger.tools.clock)
+        with Client(wire) as client:
+
+            def pages(*, since: int | None, next: str | None) -> Page:
+                return client.events("NOTIFY_RX", since=since, next=next)
+
+            def run(**options: Any) -> Report:
+                skew = lambda: client.partner_clock.skew or 0.0  # noqa: E731
+                return pull_stream(work(ledger.conn, ledger.tools, skew=skew, **options), NAME, pages)
+
+            yield server, run
+
+
+@pytest.mark.parametrize("days", [30, 40])
+def test_a_first_pass_reaches_as_far_back_for_a_partner_whose_clock_is_behind(
+    ledger: Ledger, days: int
+) -> None:
+    oldest = int((NOW - timedelta(days=days + 30)).timestamp())
+    book = Book(arrivals(10, oldest, step=86_400 * 3))
+    with pulling_from(ledger, Behind(book, days)) as (server, pull):
+        report = pull()
+    assert (report.stored, report.finished, report.trouble) == (10, True, None)
+    assert received(ledger) == tokens(book)
+    found = row(ledger.conn)
+    assert found["watermark"] == at(book.events[-1]["timestamp"] - OVERLAP)
+    # What was asked by our clock alone was thrown away, and asked once.
+    assert len(server.asked) == 1 + report.pages
+
+
+def test_a_partner_that_is_behind_and_dates_one_event_ahead_loses_none_of_those_between(
+    ledger: Ledger,
+) -> None:
+    """Ahead by the partner's clock, though long past by ours."""
+    start = int((NOW - timedelta(days=31)).timestamp())
+    book = Book(arrivals(4, start))
+    astray = dict(arrivals(9, start)[8], timestamp=start + 20 * 86_400)
+    book.events.append(astray)
+    behind = Behind(book, 30)
+    with pulling_from(ledger, behind) as (_, pull):
+        pull()
+        book.events[4:4] = [dict(arrivals(6, start)[5], timestamp=start + 86_400 + 600)]
+        behind.now += timedelta(hours=2)
+        pull()
+    assert received(ledger) == tokens(book)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -47,7 +47,7 @@ def client(url: str, gate: Told | None = None, timeout: float = 5.0) -> Client:
 
 
 READS: list[tuple[Callable[[Client], Any], str, dict[str, list[str]]]] = [
-    (lambda c: c.events("NOTIFY_RX", since=7), "/v1/webhook_events/notify_rx", {"timestamp": ["$gte:7"]}),
+    (lambda c: c.events("NOTIFY_RX", since=7), "/v1/webhook_events/notify_rx", {"timestamp": ["$gt:6"]}),
     (lambda c: c.events(next="a+b/c="), "/v1/webhook_events", {"next": ["a+b/c="]}),
     (
         lambda c: c.events(request_id="r1", limit=1),
@@ -60,7 +60,7 @@ READS: list[tuple[Callable[[Client], Any], str, dict[str, list[str]]]] = [
     (
         lambda c: c.fill_requests(since=1767225600, limit=1),
         "/v1/fill_requests",
-        {"created_at": ["$gte:2026-01-01T00:00:00+00:00"], "limit": ["1"]},
+        {"created_at": ["$gt:2025-12-31T23:59:59+00:00"], "limit": ["1"]},
     ),
     (lambda c: c.fill_requests(next="t"), "/v1/fill_requests", {"next": ["t"]}),
     (lambda c: c.transfers(3), "/v1/transfer_request", {"page": ["3"]}),
@@ -88,6 +88,67 @@ def test_each_read_asks_for_its_path_with_the_key(
     (asked,) = server.asked
     assert (asked.path, asked.query) == (path, query)
     assert asked.headers["Authorization"] == f"ApiKey {KEY}"
+
+
+BY_TIME: list[tuple[Callable[[Client], Any], str, str, str]] = [
+    (lambda c: c.events("NOTIFY_RX", since=7), "timestamp", "$gt:6", "$gte:7"),
+    (lambda c: c.events(since=7, limit=1), "timestamp", "$gt:6", "$gte:7"),
+    (
+        lambda c: c.fill_requests(since=1767225600),
+        "created_at",
+        "$gt:2025-12-31T23:59:59+00:00",
+        "$gte:2026-01-01T00:00:00+00:00",
+    ),
+]
+
+
+def refusing(field: str, operators: Iterable[str], status: int = 400) -> Callable[[Asked], Answer]:
+    """A partner that refuses these operators of a field."""
+
+    def answer(asked: Asked) -> Answer:
+        (bound,) = asked.query.get(field, [""])
+        if bound.partition(":")[0] in operators:
+            return Answer(status, CANARY)
+        return events_page()
+
+    return answer
+
+
+@pytest.mark.parametrize(("read", "field", "first", "second"), BY_TIME)
+@pytest.mark.parametrize("status", [400, 409, 422])
+def test_an_operator_that_is_refused_has_another_in_its_place_which_is_remembered(
+    read: Callable[[Client], Any], field: str, first: str, second: str, status: int
+) -> None:
+    with partner(refusing(field, ["$gt"], status)) as server, client(server.url) as reading:
+        read(reading)
+        read(reading)
+    assert [asked.query[field] for asked in server.asked] == [[first], [second], [second]]
+
+
+@pytest.mark.parametrize(("read", "field", "first", "second"), BY_TIME)
+def test_a_partner_that_refuses_all_operators_gives_an_error_that_names_them(
+    read: Callable[[Client], Any], field: str, first: str, second: str
+) -> None:
+    with (
+        partner(refusing(field, ["$gt", "$gte"])) as server,
+        client(server.url) as reading,
+        pytest.raises(NotGranted) as raised,
+    ):
+        read(reading)
+    assert [asked.query[field] for asked in server.asked] == [[first], [second]]
+    assert str(raised.value).endswith(f"400, it takes neither $gt nor $gte of {field}")
+    assert raised.value.__context__ is None
+
+
+def test_a_surface_that_is_not_there_is_no_question_of_operators() -> None:
+    with (
+        partner(lambda _: Answer(404, CANARY)) as server,
+        client(server.url) as reading,
+        pytest.raises(NotGranted) as raised,
+    ):
+        reading.events("NOTIFY_RX", since=7)
+    assert len(server.asked) == 1
+    assert "neither" not in str(raised.value)
 
 
 DAMAGE = [rb"cut \ud83d", b"Malm\xf6", rb"\ude9a"]
@@ -250,3 +311,15 @@ def test_a_name_that_could_become_another_path_is_asked_of_nobody(name: str) -> 
         with pytest.raises(ValueError, match="URL"):
             reading.events(request_id=name)
     assert server.asked == []
+
+
+def test_a_time_to_come_back_is_counted_by_the_partners_own_clock() -> None:
+    then = datetime(2020, 1, 1, tzinfo=UTC)
+    headers = {"Date": format_datetime(then), "Retry-After": format_datetime(then + timedelta(seconds=40))}
+    with (
+        partner(lambda _: Answer(429, headers=headers)) as server,
+        client(server.url) as reading,
+        pytest.raises(Throttled) as raised,
+    ):
+        reading.fill_request("f1")
+    assert raised.value.wait == 40.0

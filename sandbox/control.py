@@ -14,7 +14,8 @@ from starlette.routing import Route
 from sandbox.engine import Engine
 from sandbox.ledger import Ended, Traced
 from sandbox.moments import iso
-from sandbox.truth import offered, said
+from sandbox.surfaces import offered
+from sandbox.truth import said
 
 __all__ = ["answer_json", "private", "routes", "told"]
 
@@ -68,6 +69,7 @@ def told(traced: Traced, live_contract: bool) -> dict[str, Any]:
     """An event, what it says, how its delivery went, and where it can still be had.
 
     `perhaps`: no attempt was answered, but one may have arrived. `waiting`: attempts that have not ended.
+    `contradicts`: it contradicts on purpose what was said before, so that a review is meant.
     """
     event, attempts = traced.event, traced.attempts
     body = orjson.loads(event.body)
@@ -82,8 +84,12 @@ def told(traced: Traced, live_contract: bool) -> dict[str, Any]:
         "timestamp": event.timestamp,
         "body": body,
         "surprise": event.surprise,
-        "says": [row._asdict() for row in rows],
-        "offered": offered(event.kind, event.key, event.type, live_contract),
+        "contradicts": bool(event.contradicts),
+        "says": [
+            {**row._asdict(), "lines": [{"token": token, "status": status} for token, status in row.lines]}
+            for row in rows
+        ],
+        "offered": offered(event.kind, event.key, event.type, body, live_contract),
         "delivered": sum(attempt.delivered for attempt in attempts),
         "perhaps": any(row.status_code is None and row.error != NO_CONNECTION for row in attempts),
         "waiting": traced.waiting,

@@ -170,7 +170,9 @@ def _batched(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
 
 def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[str, str], Known]) -> None:
     from ops.sandbox.compare import Known
-    from ops.sandbox.truth import Name
+    from ops.sandbox.truth import Name, name_of
+    from statemachine import MACHINES, current_lines
+    from store.ledger.model import fact_of
     from store.reports import comparison, queries
 
     rows = {row.id: row for row in comparison.entities_named(conn, kind, keys)}
@@ -178,10 +180,16 @@ def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[s
     facts = queries.facts_of_all(conn, list(rows))
     for entity_id, row in rows.items():
         named: dict[Name, frozenset[str]] = {}
-        for fact in facts[entity_id]:
-            name = Name(fact.signal, fact.occurred_at)
-            named[name] = named.get(name, frozenset()) | frozenset(fact.via)
-        known[kind, row.key] = Known(row.state, row.review, named, row.key in aliased)
+        known_facts = [fact_of(stored) for stored in facts[entity_id]]
+        for stored, fact in zip(facts[entity_id], known_facts, strict=True):
+            lines = [(line.token or "", line.status) for line in fact.lines]
+            name = name_of(kind, fact.signal, fact.occurred_at, lines)
+            named[name] = named.get(name, frozenset()) | frozenset(stored.via)
+        lines_now: dict[str, str] = {}
+        if kind == "copay":
+            _, steps = MACHINES[kind].fold(known_facts)
+            lines_now = {line.token or "": line.status for line in current_lines(MACHINES[kind], steps)}
+        known[kind, row.key] = Known(row.state, row.review, named, row.key in aliased, row.outcome, lines_now)
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -213,6 +221,8 @@ def _wrong(row: dict[str, Any]) -> list[Any]:
         return [row["what"], f"event {row['event']}", row["standing"]]
     if "dropped" in row:
         return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
+    if row["what"] in ("outcome", "lines"):
+        return [row["what"], f"{row['kind']} {row['key']}", f"{row[row['what']]}, not {row['true']}"]
     told = f"{row['state']}, not {row['true']}" if "true" in row else f"{row['signal']} {row['occurred_at']}"
     return [row["what"], f"{row['kind']} {row['key']}", told]
 

@@ -13,19 +13,29 @@ import orjson
 from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
-from sandbox.truth import Said, state_after
+from sandbox.outcome import NEW, Standing, standing_after
+from sandbox.truth import Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
-__all__ = ["Entity", "Evidence", "Name", "Truth", "read_truth"]
+__all__ = ["Entity", "Evidence", "Name", "Truth", "name_of", "read_truth"]
 
 PARTNER = "truepill"
 
 
 class Name(NamedTuple):
-    """Which fact of an entity: facts that differ in lines or texts alone are one here."""
+    """Which fact of an entity: facts that differ in lines or texts alone are one here.
+
+    But for those of a copay: two of its answers in one second may speak of different prescriptions.
+    """
 
     signal: str
     second: int
+    lines: tuple[Line, ...] = ()
+
+
+def name_of(kind: str, signal: str, second: int, lines: Iterable[Line]) -> Name:
+    """The name of a fact of an entity of this kind. `lines`: token and status of each."""
+    return Name(signal, second, tuple(sorted(lines)) if kind == "copay" else ())
 
 
 @dataclass
@@ -40,11 +50,15 @@ class Evidence:
 
 @dataclass
 class Entity:
-    """One thing of the partner's: its true state, and all that was ever said of it."""
+    """One thing of the partner's: where it truly stands, and all that was ever said of it."""
 
-    state: str = ""
+    standing: Standing = NEW
     own: bool = False
     said: dict[Name, Evidence] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        return self.standing.state or ""
 
 
 @dataclass(frozen=True)
@@ -95,11 +109,17 @@ class Truth:
             self._copies(event, keyed_hash)
             self._losses(event, keyed_hash, customer)
         for row in event["says"]:
-            said = Said(**row)
+            said = _said(row)
             entity = self.entities.setdefault((said.kind, said.key), Entity())
-            entity.state = state_after(entity.state or None, said, event["surprise"] is not None)
+            entity.standing = standing_after(
+                entity.standing,
+                said,
+                surprise=event["surprise"] is not None,
+                contradicts=event["contradicts"],
+            )
             entity.own = entity.own or event["customer"] == customer
-            evidence = entity.said.setdefault(Name(said.signal, event["timestamp"]), Evidence())
+            name = name_of(said.kind, said.signal, event["timestamp"], said.lines)
+            evidence = entity.said.setdefault(name, Evidence())
             evidence.delivered += delivered
             evidence.perhaps = evidence.perhaps or event["perhaps"]
             evidence.waiting += waiting
@@ -145,6 +165,11 @@ class Truth:
         return Counter(
             event.type for event in self.undelivered if not any(copy in received for copy in event.copies)
         )
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    lines = tuple((line["token"], line["status"]) for line in row["lines"])
+    return Said(row["kind"], row["key"], row["signal"], lines)
 
 
 #: Told how many events have been read.

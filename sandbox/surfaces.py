@@ -11,13 +11,20 @@ from typing import Any
 
 from sandbox.truth import Said, said
 
-__all__ = ["offered"]
+__all__ = ["BY_ID", "offered"]
 
 Json = Mapping[str, Any]
+#: How a surface is written that gives the events of one request alone.
+BY_ID = "?request_id="
+#: Types whose bare copies name what they are about.
+NAMED = frozenset({"NOTIFY_RX", "CONSULT", "FILE", "COVERAGE"})
 
 
 def offered(kind: str, key: str, type: str, body: Json, live_contract: bool) -> list[str]:
-    """The surfaces that still give this event to its customer, as paths of the API."""
+    """The surfaces that still give this event to its customer, as paths of the API.
+
+    Where the copy does not say whose it is, it has to be asked for by the request's id (`BY_ID`).
+    """
     if not _tells_its_status(type, body):
         return []
     surfaces = []
@@ -26,7 +33,7 @@ def offered(kind: str, key: str, type: str, body: Json, live_contract: bool) -> 
     if kind == "fill_request":
         surfaces.append(f"/v1/fill_request/{key}/webhook_events")
     if live_contract:
-        surfaces.append("/v1/webhook_events")
+        surfaces.append("/v1/webhook_events" if type in NAMED else f"/v1/webhook_events{BY_ID}{key}")
     return surfaces
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.render.tables import seconds
-from ops.sandbox.truth import Entity, Evidence, Name, Truth
+from ops.sandbox.truth import Entity, Evidence, Name, Truth, by_id
 from sandbox.outcome import Standing
 
 __all__ = ["Known", "Report", "compare"]
@@ -79,16 +79,16 @@ class Report:
             if evidence.delivered:
                 self.wrong.append({"what": "lost", **_named(kind, key, name)})
             elif not evidence.waiting:
-                self._missing(kind, key, name, evidence)
+                self._missing(kind, key, name, _to_be_had(evidence, known))
         for name, sources in facts.items():
             if name not in truth.said and not sources <= OTHER_SOURCES:
                 self.wrong.append({"what": "invented", **_named(kind, key, name)})
         if len(self.wrong) == found:
             self._state(kind, key, truth, known, missing, live_contract)
 
-    def _missing(self, kind: str, key: str, name: Name, evidence: Evidence) -> None:
-        row = {**_named(kind, key, name), "surfaces": sorted(evidence.offered)}
-        (self.recoverable if evidence.offered else self.unrecoverable).append(row)
+    def _missing(self, kind: str, key: str, name: Name, surfaces: set[str]) -> None:
+        row = {**_named(kind, key, name), "surfaces": sorted(surfaces)}
+        (self.recoverable if surfaces else self.unrecoverable).append(row)
 
     def _state(
         self,
@@ -107,7 +107,7 @@ class Report:
             elif known is None or not self._details(row, truth.standing, known):
                 self.agree += 1
         elif state != truth.state and not any(evidence.waiting for evidence in missing.values()):
-            surfaces = {surface for evidence in missing.values() for surface in evidence.offered}
+            surfaces = {each for evidence in missing.values() for each in _to_be_had(evidence, known)}
             surfaces |= _state_surfaces(kind, truth, known, live_contract)
             self.states.append({**row, "surfaces": sorted(surfaces)})
 
@@ -147,6 +147,11 @@ class Report:
                 self.wrong.append({"what": what, "event": event_id.hex(), "standing": standing})
 
 
+def _to_be_had(evidence: Evidence, known: Known | None) -> set[str]:
+    """The surfaces that give it to us: nobody asks for the events of a request that he has never heard of."""
+    return {surface for surface in evidence.offered if known is not None or not by_id(surface)}
+
+
 def _is_decided(known: Known) -> bool:
     """Whether a person has had a say: a review may then be over."""
     return any("manual" in sources for sources in known.facts.values())
@@ -179,5 +184,5 @@ def compare(
     for (kind, key), entity in truth.entities.items():
         report.entity(kind, key, entity, known.get((kind, key)), live_contract)
     report.copies(truth, standings)
-    report.losses(truth.dropped(standings), truth.to_come, lost)
+    report.losses(truth.dropped(standings, known), truth.to_come, lost)
     return report

@@ -14,10 +14,11 @@ from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
 from sandbox.outcome import NEW, Standing, standing_after
+from sandbox.surfaces import BY_ID
 from sandbox.truth import Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
-__all__ = ["Entity", "Evidence", "Name", "Truth", "name_of", "read_truth"]
+__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]
 
 PARTNER = "truepill"
 
@@ -65,11 +66,13 @@ class Entity:
 class Undelivered:
     """An event of a known type that a surface still gives us, and no attempt of which was answered.
 
-    `copies` are the ids of bodies that may have arrived all the same.
+    `copies` are the ids of bodies that may have arrived all the same. `entity`: kind and key of what must be
+    known for the event to be asked for; None where it can be had without.
     """
 
     type: str
     copies: tuple[bytes, ...]
+    entity: tuple[str, str] | None
 
 
 @dataclass
@@ -155,16 +158,26 @@ class Truth:
             return
         bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
         copies = {keyed_hash.event_id(PARTNER, "push", "", body) for body in bodies}
-        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies))))
+        entity = (event["kind"], event["key"]) if all(map(by_id, event["offered"])) else None
+        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies)), entity))
 
-    def dropped(self, received: Container[bytes]) -> Counter[str]:
+    def dropped(self, received: Container[bytes], known: Container[tuple[str, str]]) -> Counter[str]:
         """By type: the events that a surface still gives us and that never arrived.
 
-        `received` are the ids of copies that arrived without the partner's hearing of it.
+        `received` are the ids of copies that arrived without the partner's hearing of it; `known`, kind and
+        key of what we know of.
         """
         return Counter(
-            event.type for event in self.undelivered if not any(copy in received for copy in event.copies)
+            event.type
+            for event in self.undelivered
+            if (event.entity is None or event.entity in known)
+            and not any(copy in received for copy in event.copies)
         )
+
+
+def by_id(surface: str) -> bool:
+    """Whether a surface gives the events of one request alone, whose id only its callbacks tell."""
+    return BY_ID in surface
 
 
 def _said(row: Mapping[str, Any]) -> Said:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from sandbox.profile import Profile
+from sandbox.profile import CALM, overridden
 from tests.support.sandbox import KEY, START, Desk
 from tests.support.sandbox import desk as served
 
@@ -54,5 +54,5 @@ def test_every_answer_has_one_date_and_it_is_the_sandboxs(
 
 @pytest.mark.parametrize("fault", ["answer_503", "answer_lost", "answer_cut"])
 def test_an_answer_that_is_spoilt_has_it_too(fault: str) -> None:
-    with served(profile=Profile(**{fault: 1.0})) as desk:
+    with served(profile=overridden(CALM, {fault: 1.0})) as desk:
         assert dates(desk, "PUT", "/v1/patient", ADA) == ["Mon, 02 Feb 2026 02:40:00 GMT"]

@@ -218,7 +218,7 @@ def test_an_order_of_products_alone_is_pushed_and_pulled(desk: Desk, guest: bool
         {"patient_first_name": "Tony", "patient_last_name": "Stark"} if guest else {"patient_token": patient}
     )
     products = [{"sku": "TPIBPN20", "quantity": 5}, {"item": "Vitamin C", "quantity": 1}]
-    changes = {
+    changes: dict[str, Any] = {
         "patient_token": None,
         "otc_products": products,
         "patient_survey": None,

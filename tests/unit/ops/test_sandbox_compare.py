@@ -209,7 +209,19 @@ def test_what_is_pulled_before_its_push_comes_is_no_difference() -> None:
 @pytest.mark.parametrize("changes", [{"offered": []}, {"customer": "another"}, {"surprise": "type"}])
 def test_what_nobody_gives_us_any_more_is_no_loss_that_the_ledger_could_have(changes: dict[str, Any]) -> None:
     truth = truth_of(BOTH[0], told(2, *SHIPMENT[:2], **LOST) | changes)
-    assert truth.dropped({}) == {}
+    assert truth.dropped({}, {("fill_request", "f")}) == {}
+
+
+def test_what_can_be_asked_for_by_its_id_alone_is_to_be_had_once_its_request_is_known() -> None:
+    says = [{"kind": "transfer", "key": "t", "signal": "transfer:success", "lines": []}]
+    by_id = {"kind": "transfer", "key": "t", "offered": ["/v1/webhook_events?request_id=t"]}
+    truth = truth_of(told(1, "transfer:success", 100, says=says, **by_id, **LOST))
+    unknown = compare(truth, {}, {}, True, {})
+    assert [row["surfaces"] for row in unknown.unrecoverable] == [[]]
+    assert (unknown.loss, unknown.differs) == ([], False)
+    known = compare(truth, {("transfer", "t"): Known("contacting", None, {})}, {}, True, {})
+    assert [row["surfaces"] for row in known.recoverable] == [by_id["offered"]]
+    assert [row["dropped"] for row in known.loss] == [1]
 
 
 def test_what_came_while_we_looked_may_be_a_fact_or_not() -> None:

@@ -119,7 +119,7 @@ def _one(engine: Engine, kind: str, key: str, live_contract: bool) -> dict[str, 
             keys.append(record.document["replaces"])
     for traced in engine.ledger.truth_of(kind, keys):
         event = traced.event
-        events.append(told(traced, live_contract))
+        events.append(told(engine, traced, live_contract))
         for row in said(event.kind, event.key, event.type, orjson.loads(event.body)):
             if (row.kind, row.key) == (kind, key):
                 standing = standing_after(

@@ -20,12 +20,15 @@ BY_ID = "?request_id="
 NAMED = frozenset({"NOTIFY_RX", "CONSULT", "FILE", "COVERAGE"})
 
 
-def offered(kind: str, key: str, type: str, body: Json, live_contract: bool) -> list[str]:
+def offered(
+    kind: str, key: str, type: str, body: Json, live_contract: bool, *, whole: bool = False
+) -> list[str]:
     """The surfaces that still give this event to its customer, as paths of the API.
 
-    Where the copy does not say whose it is, it has to be asked for by the request's id (`BY_ID`).
+    Where the copy does not say whose it is, it has to be asked for by the request's id (`BY_ID`). `whole`: it
+    has its id and status all the same.
     """
-    if not _tells_its_status(type, body):
+    if not (whole or _tells_its_status(type, body)):
         return []
     surfaces = []
     if type == "NOTIFY_RX":
@@ -33,7 +36,8 @@ def offered(kind: str, key: str, type: str, body: Json, live_contract: bool) -> 
     if kind == "fill_request":
         surfaces.append(f"/v1/fill_request/{key}/webhook_events")
     if live_contract:
-        surfaces.append("/v1/webhook_events" if type in NAMED else f"/v1/webhook_events{BY_ID}{key}")
+        is_named = whole or type in NAMED
+        surfaces.append("/v1/webhook_events" if is_named else f"/v1/webhook_events{BY_ID}{key}")
     return surfaces
 
 

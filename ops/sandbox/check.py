@@ -223,6 +223,9 @@ def _wrong(row: dict[str, Any]) -> list[Any]:
         return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
     if row["what"] in ("outcome", "lines"):
         return [row["what"], f"{row['kind']} {row['key']}", f"{row[row['what']]}, not {row['true']}"]
+    if "review" in row["what"]:
+        told = row.get("review") or f"{row['state']}, and the partner has contradicted itself on purpose"
+        return [row["what"], f"{row['kind']} {row['key']}", told]
     told = f"{row['state']}, not {row['true']}" if "true" in row else f"{row['signal']} {row['occurred_at']}"
     return [row["what"], f"{row['kind']} {row['key']}", told]
 

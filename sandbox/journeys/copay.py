@@ -52,6 +52,8 @@ async def _run(trip: Trip) -> None:
         return
     if drawn < 0.24:
         request_id = await _ask(trip, patient, insurance, [token], {"error": {"reject_codes": REFUSED}})
+        if trip.draw("late") < 0.5:
+            await trip.pass_time(ANSWERED_SECONDS)
         await trip.call("POST", "/v1/copay_request/cancel", {"request_id": request_id})
         return
     if drawn < 0.4:

@@ -29,6 +29,12 @@ def test_what_the_reference_offers_and_what_only_the_live_contract_does() -> Non
     assert offered("prescription", "rx", "NOTIFY_RX", rx, True)[1:] == EVERYTHING
 
 
+def test_a_copy_that_has_its_id_and_status_all_the_same_is_offered_as_it_is() -> None:
+    mute = {"callback_type": "PRIOR_AUTH", "status": "new", "details": {}}
+    assert offered("prior_auth", "p", "PRIOR_AUTH", mute, True) == []
+    assert offered("prior_auth", "p", "PRIOR_AUTH", mute, True, whole=True) == EVERYTHING
+
+
 @pytest.mark.parametrize(
     ("status", "message", "kind"),
     [

@@ -2,8 +2,9 @@
 
 It is exact. Every event that was delivered must be a fact, or in quarantine where its type is none of the
 reference's; every fact must be an event; and an entity all of whose events are facts must have the true
-state. What was never delivered is missing, and nothing else may be: where a surface of the partner still
-offers it, it can be had; where none does, it is unrecoverable.
+state and outcome, a copay the true lines, and a review where one was meant and nowhere else. What was never
+delivered is missing, and nothing else may be: where a surface of the partner still offers it, it can be had;
+where none does, it is unrecoverable.
 """
 
 from __future__ import annotations

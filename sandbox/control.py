@@ -13,8 +13,10 @@ from starlette.routing import Route
 
 from sandbox.engine import Engine
 from sandbox.ledger import Ended, Traced
+from sandbox.misbehave import is_whole
 from sandbox.moments import iso
-from sandbox.truth import offered, said
+from sandbox.surfaces import offered
+from sandbox.truth import said
 
 __all__ = ["answer_json", "private", "routes", "told"]
 
@@ -38,7 +40,7 @@ def routes(engine: Engine, live_contract: bool) -> list[Route]:
             limit = min(TRUTH_LIMIT, max(1, int(request.query_params.get("limit", TRUTH_LIMIT))))
         except ValueError:
             return answer_json({"error": "after and limit are numbers"}, 400)
-        events = [told(row, live_contract) for row in engine.ledger.truth(after, limit)]
+        events = [told(engine, row, live_contract) for row in engine.ledger.truth(after, limit)]
         # Null when all has been read; else what to give as `after`.
         return answer_json({"events": events, "next": events[-1]["id"] if len(events) == limit else None})
 
@@ -64,14 +66,16 @@ def _status(engine: Engine) -> dict[str, Any]:
     }
 
 
-def told(traced: Traced, live_contract: bool) -> dict[str, Any]:
+def told(engine: Engine, traced: Traced, live_contract: bool) -> dict[str, Any]:
     """An event, what it says, how its delivery went, and where it can still be had.
 
     `perhaps`: no attempt was answered, but one may have arrived. `waiting`: attempts that have not ended.
+    `contradicts`: it contradicts on purpose what was said before, so that a review is meant.
     """
     event, attempts = traced.event, traced.attempts
     body = orjson.loads(event.body)
     rows = [] if event.surprise == "type" else said(event.kind, event.key, event.type, body)
+    whole = is_whole(engine.conduct.profile, engine.world.ids.seed, event.id)
     return {
         "id": event.id,
         "environment": event.environment,
@@ -82,8 +86,12 @@ def told(traced: Traced, live_contract: bool) -> dict[str, Any]:
         "timestamp": event.timestamp,
         "body": body,
         "surprise": event.surprise,
-        "says": [row._asdict() for row in rows],
-        "offered": offered(event.kind, event.key, event.type, live_contract),
+        "contradicts": bool(event.contradicts),
+        "says": [
+            {**row._asdict(), "lines": [{"token": token, "status": status} for token, status in row.lines]}
+            for row in rows
+        ],
+        "offered": offered(event.kind, event.key, event.type, body, live_contract, whole=whole),
         "delivered": sum(attempt.delivered for attempt in attempts),
         "perhaps": any(row.status_code is None and row.error != NO_CONNECTION for row in attempts),
         "waiting": traced.waiting,

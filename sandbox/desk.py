@@ -15,10 +15,11 @@ from sandbox.conduct import read_manner
 from sandbox.control import answer_json as _json
 from sandbox.control import private, told
 from sandbox.engine import Engine
+from sandbox.outcome import NEW, standing_after
 from sandbox.profile import ProfileError, bundled
 from sandbox.truepill.errors import Refusal
 from sandbox.truepill.reading import authenticate
-from sandbox.truth import said, state_after
+from sandbox.truth import said
 from tolerant_json import loads
 
 __all__ = ["routes"]
@@ -109,8 +110,8 @@ def _figures(engine: Engine) -> dict[str, Any]:
 
 
 def _one(engine: Engine, kind: str, key: str, live_contract: bool) -> dict[str, Any]:
-    """An entity's true state, and its events as they were generated."""
-    state, events, keys = None, [], [key]
+    """An entity's true state, outcome and lines, and its events as they were generated."""
+    standing, events, keys = NEW, [], [key]
     for environment in ("sandbox", "live"):
         record = engine.world.get(environment, kind, key)
         if record and record.document.get("replaces"):
@@ -118,8 +119,13 @@ def _one(engine: Engine, kind: str, key: str, live_contract: bool) -> dict[str, 
             keys.append(record.document["replaces"])
     for traced in engine.ledger.truth_of(kind, keys):
         event = traced.event
-        events.append(told(traced, live_contract))
+        events.append(told(engine, traced, live_contract))
         for row in said(event.kind, event.key, event.type, orjson.loads(event.body)):
             if (row.kind, row.key) == (kind, key):
-                state = state_after(state, row, event.surprise is not None)
-    return {"kind": kind, "key": key, "state": state, "events": events}
+                standing = standing_after(
+                    standing,
+                    row,
+                    surprise=event.surprise is not None,
+                    contradicts=bool(event.contradicts),
+                )
+    return {"kind": kind, "key": key, **standing._asdict(), "lines": dict(standing.lines), "events": events}

@@ -97,12 +97,21 @@ class Turn:
         """Nothing that was planned for this record happens any more."""
         self.world.drop_steps(record.customer, record.kind, record.token)
 
-    def emit(self, kind: str, key: str, body: dict[str, Any], pulled: dict[str, Any] | None = None) -> None:
+    def emit(
+        self,
+        kind: str,
+        key: str,
+        body: dict[str, Any],
+        pulled: dict[str, Any] | None = None,
+        *,
+        contradicts: bool = False,
+    ) -> None:
         """Generate an event: `body` is pushed, `pulled` is the payload that pulls give.
 
         Without `pulled` that is the body without what pulled copies lack, its request_id and status.
+        `contradicts`: it contradicts on purpose what was said before, so that a review is meant.
         """
-        self._emit(kind, key, body, pulled)
+        self._emit(kind, key, body, pulled, contradicts=contradicts)
         for surprise in self._conduct.surprises(self._manner, kind, key, body):
             self._emit(kind, key, surprise.body, surprise=surprise.what)
 
@@ -113,6 +122,7 @@ class Turn:
         body: dict[str, Any],
         pulled: dict[str, Any] | None = None,
         surprise: str | None = None,
+        contradicts: bool = False,
     ) -> None:
         customer = self.customer
         emitted = self.ledger.add(
@@ -125,6 +135,7 @@ class Turn:
             body,
             pulled,
             surprise,
+            contradicts,
         )
         planned = (
             self._planner(self.ids.seed, emitted)

@@ -18,7 +18,10 @@ from sandbox.world import World
 
 __all__ = ["Ended", "Event", "Ledger", "Sending", "Traced"]
 
-EVENT = "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code, surprise"
+EVENT = (
+    "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code, surprise,"
+    " contradicts"
+)
 #: What a query may compare, and the column that holds it.
 COLUMNS = {
     "id": "key",
@@ -37,6 +40,7 @@ class Event:
     """`body` is the callback; `pulled` what a pull gives instead of it, None for its usual form.
 
     `surprise`: None, or what of it no reader of the reference can know: its `type` or its `code`.
+    `contradicts`: it contradicts on purpose what was said before of the same thing.
     """
 
     id: int
@@ -51,6 +55,7 @@ class Event:
     status: str
     status_code: int | None
     surprise: str | None = None
+    contradicts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,13 +116,14 @@ class Ledger:
         body: dict[str, Any],
         pulled: dict[str, Any] | None,
         surprise: str | None = None,
+        contradicts: bool = False,
     ) -> Emitted:
         """Keep an event; its id is its place in the order in which events were generated."""
         self.generated += 1
         data = orjson.dumps(body)
         cursor = self._execute(
-            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled, surprise)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled, surprise,"
+            " contradicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 environment,
                 customer,
@@ -128,6 +134,7 @@ class Ledger:
                 data,
                 None if pulled is None else orjson.dumps(pulled),
                 surprise,
+                contradicts,
             ),
         )
         return Emitted(cursor.lastrowid or 0, environment, customer, kind, key, type, timestamp, data)

@@ -12,7 +12,7 @@ from sandbox.plan import CALM as AT_ONCE
 from sandbox.plan import Attempt, Emitted, How
 from sandbox.profile import CALM, Profile
 
-__all__ = ["Surprise", "plan", "surprises"]
+__all__ = ["Surprise", "is_whole", "plan", "surprises"]
 
 #: Types that the reference does not have.
 UNKNOWN_TYPES = ("PHARMACY_NOTE", "RX_REVIEW", "CARRIER_CLAIM")
@@ -49,6 +49,11 @@ def plan(profile: Profile, seed: int, event: Emitted) -> Sequence[Attempt]:
         later = after + draw("change_seconds") * profile.duplicate_seconds
         attempts.append(Attempt(later, _changed(event.body)))
     return attempts
+
+
+def is_whole(profile: Profile, seed: int, event: int) -> bool:
+    """Whether the pulled copy of an event has its id and status all the same."""
+    return chance(seed, "whole_copies", event) < profile.whole_copies
 
 
 def _held(profile: Profile, event: Emitted) -> float:

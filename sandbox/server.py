@@ -18,6 +18,7 @@ from starlette.applications import Starlette
 from sandbox import control, desk
 from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
+from sandbox.dated import Dated
 from sandbox.engine import Engine
 from sandbox.plan import Planner
 from sandbox.profile import CALM, Profile
@@ -91,7 +92,7 @@ def _loop_ended(task: asyncio.Task[None]) -> None:
 def configured(sandbox: Sandbox, host: str, port: int) -> uvicorn.Config:
     """How the sandbox is served."""
     return uvicorn.Config(
-        sandbox.app,
+        Dated(sandbox.app, sandbox.engine.now),
         host=host,
         port=port,
         http="httptools",

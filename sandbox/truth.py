@@ -9,17 +9,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["Said", "offered", "said", "state_after"]
+__all__ = ["Line", "Said", "said", "state_after"]
 
 Json = Mapping[str, Any]
 
 
+#: The token of a line and its status: filled, transferred, completed or rejected.
+Line = tuple[str, str]
+
+
 class Said(NamedTuple):
-    """One thing that an event says, about one entity: it is a fact once it is known."""
+    """One thing that an event says, about one entity: it is a fact once it is known.
+
+    `lines`: what a success says of each medication or prescription.
+    """
 
     kind: str
     key: str
     signal: str
+    lines: tuple[Line, ...] = ()
 
 
 # By the codes of an ORDER's error; every other one rejects ("Fill Request Errors").
@@ -67,6 +75,9 @@ STATES = {
 }
 #: What an entity is before the first of these; of the others the first event tells.
 INITIAL = {"consult": "unassigned", "prior_auth": "new", "prescription": "received"}
+# What names a line, and what only a refused one has.
+TOKENS = ("prescription_token", "medication_token", "transfer_medication_token")
+REFUSALS = ("error_code", "reject_reason", "rejection_reason", "rejection_message")
 # Their status is their state.
 NAMED = ("pa", "consult")
 
@@ -77,10 +88,13 @@ def said(kind: str, key: str, type: str, body: Json) -> list[Said]:
     return reader(kind, key, body) if reader else []
 
 
-def state_after(state: str | None, said: Said, surprise: bool = False) -> str:
-    """Where this leaves an entity; None is one that was not heard of yet. A surprise changes nothing."""
+def state_after(state: str | None, said: Said, idle: bool = False) -> str:
+    """Where this leaves an entity; None is one that was not heard of yet.
+
+    `idle`: a surprise, or what contradicts an earlier event on purpose. It changes nothing.
+    """
     before = state or INITIAL.get(said.kind, "pending")
-    if surprise:
+    if idle:
         return before
     if said.signal == "claim:settled":
         return "pending" if before == "awaiting_payment" else before
@@ -100,11 +114,26 @@ def _code(body: Json) -> str:
     return str(details.get("error_code") or details.get("code") or "").upper()
 
 
+def _lines(body: Json, field: str, done: str) -> tuple[Line, ...]:
+    """The lines of a success. One that was refused has a reason, a code or a status that says so."""
+    rows = _details(body).get(field) or ()
+    return tuple((_token(row), "rejected" if _is_refused(row) else done) for row in rows)
+
+
+def _token(row: Json) -> str:
+    return next((str(row[name]) for name in TOKENS if row.get(name)), "")
+
+
+def _is_refused(row: Json) -> bool:
+    return row.get("status") == "rejected" or any(row.get(name) for name in REFUSALS)
+
+
 def _order(kind: str, key: str, body: Json) -> list[Said]:
     status = body["status"]
     if status == "error":
         return [Said(kind, key, ORDER_ERRORS.get(_code(body), "order:rejected"))]
-    return [Said(kind, key, f"order:{status}")]
+    lines = _lines(body, "medications", "filled") if status == "success" else ()
+    return [Said(kind, key, f"order:{status}", lines)]
 
 
 def _shipment(kind: str, key: str, body: Json) -> list[Said]:
@@ -120,7 +149,7 @@ def _claim(kind: str, key: str, body: Json) -> list[Said]:
 
 def _transfer(kind: str, key: str, body: Json) -> list[Said]:
     if body["status"] == "success":
-        return [Said(kind, key, "transfer:success")]
+        return [Said(kind, key, "transfer:success", _lines(body, "medications", "transferred"))]
     cancelled = _code(body) == "PATIENT_CANCELLED_RX"
     return [Said(kind, key, "transfer:cancelled" if cancelled else "transfer:rejected")]
 
@@ -137,7 +166,8 @@ def _copay(kind: str, key: str, body: Json) -> list[Said]:
     if body["status"] == "error":
         cancelled = _code(body) == "CUSTOMER_CANCELLATION_REQUEST"
         return [Said(kind, key, "copay:cancelled" if cancelled else "copay:rejected")]
-    return [Said(kind, key, f"copay:{body['status']}")]
+    lines = _lines(body, "prescriptions", "completed") if body["status"] == "success" else ()
+    return [Said(kind, key, f"copay:{body['status']}", lines)]
 
 
 def _prior_auth(kind: str, key: str, body: Json) -> list[Said]:
@@ -184,15 +214,3 @@ READERS = {
     "FILE": _file,
     "NOTIFY_RX": _notify_rx,
 }
-
-
-def offered(kind: str, key: str, type: str, live_contract: bool) -> list[str]:
-    """The surfaces that still give this event to its customer, as paths of the API."""
-    surfaces = []
-    if type == "NOTIFY_RX":
-        surfaces.append("/v1/webhook_events/notify_rx")
-    if kind == "fill_request":
-        surfaces.append(f"/v1/fill_request/{key}/webhook_events")
-    if live_contract:
-        surfaces.append("/v1/webhook_events")
-    return surfaces

@@ -20,7 +20,8 @@ from sandbox.ids import Ids
 __all__ = ["Due", "Record", "StateError", "World"]
 
 VERSION = 1
-#: The events of one thing, to its customer and to the truth. Not in the schema: older files lack it.
+#: What older files lack: whether an event contradicts another, and the events of one thing by its key.
+CONTRADICTS = "ALTER TABLE event ADD COLUMN contradicts INTEGER NOT NULL DEFAULT 0"
 INDEX_BY_KEY = "CREATE INDEX IF NOT EXISTS event_of_key ON event (key, customer, timestamp, id)"
 SCHEMA = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -132,6 +133,8 @@ class World:
             self.connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise sqlite3.DatabaseError("it was written by another version")
+        if "contradicts" not in {row[1] for row in self._execute("PRAGMA table_info(event)")}:
+            self._execute(CONTRADICTS)
         self._execute(INDEX_BY_KEY)
         # What was under way when the last run ended: whether it arrived nobody knows, so it goes again.
         self._execute("UPDATE attempt SET state = 'waiting' WHERE state = 'sending'")

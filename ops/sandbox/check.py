@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ops.sandbox.compare import Known, Report
     from ops.sandbox.truth import Truth
     from settings import Database, Settings
+    from store.ledger.model import FactRow
 
 __all__ = ["check_command"]
 
@@ -170,7 +171,8 @@ def _batched(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
 
 def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[str, str], Known]) -> None:
     from ops.sandbox.compare import Known
-    from ops.sandbox.truth import Name
+    from ops.sandbox.truth import Name, name_of
+    from store.ledger.model import lines_of
     from store.reports import comparison, queries
 
     rows = {row.id: row for row in comparison.entities_named(conn, kind, keys)}
@@ -178,10 +180,23 @@ def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[s
     facts = queries.facts_of_all(conn, list(rows))
     for entity_id, row in rows.items():
         named: dict[Name, frozenset[str]] = {}
-        for fact in facts[entity_id]:
-            name = Name(fact.signal, fact.occurred_at)
-            named[name] = named.get(name, frozenset()) | frozenset(fact.via)
-        known[kind, row.key] = Known(row.state, row.review, named, row.key in aliased)
+        for stored in facts[entity_id]:
+            # Reading the lines of every fact would take longer than all the rest.
+            lines = lines_of(stored.lines) if kind == "copay" else ()
+            told = [(line.token or "", line.status) for line in lines]
+            name = name_of(kind, stored.signal, stored.occurred_at, told)
+            named[name] = named.get(name, frozenset()) | frozenset(stored.via)
+        lines_now = _lines_now(facts[entity_id]) if kind == "copay" else {}
+        known[kind, row.key] = Known(row.state, row.review, named, row.key in aliased, row.outcome, lines_now)
+
+
+def _lines_now(stored: Iterable[FactRow]) -> dict[str, str]:
+    """What is said of each prescription of a copay, by its token."""
+    from statemachine import MACHINES, current_lines
+    from store.ledger.model import fact_of
+
+    _, steps = MACHINES["copay"].fold(fact_of(row) for row in stored)
+    return {line.token or "": line.status for line in current_lines(MACHINES["copay"], steps)}
 
 
 def _print(document: dict[str, Any]) -> None:
@@ -193,7 +208,7 @@ def _print(document: dict[str, Any]) -> None:
         f"{events['generated']} events: {events['delivered']} delivered, {events['never_delivered']} never,"
         f" {events['perhaps']} perhaps, {events['waiting']} still wait;"
         f" {events['of_unknown_type']} of an unknown type",
-        f"{entities['agree']} of {entities['of_the_sandbox']} entities agree in state and history",
+        f"{entities['agree']} of {entities['of_the_sandbox']} entities agree in state, outcome and history",
     ]
     if entities["of_others"]:
         lines.append(f"{entities['of_others']} entities are not the sandbox's and were not compared")
@@ -213,6 +228,11 @@ def _wrong(row: dict[str, Any]) -> list[Any]:
         return [row["what"], f"event {row['event']}", row["standing"]]
     if "dropped" in row:
         return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
+    if row["what"] in ("outcome", "lines"):
+        return [row["what"], f"{row['kind']} {row['key']}", f"{row[row['what']]}, not {row['true']}"]
+    if "review" in row["what"]:
+        told = row.get("review") or f"{row['state']}, and the partner has contradicted itself on purpose"
+        return [row["what"], f"{row['kind']} {row['key']}", told]
     told = f"{row['state']}, not {row['true']}" if "true" in row else f"{row['signal']} {row['occurred_at']}"
     return [row["what"], f"{row['kind']} {row['key']}", told]
 

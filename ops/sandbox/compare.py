@@ -2,8 +2,9 @@
 
 It is exact. Every event that was delivered must be a fact, or in quarantine where its type is none of the
 reference's; every fact must be an event; and an entity all of whose events are facts must have the true
-state. What was never delivered is missing, and nothing else may be: where a surface of the partner still
-offers it, it can be had; where none does, it is unrecoverable.
+state and outcome, a copay the true lines, and a review where one was meant and nowhere else. What was never
+delivered is missing, and nothing else may be: where a surface of the partner still offers it, it can be had;
+where none does, it is unrecoverable.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ops.render.tables import seconds
-from ops.sandbox.truth import Entity, Evidence, Name, Truth
+from ops.sandbox.truth import Entity, Evidence, Name, Truth, by_id
+from sandbox.outcome import Standing
 
 __all__ = ["Known", "Report", "compare"]
 
@@ -22,6 +24,8 @@ OTHER_SOURCES = frozenset({"snapshot", "derived", "manual"})
 UNKNOWN_TYPE = "unknown_type"
 #: What is wrong with a delivered copy that stands like this; every other standing is a reason of quarantine.
 WHAT = {"not received": "lost", "queued": "lost", "nothing": "lost", "applied": "misread"}
+#: The state in which a copay's lines are compared: an error says nothing of them.
+LINES_IN = frozenset({"completed"})
 #: Where an entity's state can be read. Each needs the live contract or not, and our knowing another name.
 STATES: Mapping[str, tuple[str, bool, bool]] = {
     "fill_request": ("/v1/fill_request/{id}", False, False),
@@ -35,12 +39,17 @@ STATES: Mapping[str, tuple[str, bool, bool]] = {
 
 @dataclass
 class Known:
-    """What we know of one entity: the sources of each of its facts, by name."""
+    """What we know of one entity: the sources of each of its facts, by name.
+
+    `lines`: of a copay, what is said of each prescription, by its token.
+    """
 
     state: str
     review: str | None
     facts: dict[Name, frozenset[str]]
     has_alias: bool = False
+    outcome: str | None = None
+    lines: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -71,16 +80,16 @@ class Report:
             if evidence.delivered:
                 self.wrong.append({"what": "lost", **_named(kind, key, name)})
             elif not evidence.waiting:
-                self._missing(kind, key, name, evidence)
+                self._missing(kind, key, name, _to_be_had(evidence, known))
         for name, sources in facts.items():
             if name not in truth.said and not sources <= OTHER_SOURCES:
                 self.wrong.append({"what": "invented", **_named(kind, key, name)})
         if len(self.wrong) == found:
             self._state(kind, key, truth, known, missing, live_contract)
 
-    def _missing(self, kind: str, key: str, name: Name, evidence: Evidence) -> None:
-        row = {**_named(kind, key, name), "surfaces": sorted(evidence.offered)}
-        (self.recoverable if evidence.offered else self.unrecoverable).append(row)
+    def _missing(self, kind: str, key: str, name: Name, surfaces: set[str]) -> None:
+        row = {**_named(kind, key, name), "surfaces": sorted(surfaces)}
+        (self.recoverable if surfaces else self.unrecoverable).append(row)
 
     def _state(
         self,
@@ -96,14 +105,27 @@ class Report:
         if not missing:
             if state != truth.state:
                 self.wrong.append({"what": "state", **row})
-            elif known and known.review:
-                self.wrong.append({"what": "review", **row, "review": known.review})
-            else:
+            elif known is None or not self._details(row, truth.standing, known):
                 self.agree += 1
         elif state != truth.state and not any(evidence.waiting for evidence in missing.values()):
-            surfaces = {surface for evidence in missing.values() for surface in evidence.offered}
+            surfaces = {each for evidence in missing.values() for each in _to_be_had(evidence, known)}
             surfaces |= _state_surfaces(kind, truth, known, live_contract)
             self.states.append({**row, "surfaces": sorted(surfaces)})
+
+    def _details(self, row: Mapping[str, Any], truth: Standing, known: Known) -> bool:
+        """Compare review, outcome and lines of an entity whose state is true; whether anything differs."""
+        found = len(self.wrong)
+        if known.review and not truth.contradicted:
+            self.wrong.append({"what": "review", **row, "review": known.review})
+        elif truth.contradicted and not known.review and not _is_decided(known):
+            self.wrong.append({"what": "no review", **row})
+        named = {"kind": row["kind"], "key": row["key"]}
+        if known.outcome != truth.outcome:
+            self.wrong.append({"what": "outcome", **named, "outcome": known.outcome, "true": truth.outcome})
+        if row["kind"] == "copay" and truth.state in LINES_IN and dict(known.lines) != dict(truth.lines):
+            told, true = dict(known.lines), dict(truth.lines)
+            self.wrong.append({"what": "lines", **named, "lines": told, "true": true})
+        return len(self.wrong) > found
 
     def losses(self, dropped: Mapping[str, int], to_come: Mapping[str, int], ours: Mapping[str, int]) -> None:
         """Compare the loss ledger, by type, with the pushes that the sandbox lost and still gives to pulls.
@@ -124,6 +146,16 @@ class Report:
             if standing != (UNKNOWN_TYPE if is_strange else "applied"):
                 what = WHAT.get(standing, "quarantined")
                 self.wrong.append({"what": what, "event": event_id.hex(), "standing": standing})
+
+
+def _to_be_had(evidence: Evidence, known: Known | None) -> set[str]:
+    """The surfaces that give it to us: nobody asks for the events of a request that he has never heard of."""
+    return {surface for surface in evidence.offered if known is not None or not by_id(surface)}
+
+
+def _is_decided(known: Known) -> bool:
+    """Whether a person has had a say: a review may then be over."""
+    return any("manual" in sources for sources in known.facts.values())
 
 
 def _named(kind: str, key: str, name: Name) -> dict[str, Any]:
@@ -153,5 +185,5 @@ def compare(
     for (kind, key), entity in truth.entities.items():
         report.entity(kind, key, entity, known.get((kind, key)), live_contract)
     report.copies(truth, standings)
-    report.losses(truth.dropped(standings), truth.to_come, lost)
+    report.losses(truth.dropped(standings, known), truth.to_come, lost)
     return report

@@ -13,19 +13,30 @@ import orjson
 from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
-from sandbox.truth import Said, state_after
+from sandbox.outcome import NEW, Standing, standing_after
+from sandbox.surfaces import BY_ID
+from sandbox.truth import Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
-__all__ = ["Entity", "Evidence", "Name", "Truth", "read_truth"]
+__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]
 
 PARTNER = "truepill"
 
 
 class Name(NamedTuple):
-    """Which fact of an entity: facts that differ in lines or texts alone are one here."""
+    """Which fact of an entity: facts that differ in lines or texts alone are one here.
+
+    But for those of a copay: two of its answers in one second may speak of different prescriptions.
+    """
 
     signal: str
     second: int
+    lines: tuple[Line, ...] = ()
+
+
+def name_of(kind: str, signal: str, second: int, lines: Iterable[Line]) -> Name:
+    """The name of a fact of an entity of this kind. `lines`: token and status of each."""
+    return Name(signal, second, tuple(sorted(lines)) if kind == "copay" else ())
 
 
 @dataclass
@@ -40,22 +51,28 @@ class Evidence:
 
 @dataclass
 class Entity:
-    """One thing of the partner's: its true state, and all that was ever said of it."""
+    """One thing of the partner's: where it truly stands, and all that was ever said of it."""
 
-    state: str = ""
+    standing: Standing = NEW
     own: bool = False
     said: dict[Name, Evidence] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        return self.standing.state or ""
 
 
 @dataclass(frozen=True)
 class Undelivered:
     """An event of a known type that a surface still gives us, and no attempt of which was answered.
 
-    `copies` are the ids of bodies that may have arrived all the same.
+    `copies` are the ids of bodies that may have arrived all the same. `entity`: kind and key of what must be
+    known for the event to be asked for; None where it can be had without.
     """
 
     type: str
     copies: tuple[bytes, ...]
+    entity: tuple[str, str] | None
 
 
 @dataclass
@@ -95,11 +112,17 @@ class Truth:
             self._copies(event, keyed_hash)
             self._losses(event, keyed_hash, customer)
         for row in event["says"]:
-            said = Said(**row)
+            said = _said(row)
             entity = self.entities.setdefault((said.kind, said.key), Entity())
-            entity.state = state_after(entity.state or None, said, event["surprise"] is not None)
+            entity.standing = standing_after(
+                entity.standing,
+                said,
+                surprise=event["surprise"] is not None,
+                contradicts=event["contradicts"],
+            )
             entity.own = entity.own or event["customer"] == customer
-            evidence = entity.said.setdefault(Name(said.signal, event["timestamp"]), Evidence())
+            name = name_of(said.kind, said.signal, event["timestamp"], said.lines)
+            evidence = entity.said.setdefault(name, Evidence())
             evidence.delivered += delivered
             evidence.perhaps = evidence.perhaps or event["perhaps"]
             evidence.waiting += waiting
@@ -135,16 +158,31 @@ class Truth:
             return
         bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
         copies = {keyed_hash.event_id(PARTNER, "push", "", body) for body in bodies}
-        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies))))
+        entity = (event["kind"], event["key"]) if all(map(by_id, event["offered"])) else None
+        self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies)), entity))
 
-    def dropped(self, received: Container[bytes]) -> Counter[str]:
+    def dropped(self, received: Container[bytes], known: Container[tuple[str, str]]) -> Counter[str]:
         """By type: the events that a surface still gives us and that never arrived.
 
-        `received` are the ids of copies that arrived without the partner's hearing of it.
+        `received` are the ids of copies that arrived without the partner's hearing of it; `known`, kind and
+        key of what we know of.
         """
         return Counter(
-            event.type for event in self.undelivered if not any(copy in received for copy in event.copies)
+            event.type
+            for event in self.undelivered
+            if (event.entity is None or event.entity in known)
+            and not any(copy in received for copy in event.copies)
         )
+
+
+def by_id(surface: str) -> bool:
+    """Whether a surface gives the events of one request alone, whose id only its callbacks tell."""
+    return BY_ID in surface
+
+
+def _said(row: Mapping[str, Any]) -> Said:
+    lines = tuple((line["token"], line["status"]) for line in row["lines"])
+    return Said(row["kind"], row["key"], row["signal"], lines)
 
 
 #: Told how many events have been read.

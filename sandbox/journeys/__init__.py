@@ -6,14 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.journeys.consult import CONSULT
-from sandbox.journeys.copay import COPAY
+from sandbox.journeys.copay import COPAY, COPAY_OF_SEVERAL
 from sandbox.journeys.fill import FILL
 from sandbox.journeys.transfer import DIRECT_TRANSFER, TRANSFER
 from sandbox.journeys.trip import Journey, Trip
+from sandbox.journeys.troubled_fill import CONTRADICTION, LOST_PARCEL, OVER_THE_COUNTER, PARCELS, TRIAGE
 
 __all__ = ["JOURNEYS", "Journey", "Trip", "possible"]
 
-JOURNEYS = (FILL, COPAY, TRANSFER, DIRECT_TRANSFER, CONSULT)
+JOURNEYS = (
+    FILL,
+    TRIAGE,
+    PARCELS,
+    LOST_PARCEL,
+    OVER_THE_COUNTER,
+    CONTRADICTION,
+    COPAY,
+    COPAY_OF_SEVERAL,
+    TRANSFER,
+    DIRECT_TRANSFER,
+    CONSULT,
+)
 
 
 def possible(description: Mapping[str, Any]) -> list[Journey]:

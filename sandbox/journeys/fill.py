@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.client import Refused
 from sandbox.journeys.trip import Journey, Trip
 
-__all__ = ["FILL", "request_fill"]
+__all__ = ["FILL", "FILLED_SECONDS", "NEEDS", "request_fill"]
 
 # Order and shipments of a simulated fill take 211 s ("Simulated Fill Request Webhook Events").
 FILLED_SECONDS = 215.0
@@ -20,10 +20,16 @@ ADDRESS = {
     "address_to_zip": "94105",
     "address_to_phone": "5555550100",
 }
-ERRORS = ("R1", "NR", "PC", "R019")
+# The last one is free text, as the sample of a simulated error has it.
+ERRORS = ("R1", "NR", "PC", "R019", "R3", "R5", "79", "no such medication")
+NEEDS = (
+    ("put", "/v1/patient"),
+    ("get", "/v1/patient/{patient_token}/prescriptions"),
+    ("post", "/v1/fill_request"),
+)
 
 
-async def request_fill(trip: Trip, patient: str, *tokens: str, **changes: Any) -> str:
+async def request_fill(trip: Trip, patient: str | None, *tokens: str, **changes: Any) -> str:
     """Ask for a simulated fill of these prescriptions; its request_id."""
     body = {
         **ADDRESS,
@@ -43,8 +49,7 @@ async def _run(trip: Trip) -> None:
     (token,) = await trip.prescriptions(patient)
     drawn = trip.draw("course")
     if drawn < 0.06:
-        error = ERRORS[int(trip.draw("error") * len(ERRORS))]
-        await request_fill(trip, patient, token, simulation={"order": {"error": error}})
+        await request_fill(trip, patient, token, simulation={"order": {"error": trip.pick("error", ERRORS)}})
     elif drawn < 0.12:
         await _cancel(trip, await request_fill(trip, patient, token))
     elif drawn < 0.18:
@@ -82,14 +87,8 @@ async def _claimed(trip: Trip, patient: str, token: str) -> None:
 
 FILL = Journey(
     "fill",
-    weight=60,
+    weight=36,
     callbacks=8.0,
-    needs=(
-        ("put", "/v1/patient"),
-        ("get", "/v1/patient/{patient_token}/prescriptions"),
-        ("post", "/v1/fill_request"),
-        ("post", "/v1/update_request"),
-        ("post", "/v1/cancel_request"),
-    ),
+    needs=(*NEEDS, ("post", "/v1/update_request"), ("post", "/v1/cancel_request")),
     run=_run,
 )

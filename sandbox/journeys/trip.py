@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sandbox.client import Client
 from sandbox.ids import chance
 
 __all__ = ["Journey", "Trip"]
 
+T = TypeVar("T")
 NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken")
 
 
@@ -36,10 +37,14 @@ class Trip:
         """From 0 to 1; the same for the same journey of the same seed."""
         return chance(self._seed, self.name, what)
 
+    def pick(self, what: str, choices: Sequence[T]) -> T:
+        """One of these, each as likely as the other."""
+        return choices[int(self.draw(what) * len(choices))]
+
     async def patient(self, *prescriptions: Any) -> str:
         """Make a patient, with these simulated prescriptions; its token."""
         body: dict[str, Any] = {
-            "first_name": NAMES[int(self.draw("name") * len(NAMES))],
+            "first_name": self.pick("name", NAMES),
             # Patients of one name are one patient, so the name says which journey it is.
             "last_name": f"Load {self.name}",
             "gender": "female" if self.draw("gender") < 0.5 else "male",

@@ -17,6 +17,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Receive, Scope, Send
 
 from sandbox.conduct import HEADER, PLAIN, Manner, read_manner
+from sandbox.dated import date_header
 from sandbox.engine import Engine, Step
 from sandbox.profile import Profile, ProfileError
 from sandbox.truepill import (
@@ -124,6 +125,8 @@ def _answering(engine: Engine, methods: dict[str, Endpoint]) -> Callable[[Reques
             understood = call(endpoint, request, body)
             with engine.turn(customer, manner.text) as turn:
                 response = _json(200, endpoint.handle(turn, understood))
+                # What was read was so then, however late the answer leaves.
+                response.raw_headers.append(date_header(turn.now))
         except Refusal as refusal:
             response = _json(refusal.status, refusal.document, refusal.headers)
         except ProfileError as error:

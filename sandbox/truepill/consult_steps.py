@@ -137,8 +137,7 @@ def _moves(turn: Turn, consult: Record, data: Mapping[str, Any]) -> None:
             "metadata": known["metadata"],
         },
     }
-    # Pulled in the live contract alone, which prints no copy without the status.
-    turn.emit("consult", consult.token, body, body)
+    turn.emit("consult", consult.token, body)
 
 
 def _provider(turn: Turn) -> dict[str, Any]:
@@ -225,7 +224,7 @@ def _files(turn: Turn, consult: Record, data: Mapping[str, Any]) -> None:
         "callback_type": "FILE",
         "details": {"metadata": consult.document["metadata"], "documents": documents},
     }
-    turn.emit("consult", consult.token, body, body)
+    turn.emit("consult", consult.token, body)
 
 
 STEPS: dict[str, Step] = {"consult_moves": _moves, "consult_files": _files}

@@ -39,9 +39,11 @@ def _line(given: Any) -> Any:
 
 
 class SimulatedError(Body):
-    """`reject_codes` reject every line. The sandbox's own: `error_code` rejects the request instead."""
+    """`reject_codes` reject every line. The sandbox's own: `prescriptions` are the tokens of those that they
+    reject, the others get a price; `error_code` rejects the request instead."""
 
     reject_codes: list[Text] = []
+    prescriptions: list[Text] = []
     error_code: Text | None = None
     reject_reason_other: str | None = None
 

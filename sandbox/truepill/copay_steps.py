@@ -24,6 +24,7 @@ __all__ = ["CANCELLED", "CANCEL_SECONDS", "STEPS", "begin"]
 DAY = 86_400.0
 SIMULATED_SECONDS = 1.0
 TRIAGE_SECONDS = 60.0
+RESUMED_SECONDS = 40.0
 CANCEL_SECONDS = 1.0
 USUAL_SECONDS = (60.0, 3600.0)
 SIMULATED_PRICE = Decimal("13.37")
@@ -48,12 +49,14 @@ def begin(turn: Turn, copay: Record, simulation: CopaySimulation | None) -> None
         data = {"code": error.error_code, "other": error.reject_reason_other}
         turn.later(SIMULATED_SECONDS, "copay_fails", copay, **data)
     else:
-        turn.later(SIMULATED_SECONDS, "copay_simulated", copay, codes=error.reject_codes if error else None)
+        codes, only = (error.reject_codes, error.prescriptions) if error else (None, [])
+        turn.later(SIMULATED_SECONDS, "copay_simulated", copay, codes=codes, only=only)
 
 
 def _simulated(turn: Turn, copay: Record, data: Mapping[str, Any]) -> None:
+    only = data.get("only")
     for line in copay.document["lines"]:
-        if data["codes"] is None:
+        if data["codes"] is None or (only and line["prescription_token"] not in only):
             _price(turn, copay, line, SIMULATED_PRICE, iso(copay.created))
         else:
             known = [REASON_OF[code] for code in data["codes"] if code in REASON_OF]
@@ -153,16 +156,25 @@ def _fail(turn: Turn, copay: Record, code: str, other: str | None) -> None:
 
 
 def _triaged(turn: Turn, copay: Record, data: Mapping[str, Any]) -> None:
-    """A simulated triage is over after a minute, unless it is for a prior authorization."""
+    """A simulated triage is over after a minute, unless it is for a prior authorization. Until then it is
+    worked on again, which no callback says."""
     code = data["code"]
     if code == "CT003":
         for line in copay.document["lines"]:
             line["waits"] = True
-    _triage(turn, copay, code, data["information"])
+    information = data["information"]
+    if code == "CT004" and information is None:
+        information = day(turn.now + 3 * DAY)
+    _triage(turn, copay, code, information)
     if code != "CT003":
+        turn.later(RESUMED_SECONDS, "copay_resumes", copay)
         turn.later(TRIAGE_SECONDS, "copay_simulated", copay, codes=None)
     elif copay.document["initiate_prior_auth"]:
         _start_prior_auths(turn, copay)
+
+
+def _resumes(turn: Turn, copay: Record, _: Mapping[str, Any]) -> None:
+    _keep(turn, copay, "pending")
 
 
 def _triage(turn: Turn, copay: Record, code: str, information: str | None) -> None:
@@ -210,8 +222,7 @@ def _decided(turn: Turn, copay: Record, data: Mapping[str, Any]) -> None:
 
 def _emit(turn: Turn, copay: Record, state: str, body: dict[str, Any]) -> None:
     _keep(turn, copay, state)
-    # Only the live contract pulls it, and prints no copy: it is taken to be what was pushed.
-    turn.emit("copay", copay.token, body, body)
+    turn.emit("copay", copay.token, body)
 
 
 def _keep(turn: Turn, copay: Record, state: str) -> None:
@@ -224,5 +235,6 @@ STEPS: dict[str, Step] = {
     "copay_simulated": _simulated,
     "copay_fails": _fails,
     "copay_triaged": _triaged,
+    "copay_resumes": _resumes,
     "copay_decided": _decided,
 }

@@ -155,8 +155,7 @@ def _emit(
             "insurances": insurances,
         },
     }
-    # Only the live contract pulls it, and prints no copy: it is taken to be what was pushed.
-    turn.emit("coverage", coverage.token, body, body)
+    turn.emit("coverage", coverage.token, body)
 
 
 def _told(turn: Turn, coverage: Record, plan: Mapping[str, Any]) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def _ends(turn: Turn, direct: Record, _: Mapping[str, Any]) -> None:
     known["updated"] = turn.now
     turn.save(direct)
     body = _callback(turn, direct, earlier)
-    turn.emit("direct_transfer", direct.token, body, body)
+    turn.emit("direct_transfer", direct.token, body)
 
 
 def _callback(turn: Turn, direct: Record, earlier: Record | None) -> dict[str, Any]:

@@ -16,8 +16,9 @@ import orjson
 from pydantic import Field
 
 from sandbox.engine import Turn
-from sandbox.ids import chance, opaque
+from sandbox.ids import opaque
 from sandbox.ledger import OPERATORS, Event
+from sandbox.misbehave import is_whole
 from sandbox.truepill.endpoint import Answer, Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 
@@ -172,7 +173,7 @@ def _promise(turn: Turn, query: list[Any]) -> str:
 
 
 def _pulled(turn: Turn, event: Event) -> dict[str, Any]:
-    whole = chance(turn.ids.seed, "whole_copies", event.id) < turn.profile.whole_copies
+    whole = is_whole(turn.profile, turn.ids.seed, event.id)
     payload = orjson.loads(event.body if whole else event.pulled or event.body)
     if event.pulled is None and not whole:
         # As printed: pulled copies have neither.

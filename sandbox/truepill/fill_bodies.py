@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.moments import iso, rfc1123
 from sandbox.world import Record
 
-__all__ = ["claim", "error", "pulled_order", "shipment", "success", "tracking"]
+__all__ = ["claim", "error", "pulled_order", "shipment", "success", "tracking", "triage"]
 
 Body = dict[str, Any]
 TRACKING = {
@@ -60,7 +60,7 @@ def pulled_order(body: Mapping[str, Any], links: Mapping[str, str]) -> Body:
 
 
 def error(fill: Record, timestamp: int, code: str, description: str, message: str | None) -> Body:
-    """ORDER error. A simulated one names no medications, as printed."""
+    """ORDER error. A simulated one names no medications, as printed; one of what was sent its parcel."""
     known = fill.document
     details: Body = {
         "error_code": code,
@@ -74,7 +74,24 @@ def error(fill: Record, timestamp: int, code: str, description: str, message: st
         ]
         if known["otc_products"]:
             details["otc_products"] = _otc(fill)
+    if known["shipped"]:
+        details |= tracking(fill)
     return _body(fill, timestamp, "ORDER", "error", details)
+
+
+def triage(fill: Record, timestamp: int, code: str, description: str, information: str | None) -> Body:
+    """ORDER triage, as printed under "Triage"."""
+    details: Body = {
+        "message": "This order has been moved to Triage status",
+        "code": code,
+        "description": description,
+        "additional_information": information,
+        "order_token": fill.document["order_token"],
+        "medications": [
+            {"prescription_token": line["prescription_token"]} for line in fill.document["lines"]
+        ],
+    }
+    return _body(fill, timestamp, "ORDER", "triage", details)
 
 
 def claim(fill: Record, timestamp: int) -> Body:
@@ -99,7 +116,7 @@ def shipment(fill: Record, timestamp: int, status: str, message: str, parcel: in
     """A scan of its parcel, or of the second one."""
     where = tracking(fill, "second_tracking_number" if parcel else "tracking_number")
     details = {"status": status, "message": message, "eta": iso(fill.document["eta"]), **where}
-    return _body(fill, timestamp, "SHIPMENT", "success", details)
+    return _body(fill, timestamp, "SHIPMENT", "error" if status == "FAILURE" else "success", details)
 
 
 def tracking(fill: Record, name: str = "tracking_number") -> Body:
@@ -110,6 +127,12 @@ def tracking(fill: Record, name: str = "tracking_number") -> Body:
 
 
 def _otc(fill: Record) -> list[Body]:
+    """As the sample writes them; the name of an item only where it was asked for by that."""
     return [
-        {"sku": row.get("sku"), "quantity_ordered": row["quantity"]} for row in fill.document["otc_products"]
+        {
+            **({"item_name": row["item"]} if row.get("item") else {}),
+            "sku": row.get("sku"),
+            "quantity_ordered": row["quantity"],
+        }
+        for row in fill.document["otc_products"]
     ]

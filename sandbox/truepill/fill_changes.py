@@ -19,12 +19,13 @@ from sandbox.world import Record
 __all__ = ["ENDPOINTS"]
 
 CANCEL_SECONDS = 1.0
+ENDED = ("returned", "rejected", "cancelled")
 
 
 def _open(turn: Turn, token: str) -> Record | None:
     """This customer's fill, while it can still be changed."""
     fill = turn.own("fill_request", token)
-    if fill is None or fill.document["shipped"] or fill.document["status"] in ("cancelled", "rejected"):
+    if fill is None or fill.document["shipped"] or fill.document["status"] in ENDED:
         return None
     return fill
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from sandbox.truepill.endpoint import Answer, Body, Text
+from sandbox.truepill.fill_simulation import Simulation
 
 __all__ = [
     "Accepted",
@@ -17,7 +18,6 @@ __all__ = [
     "FillDocument",
     "FillList",
     "Line",
-    "Simulation",
     "Update",
     "Updated",
 ]
@@ -36,10 +36,6 @@ Method = Literal[
     "ups_second_day_air",
 ]
 Quantity = Annotated[int, Field(gt=0, le=10**9)]
-#: Amounts drift between numbers and strings: what comes is kept.
-Amount = (
-    Annotated[float, Field(ge=0, le=10**9)] | Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,2})?$")]
-)
 
 
 class Line(Body):
@@ -73,24 +69,6 @@ class SurveyBody(Body):
     allergies: str | None = None
     smoking_frequency: str | None = None
     drinking_frequency: str | None = None
-
-
-class Claim(Body):
-    copay_amount: Amount | None = None
-    error_code: Text | None = None
-    error_message: str | None = None
-
-
-class OrderSimulation(Body):
-    error: Text | None = None
-    claims: list[Claim] | None = None
-
-
-class Simulation(Body):
-    """The sample puts the error into `order`, the prose beside it: both are understood."""
-
-    error: Text | None = None
-    order: OrderSimulation = OrderSimulation()
 
 
 class Create(Body):

@@ -16,6 +16,7 @@ from sandbox.truepill.endpoint import Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 from sandbox.truepill.events import EventQuery, Page, comparison, holds, page, shifted
 from sandbox.truepill.fill_models import Accepted, Create, FillDocument, FillList, Line
+from sandbox.truepill.fill_simulation import OrderSimulation
 from sandbox.truepill.patients import patient_of
 from sandbox.world import Record
 
@@ -56,14 +57,18 @@ def _create(turn: Turn, call: Call) -> dict[str, Any]:
         "shipped": False,
         "awaiting_payment": False,
         "duplicate_of": None,
+        "course": {
+            **(simulation.order if simulation else OrderSimulation()).course(),
+            "error": (simulation.order.error or simulation.error) if simulation else None,
+            "claimed": bool(claims),
+        },
     }
     owner = patient.token if patient else ""
     fill = turn.create("fill_request", f"fill_request_{turn.ids.hex(20)}", document, owner=owner)
     if patient and request["patient_survey"]:
         patient.document["survey"] = body.model_dump(include={"patient_survey"})["patient_survey"]
         turn.save(patient)
-    error = (simulation.order.error or simulation.error) if simulation else None
-    fill_steps.begin(turn, fill, error, bool(claims))
+    fill_steps.begin(turn, fill)
     return {
         "request_id": fill.token,
         "timestamp": turn.timestamp,
@@ -101,7 +106,8 @@ def _told(turn: Turn, fill: Record) -> dict[str, Any]:
     known, request = fill.document, fill.document["request"]
     patient = turn.own("patient", fill.owner)
     who = patient.document if patient else {}
-    shipped, tracking = known["status"] == "completed", fill_bodies.tracking(fill)
+    # "eta": it was packed once, whatever became of it since.
+    packed, tracking = "eta" in known, fill_bodies.tracking(fill)
     return {
         "patient_first_name": who.get("first_name", request["patient_first_name"]),
         "patient_last_name": who.get("last_name", request["patient_last_name"]),
@@ -120,10 +126,10 @@ def _told(turn: Turn, fill: Record) -> dict[str, Any]:
         "error_code": known.get("error_code"),
         "rejection_reason": known.get("rejection_reason"),
         "additional_rejection_details": known.get("additional_rejection_details"),
-        "triage_reason": None,
-        "additional_triage_details": None,
-        "tracking_url": tracking["tracking_url"] if shipped else None,
-        "carrier": tracking["carrier"] if shipped else None,
+        "triage_reason": known.get("triage_reason"),
+        "additional_triage_details": known.get("additional_triage_details"),
+        "tracking_url": tracking["tracking_url"] if packed else None,
+        "carrier": tracking["carrier"] if packed else None,
     }
 
 
@@ -133,7 +139,7 @@ def _first_medication(turn: Turn, fill: Record) -> dict[str, Any]:
     prescription = turn.own("prescription", lines[0]["prescription_token"]) if lines else None
     known = prescription.document if prescription else {}
     # How often it was filled counts this fill once that is done.
-    filled = int(known.get("num_refills_filled", 0)) - (fill.document["status"] == "completed")
+    filled = int(known.get("num_refills_filled", 0)) - ("eta" in fill.document)
     return {
         "medication_name": known.get("prescribed_written_name"),
         "quantity_dispensed": (lines[0]["quantity"] or known["dispensed_quantity"]) if known else None,

@@ -1,8 +1,9 @@
-"""What becomes of a fill request by itself: claims, the order's outcome, its shipments.
+"""What becomes of a fill request by itself: triage, claims, the order's end, and what is said of it later.
 
-Simulated fills keep the times of the printed samples: the order 61 s after the request, the shipments 30, 60
-and 60 s later. Others take hours and days. An order's status is that of the partner's GET:
-pending, completed, rejected or cancelled; only `pending` is printed.
+Simulated fills keep the times of the printed samples: the order 61 s after the request. Others take hours and
+days. An order's status is that of the partner's GET: pending, triage, completed, returned, rejected or
+cancelled; only `pending` is printed. That alone says where it stands: reasons and codes of earlier moments
+stay in the record beside it, as the printed one has them all under `pending`.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from decimal import Decimal
 from typing import Any
 
 from sandbox.engine import Step, Turn
-from sandbox.moments import iso
-from sandbox.truepill import claims, fill_bodies
+from sandbox.moments import day
+from sandbox.truepill import claims, fill_bodies, shipments
+from sandbox.truepill.fill_lines import CANCELLED_BY_CUSTOMER, REASONS, filled_line, obstacle, rejected_line
 from sandbox.world import Record
 
 __all__ = ["CANCELLED_BY_CUSTOMER", "STEPS", "begin", "go_on", "owed"]
@@ -22,38 +24,39 @@ HOUR = 3600.0
 DAY = 24 * HOUR
 ORDER_SECONDS = 61.0
 CLAIM_SECONDS = 31.0
+TRIAGE_SECONDS = 31.0
+BETWEEN_NEWS = 20.0
 # "Patient's insurance claims can be kept open for up to 10 days" ("Expiring Orders").
 UNPAID_SECONDS = 10 * DAY
-CANCELLED_BY_CUSTOMER = "R0"
-#: The seconds after the one before, status and message of each.
-SIMULATED = (
-    (30.0, "TRANSIT", "Your shipment has arrived at the USPS regional origin facility."),
-    (60.0, "TRANSIT", "In Transit, Arriving On Time"),
-    (60.0, "DELIVERED", "Your shipment has been delivered at the destination mailbox."),
-)
-USUAL = (
-    (6 * HOUR, "PRE_TRANSIT", "The carrier is waiting for the shipment."),
-    (12 * HOUR, "TRANSIT", "The shipment has arrived at the regional origin facility."),
-    (DAY, "TRANSIT", "In transit, arriving on time."),
-    (DAY, "DELIVERED", "The shipment has been delivered."),
-)
-REASONS = {
-    "NR": "No Refills Remaining",
-    "PC": "Missing eRx",
-    "R0": "Order Cancelled by Customer",
-    "R1": "Duplicate Order",
-    "R5": "Transferred Out of Pharmacy",
-    "R019": "Other Reason",
-    "R028": "Patient Payment for Insurance Claim not Provided",
+TRANSFERRED_OUT, RETURNED = "R5", "R4"
+#: Where an error leaves the order; every other one rejects it.
+STATUSES = {CANCELLED_BY_CUSTOMER: "cancelled", "R028": "cancelled", RETURNED: "returned"}
+OUT_OF_STOCK = "T005"
+#: "Table of Triage Codes & Associated Information".
+TRIAGES = {
+    "T001": "Invalid Address",
+    "T003": "Prior Authorization Required",
+    "T004": "Customer Clarification Needed",
+    OUT_OF_STOCK: "Out of Stock",
+    "T006": "Clinical Outreach to MD",
+    "T007": "Other Reason",
 }
 
 
-def begin(turn: Turn, fill: Record, error: str | None, claimed: bool) -> None:
+def begin(turn: Turn, fill: Record) -> None:
     """Plan the first step of a fill that was accepted."""
-    known = fill.document
-    if error:
-        turn.later(ORDER_SECONDS, "fill_simulated_error", fill, error=error)
-    elif claimed:
+    if fill.document["course"]["triage"]:
+        turn.later(TRIAGE_SECONDS, "fill_triaged", fill, place=0)
+    else:
+        _work(turn, fill)
+
+
+def _work(turn: Turn, fill: Record) -> None:
+    """The pharmacy works on it, from the beginning or after a triage."""
+    known, course = fill.document, fill.document["course"]
+    if course["error"]:
+        turn.later(ORDER_SECONDS, "fill_simulated_error", fill, error=course["error"])
+    elif course["claimed"]:
         turn.later(CLAIM_SECONDS, "fill_claims", fill)
     elif known["simulated"]:
         turn.later(ORDER_SECONDS, "fill_order", fill)
@@ -78,15 +81,48 @@ def owed(fill: Record) -> Decimal:
     return sum((Decimal(str(line["claim"].get("copay_amount") or 0)) for line in lines), Decimal(0))
 
 
+def _triaged(turn: Turn, fill: Record, data: Mapping[str, Any]) -> None:
+    """One reason after the other; then it is worked on again, which no callback says."""
+    reasons, place = fill.document["course"]["triage"], data["place"]
+    fill.document["status"] = "triage"
+    _tell_triage(turn, fill, reasons[place])
+    if place + 1 < len(reasons):
+        turn.later(BETWEEN_NEWS, "fill_triaged", fill, place=place + 1)
+    else:
+        turn.later(BETWEEN_NEWS, "fill_resumes", fill)
+
+
+def _tell_triage(turn: Turn, fill: Record, reason: Mapping[str, Any], *, contradicts: bool = False) -> None:
+    code, information = reason["code"], reason["additional_information"]
+    if code == OUT_OF_STOCK and information is None:
+        information = day(turn.now + 3 * DAY)
+    description = TRIAGES.get(code, code)
+    fill.document |= {"triage_reason": description, "additional_triage_details": information}
+    turn.save(fill)
+    body = fill_bodies.triage(fill, turn.timestamp, code, description, information)
+    turn.emit("fill_request", fill.token, body, contradicts=contradicts)
+
+
+def _resumes(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
+    fill.document["status"] = "pending"
+    turn.save(fill)
+    _work(turn, fill)
+
+
 def _claims(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
+    known = fill.document
     claims.bill_order(turn, fill)
     turn.emit("fill_request", fill.token, fill_bodies.claim(fill, turn.timestamp))
+    refused = next((line["claim"] for line in known["lines"] if line["claim"].get("error_code")), None)
+    if refused:
+        # Of a line: the order goes on without it.
+        known |= {"error_code": refused["error_code"], "rejection_reason": refused["error_message"]}
     if owed(fill):
-        fill.document["awaiting_payment"] = True
-        turn.save(fill)
+        known["awaiting_payment"] = True
         turn.later(UNPAID_SECONDS, "fill_fails", fill, code="R028", message=f"${owed(fill):.2f}")
     else:
         turn.later(ORDER_SECONDS - CLAIM_SECONDS, "fill_order", fill)
+    turn.save(fill)
 
 
 def _simulated_error(turn: Turn, fill: Record, data: Mapping[str, Any]) -> None:
@@ -103,17 +139,23 @@ def _rejected(code: str) -> str:
 
 
 def _fail(turn: Turn, fill: Record, code: str, description: str, message: str | None) -> None:
+    fill.document |= {"status": STATUSES.get(code, "rejected"), "awaiting_payment": False}
+    turn.settle(fill)
+    claims.reverse(turn, fill)
+    _tell_error(turn, fill, code, description, message)
+
+
+def _tell_error(
+    turn: Turn, fill: Record, code: str, description: str, message: str | None, *, contradicts: bool = False
+) -> None:
     fill.document |= {
-        "status": "cancelled" if code in ("R0", "R028") else "rejected",
-        "awaiting_payment": False,
         "error_code": code,
         "rejection_reason": description.removeprefix("Rejected: "),
         "additional_rejection_details": message,
     }
     turn.save(fill)
-    turn.settle(fill)
-    claims.reverse(turn, fill)
-    turn.emit("fill_request", fill.token, fill_bodies.error(fill, turn.timestamp, code, description, message))
+    body = fill_bodies.error(fill, turn.timestamp, code, description, message)
+    turn.emit("fill_request", fill.token, body, contradicts=contradicts)
 
 
 def _order(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
@@ -124,12 +166,12 @@ def _order(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
     links: dict[str, str] = {}
     medications, codes = [], []
     for line in known["lines"]:
-        code, prescription = _obstacle(turn, fill, line)
+        code, prescription = obstacle(turn, fill, line)
         if prescription is None or code:
-            medications.append(_rejected_line(line, prescription, code or "PC"))
+            medications.append(rejected_line(line, prescription, code or "PC"))
             codes.append(code or "PC")
         else:
-            medications.append(_filled_line(turn, fill, line, prescription))
+            medications.append(filled_line(turn, fill, line, prescription))
             links[prescription.token] = prescription.document["rx_link"]
     if known["lines"] and not links and not known["otc_products"]:
         _fail(turn, fill, codes[0], _rejected(codes[0]), known["duplicate_of"])
@@ -138,120 +180,48 @@ def _order(turn: Turn, fill: Record, _: Mapping[str, Any]) -> None:
     turn.save(fill)
     body = fill_bodies.success(fill, turn.now, medications)
     turn.emit("fill_request", fill.token, body, fill_bodies.pulled_order(body, links))
-    _ship_next(turn, fill, 0, parcel=0)
-    if not known["simulated"] and _is_split(fill):
-        known["second_tracking_number"] = turn.ids.digits(26)
-        turn.save(fill)
-        _ship_next(turn, fill, 0, parcel=1)
-
-
-def _is_split(fill: Record) -> bool:
-    """Whether it goes in two parcels: one fill in eight, by its token alone."""
-    return int(fill.token[-2:], 16) < 32
+    shipments.ship(turn, fill)
+    if known.get("course", {}).get("afterwards"):
+        turn.later(shipments.last_scan_after(fill) + BETWEEN_NEWS, "fill_afterwards", fill, place=0)
 
 
 def _complete(survey: Mapping[str, Any] | None) -> bool:
     return survey is not None and {"conditions", "medications", "allergies"} <= survey.keys()
 
 
-def _obstacle(turn: Turn, fill: Record, line: Mapping[str, Any]) -> tuple[str | None, Record | None]:
-    """Why a line cannot be filled, as an error code; and its prescription, when there is one."""
-    prescription = turn.own("prescription", line["prescription_token"])
-    if prescription is None or prescription.owner != fill.owner:
-        return "PC", None
-    if line["cancelled"]:
-        return CANCELLED_BY_CUSTOMER, prescription
-    if line["claim"].get("error_code"):
-        return line["claim"]["error_code"], prescription
-    known = prescription.document
-    if not known["fillable"]:
-        return "R5", prescription
-    if int(known["num_refills_filled"]) > 0 and known["refills_remaining"] <= 0:
-        return "NR", prescription
-    if not fill.document["simulated"] and (order := _duplicate(turn, fill, prescription.token)):
-        fill.document["duplicate_of"] = order
-        return "R1", prescription
-    return None, prescription
+def _afterwards(turn: Turn, fill: Record, data: Mapping[str, Any]) -> None:
+    """What is said of an order that was done. The record's status stays when it contradicts that."""
+    known, place = fill.document, data["place"]
+    planned = known["course"]["afterwards"]
+    code, reason = planned[place]["error"], planned[place]["triage"]
+    if code:
+        contradicts = not _may_undo(fill, code)
+        if not contradicts:
+            known["status"] = STATUSES.get(code, "rejected")
+            if code != RETURNED:
+                claims.reverse(turn, fill)
+        _tell_error(turn, fill, code, _rejected(code), None, contradicts=contradicts)
+    if reason:
+        _tell_triage(turn, fill, reason, contradicts=True)
+    if place + 1 < len(planned):
+        turn.later(BETWEEN_NEWS, "fill_afterwards", fill, place=place + 1)
 
 
-def _duplicate(turn: Turn, fill: Record, token: str) -> str | None:
-    """The order of an earlier fill of the same prescription that is still pending."""
-    for other in turn.world.owned(fill.environment, "fill_request", fill.owner):
-        earlier = other.number < fill.number and other.document["status"] == "pending"
-        if earlier and any(line["prescription_token"] == token for line in other.document["lines"]):
-            return str(other.document["order_token"])
-    return None
-
-
-def _rejected_line(line: Mapping[str, Any], prescription: Record | None, code: str) -> dict[str, Any]:
-    reason = line["claim"].get("error_message") if line["claim"].get("error_code") == code else None
-    return {
-        "requested_medication_name": prescription.document["prescribed_written_name"]
-        if prescription
-        else f"prescription_token:{line['prescription_token']}",
-        "reject_reason": reason or REASONS.get(code, code),
-        "error_code": code,
-        "medication_token": line["medication_token"],
-    }
-
-
-def _filled_line(turn: Turn, fill: Record, line: Mapping[str, Any], prescription: Record) -> dict[str, Any]:
-    """Fill it: the first fill uses up no refill, each later one does."""
-    known = prescription.document
-    number, quantity = int(known["num_refills_filled"]), line["quantity"] or known["dispensed_quantity"]
-    if number > 0:
-        known["refills_remaining"] -= 1
-        known["quantity_remaining"] = max(0, known["quantity_remaining"] - quantity)
-    known |= {
-        "num_refills_filled": str(number + 1),
-        "last_filled_date": iso(turn.now),
-        "current_rx_status_text": "Filled",
-    }
-    turn.save(prescription)
-    name, simulated = known["prescribed_written_name"], fill.document["simulated"]
-    result = {
-        "medication_name": name,
-        "dispensed_medication_name": name,
-        "requested_medication_name": f"prescription_token:{prescription.token}" if simulated else name,
-        "original_requested_prescription_token": prescription.token,
-        "days_supply": known["dispensed_days_supply"],
-        "quantity": quantity,
-        "fill_number": str(number),
-        "rx_number": known["rx_number"],
-        "total_refills_allowed": known["number_of_refills_allowed"],
-        "prescription_token": prescription.token,
-        "medication_token": line["medication_token"],
-        "dispensed_ndc": known["dispensed_ndc"],
-        "remaining_refills": {
-            "total_remaining_refills": known["refills_remaining"],
-            "total_quantity_remaining": known["quantity_remaining"],
-        },
-    }
-    return result if simulated else {**result, "patient_cash_amount": None}
-
-
-def _ship_next(turn: Turn, fill: Record, place: int, parcel: int) -> None:
-    journey = SIMULATED if fill.document["simulated"] else USUAL
-    if place < len(journey):
-        seconds = journey[place][0]
-        spread = 1.0 if fill.document["simulated"] else turn.ids.between(0.5, 1.5)
-        turn.later(seconds * spread, "fill_ships", fill, place=place, parcel=parcel)
-
-
-def _ships(turn: Turn, fill: Record, data: Mapping[str, Any]) -> None:
-    place, parcel = data["place"], data.get("parcel", 0)
-    _, status, message = (SIMULATED if fill.document["simulated"] else USUAL)[place]
-    if not fill.document["shipped"]:
-        fill.document["shipped"] = True
-        turn.save(fill)
-    turn.emit("fill_request", fill.token, fill_bodies.shipment(fill, turn.timestamp, status, message, parcel))
-    _ship_next(turn, fill, place + 1, parcel)
+def _may_undo(fill: Record, code: str) -> bool:
+    """Whether an error may follow a success: a parcel that comes back, or before the carrier has it the
+    order's being cancelled or transferred out."""
+    if code == RETURNED or fill.document["status"] != "completed":
+        return code == RETURNED
+    return code in (CANCELLED_BY_CUSTOMER, TRANSFERRED_OUT) and not shipments.has_left(fill)
 
 
 STEPS: dict[str, Step] = {
+    "fill_triaged": _triaged,
+    "fill_resumes": _resumes,
     "fill_claims": _claims,
     "fill_simulated_error": _simulated_error,
     "fill_fails": _fails,
     "fill_order": _order,
-    "fill_ships": _ships,
+    "fill_afterwards": _afterwards,
+    **shipments.STEPS,
 }

@@ -69,7 +69,8 @@ def _create(turn: Turn, call: Call) -> dict[str, Any]:
     patient = known_or_new(turn, body.model_dump(include=set(KEPT)))
     for wanted in simulation.newRx if simulation else ():
         if wanted:
-            receive(turn, patient, wanted.model_dump(exclude_unset=True) if wanted is not True else {})
+            overrides = wanted.model_dump(exclude_unset=True) if wanted is not True else {}
+            receive(turn, patient, overrides, simulated=True)
     return {"patient_token": patient.token}
 
 

@@ -27,6 +27,17 @@ __all__ = ["ENDPOINTS", "STEPS", "receive"]
 DAY = 86_400.0
 # "Shortly afterward" ("Simulated Notify Rx Webhook Events").
 NOTIFY_SECONDS = 1.0
+#: What the answer about a simulated prescription does not have ("Get a Prescription" of the simulations).
+SIMULATED_LACK = frozenset(
+    {
+        "expiration_date",
+        "fillable",
+        "formulary",
+        "original_prescribed_ndc",
+        "origin",
+        "prescribed_quantity_unit",
+    }
+)
 
 
 def receive(
@@ -37,10 +48,12 @@ def receive(
     after: float = NOTIFY_SECONDS,
     origin: str = "Electronic",
     replaces: str | None = None,
+    simulated: bool = False,
 ) -> Record:
     """Have a prescription of the patient come in; its NOTIFY_RX follows so many seconds later.
 
     `overrides`: fields of NewRx. `replaces`: the token of the prescription that was transferred to make this.
+    `simulated`: by the simulation of a patient.
     """
     fields = NewRx.model_validate(overrides).model_dump(include=set(NewRx.model_fields))
     document = {
@@ -57,6 +70,7 @@ def receive(
         "medication_id": _guid(turn.ids.hex(32)),
         "rx_link": f"rxl_{turn.ids.hex(24)}",
         "replaces": replaces,
+        "simulated": simulated,
     }
     prescription = turn.create("prescription", turn.ids.hex(12), document, owner=patient.token)
     turn.later(after, "notify_rx", prescription)
@@ -135,7 +149,9 @@ def _get(turn: Turn, call: Call) -> dict[str, Any]:
         "dea_schedule": known["prescribed_dea_schedule"],
         "formulary": {"on_formulary": True, "formulary_ndc": known["prescribed_ndc"]},
     }
-    return {"prescription": {name: told[name] for name in PrescriptionFields.model_fields}}
+    left_off = SIMULATED_LACK if known.get("simulated") else frozenset()
+    names = (name for name in PrescriptionFields.model_fields if name not in left_off)
+    return {"prescription": {name: told[name] for name in names}}
 
 
 def _address(prescriber: str) -> dict[str, str | None]:

@@ -197,8 +197,7 @@ def _move(turn: Turn, prior_auth: Record, status: str) -> None:
             **{name: known[name] for name in names},
         },
     }
-    # Only the live contract pulls it, and prints no copy: it is taken to be what was pushed.
-    turn.emit("prior_auth", prior_auth.token, body, body)
+    turn.emit("prior_auth", prior_auth.token, body)
     if status in ("approved", "declined"):
         _tell_copays(turn, prior_auth, status == "approved")
 

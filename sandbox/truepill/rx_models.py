@@ -89,14 +89,16 @@ class Formulary(Answer):
 
 
 class PrescriptionFields(Answer):
+    """Of a simulated prescription less is told: what may be missing has a default."""
+
     date_written: str
-    expiration_date: str
+    expiration_date: str | None = None
     days_supply: str
     is_refill: int
     last_filled_date: str | None
     medication_sig: str
     number_of_refills_allowed: int
-    origin: str
+    origin: str | None = None
     prescribed_brand_name: str
     prescribed_drug_strength: str
     prescribed_generic_name: str
@@ -114,12 +116,12 @@ class PrescriptionFields(Answer):
     notes: str
     icd_codes: dict[str, list[str]]
     is_daw: bool
-    fillable: bool
+    fillable: bool | None = None
     dea_schedule: int
-    original_prescribed_ndc: str | None
+    original_prescribed_ndc: str | None = None
     date_filled_utc: str | None
-    prescribed_quantity_unit: str
-    formulary: Formulary
+    prescribed_quantity_unit: str | None = None
+    formulary: Formulary | None = None
 
 
 class PrescriptionDocument(Answer):

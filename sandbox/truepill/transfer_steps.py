@@ -111,8 +111,7 @@ def _answer(turn: Turn, transfer: Record, error: Mapping[str, Any] | None) -> No
 
 def _contact(turn: Turn, transfer: Record, data: Mapping[str, Any]) -> None:
     body = transfer_bodies.contact(transfer, turn.timestamp, data.get("code"))
-    # Such events are pulled in the live contract alone, which prints no copy without its id.
-    turn.emit("transfer", transfer.token, body, body)
+    turn.emit("transfer", transfer.token, body)
 
 
 def _ends(turn: Turn, transfer: Record, data: Mapping[str, Any]) -> None:
@@ -143,7 +142,7 @@ def _ends(turn: Turn, transfer: Record, data: Mapping[str, Any]) -> None:
         brought = {line["token"]: _bring_line(turn, transfer, line) for line in came}
         turn.save(transfer)
         body = transfer_bodies.success(transfer, turn.timestamp, brought)
-    turn.emit("transfer", transfer.token, body, body)
+    turn.emit("transfer", transfer.token, body)
 
 
 def _bring_line(turn: Turn, transfer: Record, line: dict[str, Any]) -> Record:

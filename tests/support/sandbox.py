@@ -23,7 +23,7 @@ from sandbox.profile import CALM, Profile
 from sandbox.server import Options, Sandbox, configured
 from tests.support.printed import CALLBACKS
 
-__all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "desk", "shape"]
+__all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "bare", "desk", "shape"]
 
 KEY, OTHER_KEY, LIVE_KEY = "tp_test_key_one", "tp_test_key_two", "tp_live_key_one"
 START = 1_770_000_000.0
@@ -42,6 +42,11 @@ def shape(value: Any) -> Any:
     if isinstance(value, list):
         return [shape(item) for item in value[:1]]
     return type(value).__name__
+
+
+def bare(callback: Mapping[str, Any]) -> dict[str, Any]:
+    """A callback as pulls give it: without its request's id and its status, as printed."""
+    return {name: value for name, value in callback.items() if name not in ("request_id", "status")}
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ from tests.integration.sandbox.billing import (
     lines_told,
     news,
     patient_with,
+    told,
 )
-from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, printed, shape
+from tests.support.sandbox import KEY, LIVE_KEY, OTHER_KEY, Desk, bare, printed, shape
 
 PENDING = {"copay_request_prescription_token": "str", "prescription_token": "str", "status": "str"}
 ACCEPTED = {"request_id": "str", "status": "str", "timestamp": "int"}
@@ -153,6 +154,48 @@ def test_the_sandboxs_own_triage_is_resolved_after_a_minute(desk: Desk) -> None:
     assert callback["details"]["description"] == "Refill too soon"
     desk.wait(60)
     assert news(desk) == [("COPAY", "triage"), ("COPAY", "success")]
+
+
+def test_reject_codes_may_be_for_some_of_the_prescriptions_alone(desk: Desk) -> None:
+    """The sandbox's own: the others get a price in the same answer."""
+    patient, tokens = patient_with(desk, True, True, True)
+    refused = {"reject_codes": ["75"], "prescriptions": tokens[1:]}
+    copay(desk, patient, [card(desk, patient)], tokens, simulation={"error": refused})
+    desk.wait(1)
+    (callback,) = desk.callbacks
+    lines = callback["details"]["prescriptions"]
+    assert [line["prescription_token"] for line in lines] == tokens
+    assert [line["status"] for line in lines] == ["completed", "rejected", "rejected"]
+
+
+def test_a_denial_lists_its_prescription_alone_and_the_price_of_another_is_kept(desk: Desk) -> None:
+    patient, tokens = patient_with(desk, True, True)
+    insurance = card(desk, patient)
+    refused = {"reject_codes": ["75"], "prescriptions": tokens[1:]}
+    request = copay(desk, patient, [insurance], tokens, simulation={"error": refused})["request_id"]
+    asked = {"patient_token": patient, "insurance_token": insurance, "prescription_token": tokens[1]}
+    simulation = {"flow": ["new", "submitted", "declined"]}
+    desk.done("POST", "/v1/prior_authorization", {**asked, "simulation": simulation})
+    desk.wait(120)
+    denied = told(desk)[-1]["details"]["prescriptions"]
+    assert [(line["prescription_token"], line["status"]) for line in denied] == [(tokens[1], "rejected")]
+    found = desk.done("GET", f"/_sandbox/truth/copay/{request}", key=None)
+    assert (found["state"], found["outcome"]) == ("completed", "partial")
+    assert found["lines"] == {tokens[0]: "completed", tokens[1]: "rejected"}
+
+
+def test_the_record_keeps_the_reason_of_a_triage_that_is_over(live: Desk) -> None:
+    """Only its status says where it stands: worked on again, or answered."""
+    patient, tokens = patient_with(live, True)
+    simulation = {"triage": {"code": "CT004"}}
+    request = copay(live, patient, [card(live, patient)], tokens, simulation=simulation)["request_id"]
+    seen = []
+    for seconds in (0, 1, 45, 60):
+        live.wait(seconds)
+        record = live.done("GET", f"/v1/copay_request/{request}")
+        seen.append((record["status"], record["triage_reason"]))
+    assert seen == [("pending", None), ("triage", "CT004"), ("pending", "CT004"), ("completed", "CT004")]
+    assert told(live)[0]["details"]["additional_information"] == "2026-02-05"
 
 
 # Without a simulation.
@@ -392,5 +435,5 @@ def test_copays_can_be_pulled_in_the_live_contract_alone(desk: Desk, live: Desk)
     assert desk.call("GET", "/v1/webhook_events/copay")[0] == 404
     pushed = simulated(live, {})
     (row,) = live.done("GET", "/v1/webhook_events/copay")["results"]
-    assert row["payload"] == pushed
+    assert row["payload"] == bare(pushed)
     assert row["delivery_data"] == {"status": "success", "status_code": 200}

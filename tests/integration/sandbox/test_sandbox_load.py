@@ -65,6 +65,8 @@ def test_journeys_whose_endpoints_are_missing_are_left_off() -> None:
     paths: dict[str, dict[str, object]] = {}
     for method, path in fill.needs:
         paths.setdefault(path, {})[method] = {}
-    assert possible({"paths": paths}) == [fill]
+    of_fills = {journey.name for journey in possible({"paths": paths})}
+    assert of_fills == {"fill", "triage", "parcels", "lost_parcel", "over_the_counter", "contradiction"}
     assert possible({"paths": {}}) == []
-    assert {journey.name for journey in others} == {"copay", "transfer", "direct_transfer", "consult"}
+    left_off = {journey.name for journey in others} - of_fills
+    assert left_off == {"copay", "copay_of_several", "transfer", "direct_transfer", "consult"}

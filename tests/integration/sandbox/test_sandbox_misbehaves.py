@@ -189,12 +189,15 @@ def test_one_things_truth_is_its_state_and_its_events(desk: Desk) -> None:
     request_id = desk.done("POST", "/v1/fill_request", body)["request_id"]
     desk.wait(91)
     told = desk.done("GET", f"/_sandbox/truth/fill_request/{request_id}")
-    assert told["state"] == "in_transit"
+    assert (told["state"], told["outcome"], told["contradicted"]) == ("in_transit", "full", False)
     assert [row["says"][0]["signal"] for row in told["events"]] == ["order:success", "shipment:transit"]
     assert desk.done("GET", "/_sandbox/truth/fill_request/none") == {
         "kind": "fill_request",
         "key": "none",
         "state": None,
+        "outcome": None,
+        "lines": {},
+        "contradicted": False,
         "events": [],
     }
 

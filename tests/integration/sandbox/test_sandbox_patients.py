@@ -168,6 +168,18 @@ def test_a_list_and_a_single_read_tell_a_prescription(desk: Desk) -> None:
     assert single["icd_codes"] == {"icd10": ["Z30.09"], "icd9": ["V85.30"]}
 
 
+@pytest.mark.parametrize("name", ["fillable", "origin", "formulary", "expiration_date"])
+def test_the_single_read_of_a_simulated_prescription_says_less_as_printed(desk: Desk, name: str) -> None:
+    """That of one that came by a transfer says all that the fields of a prescription are."""
+    patient = desk.patient(True)
+    asked = {"pharmacy_name": "Example", "pharmacy_phone": "5555551234", "medications": ["Sprintec Tablet"]}
+    desk.done("POST", "/v1/transfer_request", {"patient_token": patient, **asked, "simulation": {}})
+    desk.wait(60)
+    simulated, transferred = desk.prescriptions(patient)
+    assert name not in desk.done("GET", f"/v1/prescription/{simulated}")["prescription"]
+    assert name in desk.done("GET", f"/v1/prescription/{transferred}")["prescription"]
+
+
 @pytest.mark.parametrize("key", [KEY, OTHER_KEY, LIVE_KEY])
 def test_a_prescription_that_one_does_not_have_is_not_found(desk: Desk, key: str) -> None:
     (token,) = desk.prescriptions(desk.patient(True))

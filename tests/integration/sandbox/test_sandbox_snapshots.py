@@ -138,7 +138,12 @@ def test_consults_are_seen_on_their_list_alone(live: Desk) -> None:
 
 
 def test_prescriptions_are_seen_one_by_one_and_all_of_a_patient(desk: Desk) -> None:
-    patient, (token, _) = two_prescriptions(desk)
+    """The single answer tells of a simulated prescription not whether it can be filled, the list does."""
+    patient, _ = two_prescriptions(desk)
+    transfer = transfer_body(patient, medications=["Lutera-28 Tablet"], simulation={})
+    desk.done("POST", "/v1/transfer_request", transfer)
+    desk.wait(60)
+    (*_, token) = desk.prescriptions(patient)
     single = ask(desk, "prescription", f"/v1/prescription/{token}", token)
     listed: list[Any] = ask(desk, "prescription", f"/v1/patient/{patient}/prescriptions")
-    assert [fact.signal for fact in (*single, *listed)] == ["seen:received"] * 3
+    assert [fact.signal for fact in (*single, *listed)] == ["seen:received"] * 4

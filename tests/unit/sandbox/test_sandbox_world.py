@@ -88,3 +88,14 @@ def test_the_events_of_one_thing_are_found_without_a_look_at_all_others(
     found = ledger.find("c", [("key", "$eq", "t7"), *kind], 101)
     assert [event.timestamp for event in found] == [7]
     assert looked < 5
+
+
+def test_a_file_from_before_contradictions_were_marked_is_gone_on_with(tmp_path: Path) -> None:
+    path = tmp_path / "state.sqlite"
+    world = World(path)
+    Ledger(world).add("sandbox", "c", "thing", "t", "ORDER", 1, {"n": 1}, None)
+    world.connection.execute("ALTER TABLE event DROP COLUMN contradicts")
+    world.close()
+    again = Ledger(World(path))
+    again.add("sandbox", "c", "thing", "t", "ORDER", 2, {"n": 2}, None, contradicts=True)
+    assert [row.event.contradicts for row in again.truth(0, 10)] == [0, 1]

@@ -150,5 +150,6 @@ COPAY = Machine(
         settled_in=frozenset({"completed"}),
         also=frozenset({"seen:completed"}),
         merged=True,
+        unsaid=frozenset({"unclear", "triage"}),
     ),
 )

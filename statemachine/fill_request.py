@@ -16,7 +16,8 @@ Signals, as `partners` picks them from callbacks and derived facts:
                            than the claim that it settles, since a claim after a payment waits anew
     shipment:*             SHIPMENT by its details.status, whatever its top-level status says
     seen:*                 the record of the request, which follows the order and not the parcel: what is not
-                           over is pending or triage in it, and what was packed stays completed
+                           over is pending or triage in it, and what was packed stays completed; seen:unpaid
+                           is an end for R028, which undoes no completion, as an R0 does
 
 Three rules give most of the table. Before completion everything moves, and a shipment proves the completion
 that was not heard of (`gap`). Completed can only be undone by R0, R4 and R5. Once the carrier has the parcel,
@@ -65,6 +66,7 @@ RANK = {
     "order:unpaid": 50,
     "seen:rejected": 55,
     "seen:cancelled": 55,
+    "seen:unpaid": 55,
     "shipment:unknown": 60,
     "shipment:pre_transit": 70,
     "shipment:transit": 80,
@@ -101,6 +103,7 @@ TABLE = {
         "seen:completed": MOVE("completed"),
         "seen:rejected": MOVE("rejected"),
         "seen:cancelled": MOVE("cancelled"),
+        "seen:unpaid": MOVE("cancelled"),
         "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "triage": {
@@ -126,6 +129,7 @@ TABLE = {
         "seen:completed": MOVE("completed"),
         "seen:rejected": MOVE("rejected"),
         "seen:cancelled": MOVE("cancelled"),
+        "seen:unpaid": MOVE("cancelled"),
         "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "awaiting_payment": {
@@ -152,6 +156,7 @@ TABLE = {
         "seen:completed": MOVE("completed"),
         "seen:rejected": MOVE("rejected"),
         "seen:cancelled": MOVE("cancelled"),
+        "seen:unpaid": MOVE("cancelled"),
         "seen:returned": MOVE("returned", gap=("completed", "in_transit")),
     },
     "completed": {
@@ -178,6 +183,7 @@ TABLE = {
         # Only R5 could: its own callback can be pulled, and then this confirms it.
         "seen:rejected": CONFLICT,
         "seen:cancelled": MOVE("cancelled"),
+        "seen:unpaid": CONFLICT,
         "seen:returned": MOVE("returned", gap=("in_transit",)),
     },
     "in_transit": {
@@ -203,6 +209,7 @@ TABLE = {
         "seen:completed": CONFIRM,  # the record's last word: it does not follow the parcel
         "seen:rejected": CONFLICT,
         "seen:cancelled": CONFLICT,
+        "seen:unpaid": CONFLICT,
         "seen:returned": MOVE("returned"),
     },
     "delivered": {
@@ -228,6 +235,7 @@ TABLE = {
         "seen:completed": CONFIRM,
         "seen:rejected": CONFLICT,
         "seen:cancelled": CONFLICT,
+        "seen:unpaid": CONFLICT,
         "seen:returned": MOVE("returned"),
     },
     "returned": {
@@ -254,6 +262,7 @@ TABLE = {
         "seen:completed": CONFIRM,  # the carrier's return is not in the record
         "seen:rejected": CONFLICT,
         "seen:cancelled": CONFLICT,
+        "seen:unpaid": CONFLICT,
         "seen:returned": CONFIRM,
     },
     "delivery_failed": {
@@ -279,6 +288,7 @@ TABLE = {
         "seen:completed": CONFIRM,
         "seen:rejected": CONFLICT,
         "seen:cancelled": CONFLICT,
+        "seen:unpaid": CONFLICT,
         "seen:returned": MOVE("returned"),
     },
     "rejected": {
@@ -304,6 +314,7 @@ TABLE = {
         "seen:completed": CONFLICT,
         "seen:rejected": CONFIRM,
         "seen:cancelled": CONFLICT,
+        "seen:unpaid": CONFLICT,
         "seen:returned": CONFLICT,
     },
     "cancelled": {
@@ -329,6 +340,7 @@ TABLE = {
         "seen:completed": CONFLICT,
         "seen:rejected": CONFLICT,
         "seen:cancelled": CONFIRM,
+        "seen:unpaid": CONFIRM,
         "seen:returned": CONFLICT,
     },
 }

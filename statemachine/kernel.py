@@ -141,7 +141,7 @@ class Machine:
                 due = None if dates is _RENEWED else due
             elif dates is not _OPEN_ONLY or outcome != "full":
                 due = brought
-        if effect is not _KEEP and (lines or effect is not _ANY_LINES):
+        if effect is not _KEEP and (effect is not _ANY_LINES or self._tells(lines, outcome)):
             outcome = self._outcome(effect, lines)
         if dates is _SETTLED and outcome == "full":
             due = None
@@ -168,29 +168,45 @@ class Machine:
                 known[identity] = min(other, fact, key=_by_content)
         summary = self.start()
         steps: list[Step] = []
-        lines = KnownLines(self.outcome.done) if self.outcome is not None and self.outcome.merged else None
+        lines = _known_lines(self.outcome)
         for fact in sorted(known.values(), key=self.order):
             if is_snapshot(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
                 summary = summary._replace(last_at=fact.occurred_at)
                 continue
-            told = fact if lines is None else self._merged(lines, summary, fact)
-            summary, step = self.step(summary, told)
-            steps.append(step if told is fact else step._replace(fact=fact))
+            if lines is None:
+                summary, step = self.step(summary, fact)
+            else:
+                summary, step = self._step_beside(lines, summary, fact)
+            steps.append(step)
         return summary, steps
 
-    def _merged(self, lines: KnownLines, summary: Summary, fact: Fact) -> Fact:
-        """The fact as it counts beside the lines that are known: with all of them, and their first date."""
+    def _step_beside(self, lines: KnownLines, summary: Summary, fact: Fact) -> tuple[Summary, Step]:
+        """A step with a fact as it counts beside the lines that are known: with all, and their date."""
         cell = self._cells[summary.state][fact.signal]
         if cell.verdict is _CONFLICT:
-            return fact
+            return self.step(summary, fact)
         if fact.signal in self.prompts:
             lines.await_answer(fact.due)
-            return fact._replace(due=lines.due())
-        lines.add(fact, snapshot=is_snapshot(fact.signal))
-        counts = cell.outcome is _LINES or (cell.outcome is _ANY_LINES and fact.lines)
-        if not counts:
-            return fact
-        return fact._replace(lines=tuple(told.line for told in lines.told()), due=lines.due())
+            summary, step = self.step(summary, fact._replace(due=lines.due()))
+            return summary, step._replace(fact=fact)
+        done = lines.add(fact, snapshot=is_snapshot(fact.signal))
+        if cell.outcome is _LINES:
+            lines.answered(fact.occurred_at, 1)
+        elif cell.outcome is _ANY_LINES and fact.lines:
+            lines.answered(fact.occurred_at, done)
+        else:
+            if cell.outcome is _NONE or cell.dates is _RENEWED:
+                lines.answered(fact.occurred_at)
+            return self.step(summary, fact)
+        known = tuple(told.line for told in lines.told())
+        summary, step = self.step(summary, fact._replace(lines=known, due=lines.due()))
+        return summary._replace(due=lines.due()), step._replace(fact=fact)
+
+    def _tells(self, lines: tuple[Line, ...], known: str | None) -> bool:
+        """Whether the lines of a snapshot count: those that say nothing of themselves only where none do."""
+        if not lines or self.outcome is None:
+            return False
+        return known is None or self.merges or not _unsaid(lines, self.outcome)
 
     def _outcome(self, effect: str, lines: tuple[Line, ...]) -> str | None:
         if effect is _NONE:
@@ -218,8 +234,8 @@ def lines_told(machine: Machine, steps: Sequence[Step]) -> tuple[Told, ...]:
     statuses than those (`OutcomeRule.also`).
     """
     counted = [step.fact for step in steps if step.verdict is not Verdict.CONFLICT]
-    if machine.outcome is not None and machine.outcome.merged:
-        lines = KnownLines(machine.outcome.done)
+    lines = _known_lines(machine.outcome)
+    if lines is not None:
         for fact in counted:
             lines.add(fact, snapshot=is_snapshot(fact.signal))
         return lines.told()
@@ -235,7 +251,7 @@ def _giving(machine: Machine, state: str, counted: Sequence[Fact]) -> Fact | Non
     seen: Fact | None = None
     for fact in reversed(counted):
         if fact.signal == source:
-            return seen if seen and _statuses(seen.lines) != _statuses(fact.lines) else fact
+            return seen if seen and _differs(seen.lines, fact.lines, machine.outcome) else fact
         if fact.signal in also and fact.lines:
             seen = seen or fact
     return seen or next((fact for fact in reversed(counted) if fact.lines), None)
@@ -250,8 +266,19 @@ _OPEN_ONLY = Dates.OPEN
 _SETTLED = Dates.SETTLED
 
 
-def _statuses(lines: tuple[Line, ...]) -> list[str]:
-    return sorted(line.status for line in lines)
+def _known_lines(outcome: OutcomeRule | None) -> KnownLines | None:
+    return KnownLines(outcome.done, outcome.unsaid) if outcome is not None and outcome.merged else None
+
+
+def _unsaid(lines: tuple[Line, ...], outcome: OutcomeRule) -> bool:
+    return any(line.status in outcome.unsaid for line in lines)
+
+
+def _differs(seen: tuple[Line, ...], known: tuple[Line, ...], outcome: OutcomeRule | None) -> bool:
+    """Whether a snapshot tells other statuses than the news before it."""
+    if outcome is not None and known and _unsaid(seen, outcome):
+        return False
+    return sorted(line.status for line in seen) != sorted(line.status for line in known)
 
 
 def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str, int]], bool, int, int]:

@@ -24,48 +24,60 @@ class Told(NamedTuple):
 
 
 class KnownLines:
-    """The latest word on every line. `done` are the statuses of lines that wait for nothing more.
+    """The latest word on every line. `done` are the statuses of lines that wait for nothing more, `unsaid`
+    those of lines of which nothing was said: they leave a word that was said before.
 
-    An answer that was announced (`await_answer`) is due until as many lines were done since, or all are.
+    An answer that was announced (`await_answer`) is due until one came for each, or all lines are done.
     """
 
-    def __init__(self, done: Iterable[str]) -> None:
+    def __init__(self, done: Iterable[str], unsaid: Iterable[str] = ()) -> None:
         self._done = frozenset(done)
+        self._unsaid = frozenset(unsaid)
         self._told: dict[tuple[str | None, int], Told] = {}
         self._answers: list[int] = []
 
-    def add(self, fact: Fact, *, snapshot: bool) -> None:
-        """The lines of a fact, which is later than all before. Those of a snapshot say less than a
-        callback's: one that tells no other status than is known changes nothing.
+    def add(self, fact: Fact, *, snapshot: bool) -> int:
+        """The lines of a fact, which is later than all before; returns how many of them are done since.
+
+        Those of a snapshot say less than a callback's: one that tells no other status than is known changes
+        nothing.
         """
         seen: dict[str | None, int] = {}
         first = not self._told
         # Lines of before they were kept with dates of their own, and those of a triage, share the fact's.
         shared = None if any(line.due for line in fact.lines) else fact.due
+        done_since = 0
         for place, line in enumerate(fact.lines):
             number = seen.get(line.token, 0)
             seen[line.token] = number + 1
             before = self._told.get((line.token, number))
             if before is None:
-                position = (
-                    line.position if first else 1 + max(one.line.position for one in self._told.values())
-                )
-            elif snapshot and before.line.status == line.status:
+                position = line.position if first else self._next_position()
+            elif line.status in self._unsaid or (snapshot and before.line.status == line.status):
                 continue
             else:
                 position = before.line.position
-            was_done = before is not None and before.line.status in self._done
-            if self._answers and line.status in self._done and not was_done:
-                self._answers.pop(0)
+            if line.status in self._done and (before is None or before.line.status not in self._done):
+                done_since += 1
             due = line.due if line.status in self._done else line.due or shared
             self._told[line.token, number] = Told(line._replace(position=position, due=due), fact, place)
         if self._all_done():
             self._answers.clear()
+        return done_since
 
     def await_answer(self, due: int | None) -> None:
         """An answer to one of the lines is due by then, in seconds of Unix time."""
-        if due is not None and not (self._told and self._all_done()):
+        if due is not None and not self._all_done():
             self._answers.append(due)
+
+    def answered(self, at: int, answers: int | None = None) -> None:
+        """So many answers came, the earliest due first; None for an answer to all.
+
+        What was due before that was noticed then, and is not waited for any more.
+        """
+        self._answers.sort()
+        rest = self._answers[answers:] if answers is not None else []
+        self._answers = [due for due in rest if due > at]
 
     def told(self) -> tuple[Told, ...]:
         """By position."""
@@ -76,5 +88,8 @@ class KnownLines:
         dates = [told.line.due for told in self._told.values() if told.line.status not in self._done]
         return min((date for date in (*dates, *self._answers) if date is not None), default=None)
 
+    def _next_position(self) -> int:
+        return 1 + max(told.line.position for told in self._told.values())
+
     def _all_done(self) -> bool:
-        return all(told.line.status in self._done for told in self._told.values())
+        return bool(self._told) and all(told.line.status in self._done for told in self._told.values())

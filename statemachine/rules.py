@@ -102,6 +102,8 @@ class OutcomeRule(NamedTuple):
     Facts of `also` do the same where they have lines. Where these tell no other statuses than the source
     fact before them, that one's are kept: a snapshot's lines say less than a callback's.
 
+    Lines with a status of `unsaid` say nothing of themselves: they change nothing that is known better.
+
     With `merged` a fact may list some of the lines only: then what counts are the lines of all facts that are
     no conflict, of each the latest word (`statemachine.lines`).
     """
@@ -114,6 +116,7 @@ class OutcomeRule(NamedTuple):
     also: frozenset[str] = frozenset()
     merged: bool = False
     partly: frozenset[str] = frozenset()
+    unsaid: frozenset[str] = frozenset()
 
 
 class Silence(NamedTuple):

@@ -119,5 +119,6 @@ TRANSFER = Machine(
         open_in=frozenset({"pending", "contacting"}),
         settled_in=frozenset({"completed"}),
         also=frozenset({"seen:completed"}),
+        unsaid=frozenset({"unclear"}),
     ),
 )

@@ -15,7 +15,7 @@ from typing import Literal, TypeAlias
 
 from partners.reading import Link, Unreadable
 from partners.truepill.aliases import DOMAIN_OF_ALIAS, aliases_of
-from partners.truepill.fields import Json, name, when
+from partners.truepill.fields import Json, amount, name, when
 from partners.truepill.links import links_of
 
 __all__ = [
@@ -108,6 +108,8 @@ def of_another(kind: str, key: str, answer: Json) -> bool:
 
 def is_refusal(answer: Json) -> bool:
     """Whether the partner refused: its errors say so by a status, or by a status code of HTTP."""
-    status, code = answer.get("status"), answer.get("statusCode", answer.get("status_code"))
-    refused = isinstance(status, str) and status.strip().lower() == "error"
-    return refused or (isinstance(code, int) and code >= 400)
+    status, code = answer.get("status"), amount(answer.get("statusCode", answer.get("status_code")))
+    if isinstance(status, str) and status.strip().lower() == "error":
+        return True
+    # Some refusals are an error and its message, some the message alone.
+    return (code is not None and code >= 400) or "error" in answer or set(answer) == {"message"}

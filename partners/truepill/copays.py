@@ -55,7 +55,7 @@ DECISIONS = {
     "APPEALED": re.compile(r"\bappealed\b").search,
     "SUBMITTED": re.compile(r"\bsubmitted\b").search,
     "APPROVED": re.compile(r"\bapproved\b").search,
-    "DECLINED": re.compile(r"\b(declined|denied)\b").search,
+    "DECLINED": re.compile(r"\b(declined|denied|rejected)\b").search,
     "CANCELLED": re.compile(r"\bcancell?ed\b").search,
 }
 _triage_code = re.compile(r"CT[0-9]{1,4}").fullmatch

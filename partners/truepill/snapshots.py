@@ -42,7 +42,7 @@ __all__ = ["callback_type_of", "read"]
 _NAMED_BY_ALIAS = frozenset({"transfer", "direct_transfer"})
 
 # Ends that the error says more of than the status does, as in a callback ("Table of Error Codes").
-FILL_ERRORS = {"R0": "cancelled", "R028": "cancelled", "R4": "returned"}
+FILL_ERRORS = {"R0": "cancelled", "R028": "unpaid", "R4": "returned"}
 ENDED_BADLY = frozenset({"rejected", "cancelled"})
 WITH_ERROR = ENDED_BADLY | {"returned"}
 
@@ -186,8 +186,8 @@ def _transfer(seen: _Read) -> Stated:
     """The items of a list tell neither reasons nor what came of each medication, so they have no lines."""
     state, content = _state(seen), seen.copy.content
     reason = text(content.get("cancel_reason"))
-    if state == "rejected" and reason and reason.upper() == transfers.CANCELLED:
-        state = "cancelled"
+    if state in ENDED_BADLY and reason:  # as the code of an error decides ("Table of Error Codes")
+        state = "cancelled" if reason.upper() == transfers.CANCELLED else "rejected"
     lines, links = NO_LINES, []
     if state != "pending":
         listed = [(n, _asked_for(item)) for n, item in entries(content.get("transfer_medications"))]

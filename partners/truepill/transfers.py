@@ -138,16 +138,18 @@ def direct_lines(details: Json, status: str, hash: Hash) -> Lines:
 def _inferred(details: Json) -> str:
     """success or error, where a pulled copy, which has no status, leaves no doubt.
 
-    An error has a code, or nothing but its message; a success has medications, of which all may be rejected.
+    An error has a code, or lists no medications and says why. A success lists them, also where all of them
+    are rejected; there its message decides.
     """
     if details.get("error_code"):
         return "error"
+    message = (text(details.get("message")) or "").lower()
     listed = [item for _, item in entries(details.get("medications"))]
-    came = any(not is_refused(item) for item in listed)
-    failed = not came and _came_to_nothing((text(details.get("message")) or "").lower()) is not None
-    if came == failed:
+    if any(not is_refused(item) for item in listed):
+        return "success"
+    if not message:
         raise Unreadable("missing_status")
-    return "error" if failed else "success"
+    return "success" if listed and not _came_to_nothing(message) else "error"
 
 
 def _answered(details: Json) -> str:

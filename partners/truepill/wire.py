@@ -191,10 +191,17 @@ def _read(response: httpx.Response, deadline: float) -> bytes | str:
     return b"".join(parts)
 
 
+#: Surfaces that say with a 401 that a single thing is another customer's, and nothing of our key ("Get a
+#: Consult").
+_OF_OTHERS = frozenset({"consult", "consults"})
+
+
 def _refusal(surface: str, response: httpx.Response, beyond: bool) -> CallFailed | None:
     status = response.status_code
     if 200 <= status < 300:
         return None
+    if status == 401 and surface in _OF_OTHERS:
+        return NotGranted(surface, "401, it is not ours to read", status)
     if status == 403 and beyond:
         return NotGranted(surface, "403, the partner does not offer it", status)
     if status in (401, 403):

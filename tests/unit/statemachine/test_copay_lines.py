@@ -124,8 +124,11 @@ def approved(at: int, cause: bytes) -> Fact:
         # One of two answers has come: the other is still due.
         ([approved(5, b"a"), approved(6, b"b"), said(9, A)], START + 306),
         ([approved(5, b"a"), approved(6, b"b"), said(9, A), said(10, B)], None),
-        # A refusal of another line is not the answer to an approval.
-        ([approved(5, b"a"), said(9, line("rxb", "rejected", LATER))], START + 305),
+        # An approval names no line: the next answer is its answer, whatever it says.
+        ([approved(5, b"a"), said(9, line("rxb", "rejected", LATER))], LATER),
+        ([approved(5, b"a"), said(9, line("rxa", "rejected"))], None),
+        # What was due long before an answer came is not waited for behind it.
+        ([approved(5, b"a"), approved(6, b"b"), said(DAY, A)], None),
     ],
 )
 def test_each_approval_is_waited_on_until_a_prescription_got_its_price(
@@ -134,6 +137,37 @@ def test_each_approval_is_waited_on_until_a_prescription_got_its_price(
     first = said(0, line("rxa", "rejected"), line("rxb", "rejected"))
     for order in permutations([first, *facts]):
         assert COPAY.fold(order)[0].due == due
+
+
+def test_an_approval_of_an_earlier_request_does_not_hide_the_date_of_this_one() -> None:
+    old = [approved(-30 * DAY, b"a"), approved(-20 * DAY, b"b")]
+    for facts in permutations([*old, said(0, A, B_NOT)]):
+        assert COPAY.fold(facts)[0].due == LATER
+    told = said(-DAY, A_NOT, signal="copay:rejected")
+    for facts in permutations([*old, told, said(0, A, B_NOT)]):
+        assert COPAY.fold(facts)[0].due == LATER
+
+
+def test_what_lists_no_line_answers_no_approval() -> None:
+    pending = Fact(START + 6, "seen:pending", None, b"", ())
+    assert COPAY.fold([approved(5, b"a"), pending])[0].due == START + 305
+
+
+def test_a_record_answers_as_many_approvals_as_it_prices_lines() -> None:
+    first = said(0, line("rxa", "rejected"), line("rxb", "rejected"))
+    seen = Fact(START + 9, "seen:completed", None, b"s" * 16, (line("rxa", "completed"),))
+    assert COPAY.fold([first, approved(5, b"a"), seen])[0].due is None
+    assert COPAY.fold([first, approved(5, b"a"), seen._replace(lines=first.lines)])[0].due == START + 305
+
+
+@pytest.mark.parametrize("status", ["unclear", "triage"])
+@pytest.mark.parametrize("signal", ["seen:completed", "copay:success"])
+def test_a_line_of_which_nothing_is_said_takes_no_word_away(status: str, signal: str) -> None:
+    known = said(0, A, B_NOT)
+    bare = said(9, line("rxa", status), line("rxb", status), line("rxc", status), signal=signal)
+    summary, steps = COPAY.fold([known, bare])
+    assert [one.status for one in current_lines(COPAY, steps)] == ["completed", "rejected", status]
+    assert (summary.outcome, summary.due) == ("partial", LATER)
 
 
 def test_a_record_changes_a_line_only_where_it_tells_another_status() -> None:

@@ -32,6 +32,7 @@ seen:triage             T     =     T     !    !  !  !  !  !  !
 seen:completed          C     C     C     =    =  =  =  =  !  !
 seen:rejected           J     J     J     !    !  !  !  !  =  !
 seen:cancelled          X     X     X     X    !  !  !  !  !  =
+seen:unpaid             X     X     X     !    !  !  !  !  !  =
 seen:returned           R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
 order:success           C     C     C     =    ~  ~  ~  ~  !  !
 order:triage            T     =     T     !    !  !  !  !  !  !

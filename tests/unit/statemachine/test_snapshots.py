@@ -83,7 +83,8 @@ def test_a_snapshot_leads_to_the_state_that_it_names_or_nowhere_and_is_never_lat
     for state, row in machine.table.items():
         for signal, rule in row.items():
             if is_snapshot(signal):
-                assert rule.to in (None, signal.removeprefix("seen:"))
+                named = {"seen:unpaid": "cancelled"}.get(signal, signal.removeprefix("seen:"))
+                assert rule.to in (None, named)
                 assert rule.verdict is not Verdict.LATE
                 if signal == f"seen:{state}":
                     assert rule.verdict is Verdict.CONFIRMED
@@ -200,3 +201,19 @@ def test_a_copay_that_is_seen_to_be_priced_waits_for_nothing() -> None:
     assert still.due == START + 400
     priced, _ = COPAY.fold([part, approved, fact(9, "seen:completed", "completed", "completed")])
     assert (priced.due, priced.outcome) == (None, "full")
+
+
+def test_the_medications_of_a_record_that_say_nothing_leave_what_the_news_said() -> None:
+    news = fact(0, "transfer:success", "transferred", "rejected")
+    seen = fact(9, "seen:completed", "unclear", "transferred", told=b"s" * 16)
+    summary, steps = TRANSFER.fold([news, seen])
+    assert (current_lines(TRANSFER, steps), summary.outcome) == (news.lines, "partial")
+    alone, steps = TRANSFER.fold([seen])
+    assert (current_lines(TRANSFER, steps), alone.outcome) == (seen.lines, "partial")
+
+
+def test_a_record_that_was_not_paid_for_undoes_no_completion() -> None:
+    done, unpaid = fact(0, "order:success", "filled"), fact(9, "seen:unpaid", code="R028")
+    summary, steps = FILL.fold([done, unpaid])
+    assert (summary.state, summary.outcome, steps[-1].verdict) == ("completed", "full", Verdict.CONFLICT)
+    assert FILL.fold([unpaid])[0].state == "cancelled"

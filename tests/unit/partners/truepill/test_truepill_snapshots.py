@@ -70,7 +70,8 @@ def told(one: Stated) -> tuple[str, str | None, int]:
         ({"status": "rejected", "error_code": "R3"}, "rejected", "R3"),
         ({"status": "rejected", "error_code": "R5"}, "rejected", "R5"),
         ({"status": "rejected", "error_code": "r0"}, "cancelled", "r0"),
-        ({"status": "rejected", "error_code": "R028"}, "cancelled", "R028"),
+        ({"status": "rejected", "error_code": "R028"}, "unpaid", "R028"),
+        ({"status": "cancelled", "error_code": "R028"}, "unpaid", "R028"),
         ({"status": "rejected", "error_code": "R4"}, "returned", "R4"),
         ({"status": "canceled", "error_code": "03"}, "cancelled", "03"),
         ({"status": "completed", "triage_reason": "left from before"}, "completed", None),
@@ -331,6 +332,7 @@ def test_every_kind_whose_page_knows_snapshots_has_a_resource() -> None:
     assert set(RESOURCE_OF) == kinds
     for kind, resource in RESOURCE_OF.items():
         words = set(RECORDS[resource].states.values()) or {"present", "received", "unfillable"}
+        words |= {"unpaid"} if kind == "fill_request" else set()
         assert {f"seen:{word}" for word in words} == set(filter(is_snapshot, MACHINES[kind].rank))
 
 

@@ -144,6 +144,8 @@ def test_a_missing_status_is_inferred_from_the_details(status: object) -> None:
         (TransferError(status=status, details__error_code="RX_EXPIRED"), "transfer:rejected"),
         (Transfer(status=status, details__error_code="RX_EXPIRED"), "transfer:rejected"),
         (TransferError(status=status), "transfer:rejected"),
+        (TransferError(status=status, details__message="Test Rejecting Transfer"), "transfer:rejected"),
+        (Transfer(status=status, details__medications=[{"rejection_message": "no"}]), "transfer:success"),
         (TransferContact(status=status), "contact:success"),
         (TransferContact(status=status, details__error_code="RX_NO_REFILLS"), "contact:error"),
         (DirectTransfer(status=status), "direct_transfer:success"),
@@ -163,7 +165,6 @@ def test_a_pulled_copy_without_status_is_the_same_fact_as_the_pushed_one() -> No
 @pytest.mark.parametrize(
     "content",
     [
-        TransferError(status=None, details__message="see below"),
         TransferError(status=None, details__message=None),
         Transfer(status=None, details__message=None, details__medications=[{"rejection_message": "no"}]),
         TransferContact(status=None, details__contact_number=None),

@@ -150,7 +150,6 @@ _OF_A_REQUEST = frozenset(
 _NAMES = (
     "request_id",
     "consult_id",
-    "prescription_token",
     "transfer_token",
     "url_token",
     "direct_transfer_token",

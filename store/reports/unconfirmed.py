@@ -27,6 +27,7 @@ __all__ = [
     "of_entity",
     "positions",
     "unconfirmed",
+    "unread_types",
 ]
 
 Connection = psycopg.Connection[Any]
@@ -94,6 +95,16 @@ _POSITIONS = """
 SELECT name, covered_from, watermark, completed_at FROM streams
 WHERE partner = %(partner)s AND completed_at IS NOT NULL AND name NOT LIKE '%%:%%' ORDER BY name
 """
+
+
+def unread_types(conn: psycopg.Connection[Any]) -> set[str]:
+    """The types of which pulled copies are quarantined because they do not say where their request stands."""
+    rows = conn.execute(
+        "SELECT DISTINCT q.callback_type FROM quarantine q JOIN events e ON e.seq = q.seq "
+        "WHERE q.reason IN ('missing_status', 'unknown_status') AND e.via = 'pull' "
+        "AND q.callback_type IS NOT NULL"
+    )
+    return {name for (name,) in rows}
 
 
 def positions(conn: Connection, partner: str) -> list[Position]:

@@ -24,11 +24,14 @@ def confirming(conn: psycopg.Connection[Any], overlap: int) -> Confirming:
     """
     applied_until = unconfirmed.applied_until(conn)
     read = {position.stream: position for position in unconfirmed.positions(conn, PARTNER)}
-    passes = {name: _passes(family, read) for name, family in FAMILIES.items()}
+    # Copies that cannot be read confirm nothing, and that they were not applied says nothing of the pushes.
+    unread = unconfirmed.unread_types(conn)
+    families = {name: one for name, one in FAMILIES.items() if one.callback_type not in unread}
+    passes = {name: _passes(family, read) for name, family in families.items()}
     whole = all(one.completed_at < applied_until for found in passes.values() for one in found)
     reaches = [
         _reach(name, [one for one in passes[name] if one.completed_at < applied_until], asked)
-        for name, family in FAMILIES.items()
+        for name, family in families.items()
         if (asked := _is_asked(family, read)) or passes[name]
     ]
     return Confirming(reaches, float(overlap), applied_until, whole)

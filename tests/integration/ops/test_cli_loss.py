@@ -133,6 +133,20 @@ def test_show_marks_what_came_by_push_alone(both_lost_and_alone: Cli) -> None:
     assert marks("fill_3") == ["waiting"]
 
 
+def test_copies_that_do_not_say_what_they_are_about_accuse_no_push(both_lost_and_alone: Cli) -> None:
+    bare = {"callback_type": "ORDER", "timestamp": AT.timestamp(), "details": {"order_token": "t0k3n"}}
+
+    def flagged() -> list[str | None]:
+        found = both_lost_and_alone.run("show", "fill_request", "fill_3", "--json").document
+        return [fact["unconfirmed"] for fact in found["facts"]]
+
+    ledger = both_lost_and_alone.ledger
+    ledger.apply({**bare, "request_id": "fill_9"})
+    assert (ledger.reasons(), flagged()) == (["missing_status"], ["flagged"])
+    ledger.apply({**bare, "request_id": "fill_9"}, via="pull")
+    assert (ledger.reasons(), flagged()) == (["missing_status"] * 2, [None])
+
+
 def keep(cli: Cli, *, flagged: int) -> None:
     loss_days.replace_day(cli.ledger.conn, AT.date(), [DayRow(AT.date(), "NOTIFY_RX", 9, 3, 4, 5, flagged)])
 

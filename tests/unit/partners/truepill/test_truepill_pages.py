@@ -61,7 +61,9 @@ def test_of_a_delivery_only_what_is_plain_is_kept(
 
 
 def test_a_copy_is_named_by_its_request_its_consult_or_its_prescription_alone() -> None:
-    nameless = {k: v for k, v in PriorAuth(details={}).items() if k != "request_id"}
+    # Of whose prescription it is, it says, and not which authorization of it.
+    nameless = {k: v for k, v in PriorAuth().items() if k != "request_id"}
+    assert nameless["details"]["prescription_token"]
     order = {k: v for k, v in OrderSuccess().items() if k != "request_id"}
     found = page_of(
         page(pulled(dict(NotifyRx())), pulled(nameless), pulled(order), pulled(dict(OrderSuccess())))

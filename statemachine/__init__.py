@@ -9,10 +9,11 @@ from statemachine.clocks import deadline
 from statemachine.consult import CONSULT
 from statemachine.copay import COPAY
 from statemachine.coverage import COVERAGE
+from statemachine.current_lines import current_lines, lines_told
 from statemachine.derivation import DERIVATIONS, Derivation, Implied
 from statemachine.direct_transfer import DIRECT_TRANSFER
 from statemachine.fill_request import FILL_REQUEST
-from statemachine.kernel import Machine, MachineError, current_lines, lines_told
+from statemachine.kernel import Machine, MachineError
 from statemachine.lines import Told
 from statemachine.model import Fact, Line, Step, Summary
 from statemachine.prescription import PRESCRIPTION

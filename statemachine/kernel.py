@@ -12,12 +12,12 @@ and unless lines are merged (`Machine.merges`): those that are known stand in no
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from time import gmtime, strftime
 from types import MappingProxyType
 from typing import NamedTuple
 
-from statemachine.lines import KnownLines, Told
+from statemachine.lines import KnownLines, known_lines, say_nothing
 from statemachine.model import Fact, Line, Step, Summary, adds_nothing, is_snapshot
 from statemachine.rules import (
     Clocks,
@@ -32,7 +32,7 @@ from statemachine.rules import (
     table_errors,
 )
 
-__all__ = ["Machine", "MachineError", "current_lines", "lines_told"]
+__all__ = ["Machine", "MachineError"]
 
 
 class MachineError(ValueError):
@@ -168,7 +168,7 @@ class Machine:
                 known[identity] = min(other, fact, key=_by_content)
         summary = self.start()
         steps: list[Step] = []
-        lines = _known_lines(self.outcome)
+        lines = known_lines(self.outcome)
         for fact in sorted(known.values(), key=self.order):
             if is_snapshot(fact.signal) and steps and adds_nothing(fact, steps[-1].fact):
                 summary = summary._replace(last_at=fact.occurred_at)
@@ -206,7 +206,7 @@ class Machine:
         """Whether the lines of a snapshot count: those that say nothing of themselves only where none do."""
         if not lines or self.outcome is None:
             return False
-        return known is None or self.merges or not _unsaid(lines, self.outcome)
+        return known is None or self.merges or not say_nothing(lines, self.outcome)
 
     def _outcome(self, effect: str, lines: tuple[Line, ...]) -> str | None:
         if effect is _NONE:
@@ -220,43 +220,6 @@ class Machine:
         return "partial" if count or any(line.status in partly for line in lines) else "none"
 
 
-def current_lines(machine: Machine, steps: Sequence[Step]) -> tuple[Line, ...]:
-    """The lines that an entity has now, by its history in effective order (`lines_told`)."""
-    return tuple(told.line for told in lines_told(machine, steps))
-
-
-def lines_told(machine: Machine, steps: Sequence[Step]) -> tuple[Told, ...]:
-    """The lines that an entity has now, by its history in effective order, and which facts say so.
-
-    Where the machine merges lines: the latest word on each. Else, in a state of the machine's `lines_from`,
-    they are those of the last fact of that signal, so that a later return does not hide what was filled; else
-    those of the last fact that has any. A conflict gives no lines. A snapshot's count where they tell other
-    statuses than those (`OutcomeRule.also`).
-    """
-    counted = [step.fact for step in steps if step.verdict is not Verdict.CONFLICT]
-    lines = _known_lines(machine.outcome)
-    if lines is not None:
-        for fact in counted:
-            lines.add(fact, snapshot=is_snapshot(fact.signal))
-        return lines.told()
-    given = _giving(machine, steps[-1].after if steps else "", counted)
-    return () if given is None else tuple(Told(line, given, place) for place, line in enumerate(given.lines))
-
-
-def _giving(machine: Machine, state: str, counted: Sequence[Fact]) -> Fact | None:
-    """The fact whose lines are the entity's, of those that are no conflict; None where none has any."""
-    source = machine.lines_from.get(state)
-    settled = machine.outcome is not None and state in machine.outcome.settled_in
-    also = machine.outcome.also if machine.outcome is not None and settled else frozenset()
-    seen: Fact | None = None
-    for fact in reversed(counted):
-        if fact.signal == source:
-            return seen if seen and _differs(seen.lines, fact.lines, machine.outcome) else fact
-        if fact.signal in also and fact.lines:
-            seen = seen or fact
-    return seen or next((fact for fact in reversed(counted) if fact.lines), None)
-
-
 _new = tuple.__new__
 _MOVED = Verdict.MOVED
 _CONFIRMED = Verdict.CONFIRMED
@@ -264,21 +227,6 @@ _CONFLICT = Verdict.CONFLICT
 _RENEWED = Dates.RENEWED
 _OPEN_ONLY = Dates.OPEN
 _SETTLED = Dates.SETTLED
-
-
-def _known_lines(outcome: OutcomeRule | None) -> KnownLines | None:
-    return KnownLines(outcome.done, outcome.unsaid) if outcome is not None and outcome.merged else None
-
-
-def _unsaid(lines: tuple[Line, ...], outcome: OutcomeRule) -> bool:
-    return any(line.status in outcome.unsaid for line in lines)
-
-
-def _differs(seen: tuple[Line, ...], known: tuple[Line, ...], outcome: OutcomeRule | None) -> bool:
-    """Whether a snapshot tells other statuses than the news before it."""
-    if outcome is not None and known and _unsaid(seen, outcome):
-        return False
-    return sorted(line.status for line in seen) != sorted(line.status for line in known)
 
 
 def _by_content(fact: Fact) -> tuple[list[tuple[int, str, str, str, int]], bool, int, int]:

@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from statemachine.model import Fact, Line
+from statemachine.rules import OutcomeRule
 
-__all__ = ["KnownLines", "Told"]
+__all__ = ["KnownLines", "Told", "known_lines", "say_nothing"]
 
 
 class Told(NamedTuple):
@@ -93,3 +94,13 @@ class KnownLines:
 
     def _all_done(self) -> bool:
         return bool(self._told) and all(told.line.status in self._done for told in self._told.values())
+
+
+def known_lines(outcome: OutcomeRule | None) -> KnownLines | None:
+    """Nothing known yet, of a machine that merges lines; None of one that does not."""
+    return KnownLines(outcome.done, outcome.unsaid) if outcome is not None and outcome.merged else None
+
+
+def say_nothing(lines: tuple[Line, ...], outcome: OutcomeRule) -> bool:
+    """Whether of any of these lines nothing was said."""
+    return any(line.status in outcome.unsaid for line in lines)

@@ -123,8 +123,8 @@ def test_the_ledger_equals_the_sandboxes_own_count_of_dropped_callbacks(
     assert {name: row["pushed"] for name, row in ledger.items() if row["pushed"]} == pushed
     both = Counter(event["type"] for event in offered if arrived(event, came))
     assert {name: row["both"] for name, row in ledger.items() if row["both"]} == both
-    # Nobody else has sent anything: whatever the partner gives confirms its push, and copies of a consult that
-    # do not tell its status say nothing against it.
+    # Nobody else has sent anything: whatever the partner gives confirms its push, and copies of a consult
+    # that do not tell its status say nothing against it.
     confirmed = {event["type"] for event in events if event["offered"]}
     assert [name for name in confirmed if ledger[name]["unconfirmed"] or ledger[name]["flagged"]] == []
 

@@ -13,6 +13,7 @@ import stamina
 
 from ops.tracking import track
 from sandbox.plan import Attempt, Emitted
+from sandbox.profile import Profile
 from settings import Settings
 from store.db.connections import connect
 from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS
@@ -114,6 +115,13 @@ def without_waits() -> Iterator[None]:
 @pytest.fixture
 def live() -> Iterator[Desk]:
     with desk(live_contract=True) as running:
+        yield running
+
+
+@pytest.fixture
+def naming() -> Iterator[Desk]:
+    """A partner whose pulled copies print their ids and statuses, as pushed ones do."""
+    with desk(live_contract=True, profile=Profile(whole_copies=1.0)) as running:
         yield running
 
 
@@ -357,16 +365,17 @@ def test_a_type_that_a_setting_names_is_a_stream(live: Desk, against: Callable[.
 @pytest.mark.parametrize("by", ["push", "pull"])
 @pytest.mark.parametrize("first", ["registration", "callbacks"])
 def test_a_prior_authorization_that_was_asked_for_is_one_entity_however_its_callbacks_come(
-    live: Desk, side: Side, by: str, first: str
+    naming: Desk, against: Callable[..., Side], by: str, first: str
 ) -> None:
     """The create answers a name that no callback has."""
-    patient, (prescription,) = patient_with(live, True)
+    side = against(naming)
+    patient, (prescription,) = patient_with(naming, True)
     tokens = {
         "patient_token": patient,
-        "insurance_token": card(live, patient),
+        "insurance_token": card(naming, patient),
         "prescription_token": prescription,
     }
-    answer = live.done("POST", "/v1/prior_authorization", {**tokens, "metadata": "m"})
+    answer = naming.done("POST", "/v1/prior_authorization", {**tokens, "metadata": "m"})
     named, hashed = answer["request_id"], side.ledger.tools.keyed_hash
 
     def register() -> str:
@@ -374,8 +383,8 @@ def test_a_prior_authorization_that_was_asked_for_is_one_entity_however_its_call
 
     if first == "registration":
         assert register() == named
-    live.wait(10 * DAY)
-    told = [body for body in truth(live) if body["callback_type"] == "PRIOR_AUTH"]
+    naming.wait(10 * DAY)
+    told = [body for body in truth(naming) if body["callback_type"] == "PRIOR_AUTH"]
     if by == "push":
         side.push(told)
     elif first == "registration":  # asked by the name of the answer the partner gives nothing

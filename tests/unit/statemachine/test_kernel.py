@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from statemachine.kernel import Machine, MachineError, current_lines
+from statemachine.current_lines import current_lines
+from statemachine.kernel import Machine, MachineError
 from statemachine.model import Fact, Line, Step, Summary
 from statemachine.rules import (
     AWAIT,

@@ -73,7 +73,7 @@ def pull(desk: Desk) -> tuple[int, Any, str]:
     return done.returncode, json.loads(done.stdout), done.stderr
 
 
-@pytest.mark.parametrize("profile", ["lossy", "hostile"])
+@pytest.mark.parametrize("profile", [pytest.param("lossy", marks=pytest.mark.soak), "hostile"])
 def test_one_pull_brings_all_that_the_partner_still_offers(partner: Desk, profile: str) -> None:
     partner.load(profile)
     code, before, _ = partner.run("check")

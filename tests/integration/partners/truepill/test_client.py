@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from functools import partial
 from typing import Any
 
 import orjson
@@ -323,3 +324,12 @@ def test_a_time_to_come_back_is_counted_by_the_partners_own_clock() -> None:
     ):
         reading.fill_request("f1")
     assert raised.value.wait == 40.0
+
+
+def test_a_consult_that_is_not_ours_to_read_says_nothing_of_the_key() -> None:
+    gate = Told()
+    with partner(lambda _: Answer(401, CANARY)) as server, client(server.url, gate) as reading:
+        for read in (partial(reading.consult, "c1"), reading.consults):
+            with pytest.raises(NotGranted, match="not ours to read"):
+                read()
+    assert not any(isinstance(failure, KeyRefused) for failure in gate.left)

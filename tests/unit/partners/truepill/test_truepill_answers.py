@@ -7,7 +7,14 @@ from typing import Any
 import pytest
 
 from partners.reading import DOMAINS
-from partners.truepill.answers import JOINED_BY, accepted_at, changes_another, names_of, relations_of
+from partners.truepill.answers import (
+    JOINED_BY,
+    accepted_at,
+    changes_another,
+    is_refusal,
+    names_of,
+    relations_of,
+)
 from statemachine import MACHINES
 
 NOW = 1_600_000_000
@@ -80,3 +87,31 @@ def test_kinds_are_joined_by_names_that_are_declared() -> None:
         assert kind in MACHINES
         assert set(by) <= set(DOMAINS)
         assert "metadata" not in by
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"timestamp": 1511913120, "status": "error", "message": "There was an error."},
+        {"message": "Claims are not to be had."},
+        {"statusCode": 400, "error": "Bad Request", "message": "x"},
+        {"statusCode": "400", "validation_errors": []},
+        {"error": "Unauthorized", "message": "x"},
+        {"status_code": 404},
+    ],
+)
+def test_a_refusal_is_one_in_each_of_its_forms(answer: dict[str, Any]) -> None:
+    assert is_refusal(answer)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"request_id": "a", "status": "success", "details": {"message": "processed"}},
+        {"consult": "6dcf35ee85c869d281d85d43", "patient": {"patient_token": "9c04e6837c6c96f5"}},
+        {"statusCode": 202},
+        {"status": "accepted", "message": "x"},
+    ],
+)
+def test_what_was_accepted_is_no_refusal(answer: dict[str, Any]) -> None:
+    assert not is_refusal(answer)

@@ -157,6 +157,11 @@ def test_the_medications_of_a_transfer_tell_what_became_of_each() -> None:
             "PATIENT_CANCELLED_RX",
         ),
         ({"status": "cancelled"}, "cancelled", None),
+        (
+            {"status": "cancelled", "cancel_reason": "PHARMACY_NO_RESPONSE"},
+            "rejected",
+            "PHARMACY_NO_RESPONSE",
+        ),
         ({"status": "pending"}, "pending", None),
     ],
 )

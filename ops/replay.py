@@ -9,8 +9,7 @@ import psycopg
 
 from ops.render.tables import moment, seconds
 from store.db.faults import is_environmental
-from store.inbox import quarantine
-from store.ledger import event_facts
+from store.ledger import entities, event_facts
 from store.ledger.model import EntityRow
 from workers.apply.model import Moved, Replayed, Tools
 from workers.apply.replay import replay
@@ -98,17 +97,17 @@ def batches(seqs: Sequence[int], *, dry_run: bool) -> Iterator[Sequence[int]]:
 
 
 def everything(conn: psycopg.Connection[Any]) -> Iterator[Sequence[int]]:
-    """All that came: by entity, each with all of its events, and then what is in quarantine.
+    """All that came: by entity, each with all of its events, and then what states nothing, quarantine too.
 
     An event that speaks of several entities is read again with each.
     """
     after = 0
-    while entities := event_facts.entities_after(conn, after, ENTITIES):
-        if seqs := event_facts.events_stating(conn, entities):
+    while ids := entities.entities_after(conn, after, ENTITIES):
+        if seqs := event_facts.events_stating(conn, ids):
             yield seqs
-        after = entities[-1]
+        after = ids[-1]
     after = 0
-    while seqs := quarantine.quarantined_after(conn, after, BATCH):
+    while seqs := event_facts.events_stating_nothing(conn, after, BATCH):
         yield seqs
         after = seqs[-1]
 

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from partners.truepill.aliases import ALIASES
 from partners.truepill.answers import (
     JOINED_BY,
     accepted_at,
@@ -98,6 +99,7 @@ def track(
             aliases=names,
             relations=relations_of(kind, key, request or {}),
             joined_by=JOINED_BY.get(kind, ()),
+            renamed=kind in JOINED_BY or kind in ALIASES,
             accepted_at=accepted_at(kind, answer or {}, int(now.timestamp())),
             now=now,
         )

@@ -18,7 +18,7 @@ def deadline(machine: Machine, summary: Summary, registered_at: int | None) -> i
     about this request. A wait that runs ends no later for any of them.
     """
     own = _of_state(machine, summary, registered_at)
-    if machine.wait is None or summary.waiting_since is None:
+    if machine.wait is None or summary.waiting_since is None or summary.state not in machine.wait.within:
         return own
     end = summary.waiting_since + machine.wait.clock.seconds
     return end if own is None else min(own, end)

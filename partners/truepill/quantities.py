@@ -14,6 +14,8 @@ from statemachine.model import Fact
 
 __all__ = ["SUCCESS", "asked_quantities", "shortened"]
 
+#: What sums of printed quantities may differ by, being floats.
+HAIR = 1e-6
 #: The signal of the facts whose lines say how much was sent.
 SUCCESS = "order:success"
 
@@ -45,7 +47,7 @@ def shortened(fact: Fact, shown: Sequence[object], asked: Mapping[str, float]) -
             size = amount(told.get("quantity")) if isinstance(told, dict) else None
             before = sent.get(line.token, 0.0)
             sent[line.token] = None if size is None or before is None else before + size
-    short = {name for name, size in sent.items() if size is not None and size < asked[name]}
+    short = {name for name, size in sent.items() if size is not None and size < asked[name] - HAIR}
     if not short:
         return fact
     return fact._replace(

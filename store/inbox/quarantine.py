@@ -12,7 +12,7 @@ from store.db.columns import BIGINT, SECOND, TEXT, WORD, Columns
 from store.inbox.model import LEASE_SECONDS, QuarantineRow
 from store.inbox.queue import BATCH_ATTEMPTS, SOLO_ATTEMPTS
 
-__all__ = ["dead_letter", "quarantine", "quarantined_after", "release", "requeue_early"]
+__all__ = ["dead_letter", "quarantine", "release", "requeue_early"]
 
 Connection = psycopg.Connection[Any]
 
@@ -37,15 +37,6 @@ def quarantine(conn: Connection, rows: Sequence[QuarantineRow]) -> None:
 def release(conn: Connection, seqs: Iterable[int]) -> None:
     """Take events out of quarantine, where they are in it."""
     conn.execute("DELETE FROM quarantine WHERE seq = ANY(%s::bigint[])", (arrays.numbers(seqs),))
-
-
-def quarantined_after(conn: Connection, seq: int, limit: int) -> list[int]:
-    """The inbox ids of up to `limit` quarantined events behind this one, ascending."""
-    rows = conn.execute(
-        "SELECT seq FROM quarantine WHERE seq > %(after)s ORDER BY seq LIMIT %(limit)s",
-        {"after": seq, "limit": limit},
-    )
-    return [found for (found,) in rows]
 
 
 _DEAD_LETTER = f"""

@@ -17,6 +17,7 @@ from store.ledger.model import EntityRow
 __all__ = [
     "ENTITIES",
     "delete_entity",
+    "entities_after",
     "ids_of",
     "keep_quantities",
     "lock_entities",
@@ -95,6 +96,15 @@ def register_entity(conn: Connection, entity_id: int, at: int, deadline: int | N
         "WHERE id = %(id)s",
         {"id": entity_id, "at": at, "deadline": deadline},
     )
+
+
+def entities_after(conn: Connection, entity_id: int, limit: int) -> list[int]:
+    """The ids of up to `limit` entities behind this one, ascending."""
+    rows = conn.execute(
+        "SELECT id FROM entities WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
+        {"after": entity_id, "limit": limit},
+    )
+    return [found for (found,) in rows]
 
 
 def ids_of(conn: Connection, kind: str, keys: Iterable[str]) -> list[int]:

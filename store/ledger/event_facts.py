@@ -15,9 +15,9 @@ __all__ = [
     "EVENT_FACTS",
     "add_event_facts",
     "delete_event_facts",
-    "entities_after",
     "entities_stated_by",
     "events_stating",
+    "events_stating_nothing",
     "ways_of",
 ]
 
@@ -67,11 +67,12 @@ def events_stating(conn: Connection, entity_ids: Iterable[int]) -> list[int]:
     return [seq for (seq,) in rows]
 
 
-def entities_after(conn: Connection, entity_id: int, limit: int) -> list[int]:
-    """The ids of up to `limit` entities behind this one, ascending."""
+def events_stating_nothing(conn: Connection, seq: int, limit: int) -> list[int]:
+    """The inbox ids of up to `limit` events behind this one that state no fact, ascending."""
     rows = conn.execute(
-        "SELECT id FROM entities WHERE id > %(after)s ORDER BY id LIMIT %(limit)s",
-        {"after": entity_id, "limit": limit},
+        "SELECT seq FROM events e WHERE seq > %(after)s "
+        "AND NOT EXISTS (SELECT FROM event_facts f WHERE f.seq = e.seq) ORDER BY seq LIMIT %(limit)s",
+        {"after": seq, "limit": limit},
     )
     return [found for (found,) in rows]
 

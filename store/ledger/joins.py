@@ -89,7 +89,7 @@ WHERE carrier.size <= {crowd} AND other.kind = own.kind AND other.id <> own.id
   AND NOT EXISTS (
       SELECT FROM acceptances a WHERE a.entity_id IN (own.id, other.id)
       AND a.accepted_at - interval '{clocks}'
-          > CASE WHEN own.last_at IS NULL THEN other.first_seen ELSE own.first_seen END
+          > CASE WHEN own.last_at IS NULL THEN {other_heard} ELSE {own_heard} END
   )
 """
 _SHARES = """EXISTS (
@@ -100,6 +100,10 @@ _SHARES = """EXISTS (
 _IS_FREE = """({of}.last_at IS NOT NULL AND ({of}.registered_at IS NULL OR (
     SELECT count(*) FROM postings WHERE entity_id = {of}.id AND domain = 'request'
 ) < 2))"""
+# When one was heard of; what only pulls brought may have happened long before.
+_HEARD = """least({of}.first_seen, (
+    SELECT min(occurred_at) FROM facts WHERE entity_id = {of}.id AND NOT via @> '{{push}}'
+))"""
 _CARRIES = "EXISTS (SELECT FROM postings WHERE entity_id = {of}.id AND domain = 'metadata')"
 
 
@@ -118,6 +122,8 @@ def candidates(conn: Connection, entity_ids: Collection[int], by: Sequence[str])
         shares_metadata=_SHARES.format(domain="'metadata'"),
         own_is_free=_IS_FREE.format(of="own"),
         other_is_free=_IS_FREE.format(of="other"),
+        own_heard=_HEARD.format(of="own"),
+        other_heard=_HEARD.format(of="other"),
         own_metadata=_CARRIES.format(of="own"),
         other_metadata=_CARRIES.format(of="other"),
     )

@@ -49,6 +49,7 @@ def register(
     aliases: Iterable[str] = (),
     relations: Collection[tuple[Relation, str]] = (),
     joined_by: Sequence[str] = (),
+    renamed: bool = False,
     accepted_at: int | None = None,
     now: datetime,
 ) -> Registered:
@@ -56,8 +57,8 @@ def register(
 
     `links` are (domain, value) of every name that is known of it, its own key among them; `aliases` are its
     other names; `relations` what it is to earlier requests of its kind, by their keys. All have been checked
-    by whoever calls. An entity that was registered under one of the other names, and of which nothing was
-    heard, is this one.
+    by whoever calls. `renamed`: requests of this kind go by several names, so what was registered under
+    another of them, and of which nothing was heard, is this one.
 
     `joined_by` are domains of names, where callbacks name a request otherwise than its answer does: it is the
     heard entity that carries a name of each (`store.ledger.joins`). `accepted_at`: when the partner says that
@@ -75,7 +76,9 @@ def register(
             key, others = own, others - {own}
         if others:  # what waited for it is due at once: the sweeper sends the hint
             alias_store.add(conn, [AliasRow(kind, alias, key) for alias in others])
-        named = {name for _, name in entities.unheard(conn, kind, others)} if others else set()
+        # Where a request has one name only, to give another's by mistake takes nothing away.
+        given_up = entities.unheard(conn, kind, others) if others and renamed else []
+        named = {name for _, name in given_up}
         rows = entities.lock_entities(conn, [(kind, name, machine.initial) for name in sorted({key, *named})])
         row = next(row for row in rows if row.key == key)
         known = _is_known(row)

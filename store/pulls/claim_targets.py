@@ -19,8 +19,8 @@ from store.ledger import derivations
 __all__ = ["ClaimTargets", "claim_targets"]
 
 FILL, PRESCRIPTION = "fill_request", "prescription"
-#: More prescriptions than one order has; their claims are read within the lease of one record.
-MOST = 20
+#: More prescriptions than most orders have; their claims are read within the lease of one record.
+MOST = 8
 
 
 class ClaimTargets(NamedTuple):

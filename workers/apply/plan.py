@@ -50,9 +50,10 @@ def plan(
 ) -> Change:
     """What the stated facts change.
 
-    `known` holds every fact of the entity, or is None when all stated facts come after them and none is a
-    snapshot. `withdrawn` maps fact ids to events that no longer count as having stated them (a replay reads
-    its events anew), and `ways` the events that `left` names to how they came.
+    `known` holds every fact of the entity, or is None when all stated facts come after them, none is a
+    snapshot, and the machine merges no lines or has none yet. `withdrawn` maps fact ids to events that no
+    longer count as having stated them (a replay reads its events anew), and `ways` the events that `left`
+    names to how they came.
     """
     if known is None and not withdrawn and len({s.fact_id for s in stated_facts}) == len(stated_facts):
         return _all_new(machine, entity, stated_facts)
@@ -126,6 +127,8 @@ def _parcel_after(entity: EntityRow, stated_facts: Sequence[StatedFact]) -> byte
 
 
 def _stepped(machine: Machine, summary: Summary, facts: list[Fact]) -> Summary:
+    if machine.merges:  # the first of the entity: later ones come here with all of them
+        return machine.fold(facts)[0]
     if len(facts) > 1:
         facts.sort(key=machine.order)
     for fact in facts:

@@ -109,8 +109,9 @@ class _Reading:
             if self.run.over():
                 return False
             name = record_schedule.name_of(conn, one.kind, one.key)
-            if name is None:
-                continue  # it may become known
+            if name is None:  # it may become known; meanwhile others are not kept from their turn
+                wanted_records.put_off(conn, one)
+                continue
             try:
                 found = self._record(one.kind, name)
             except (NotGranted, ValueError) as failure:

@@ -32,6 +32,25 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    # The version before knows neither dates of lines nor these signals.
+    op.execute(
+        """
+        UPDATE facts SET lines = (
+            SELECT jsonb_agg(line - 4 ORDER BY n)
+            FROM jsonb_array_elements(lines) WITH ORDINALITY AS l (line, n)
+        )
+        WHERE signal LIKE 'copay:%' OR signal LIKE 'seen:%'
+        """
+    )
+    op.execute(
+        """
+        WITH gone AS (
+            DELETE FROM facts WHERE signal IN ('claim:reversed', 'seen:unpaid', 'seen:present')
+            RETURNING entity_id, fact_id
+        )
+        DELETE FROM event_facts f USING gone WHERE (f.entity_id, f.fact_id) = (gone.entity_id, gone.fact_id)
+        """
+    )
     op.execute("DROP INDEX entities_unheard_idx")
     op.execute("ALTER TABLE entities DROP COLUMN quantities, DROP COLUMN waiting_since")
     op.execute("ALTER TABLE facts DROP COLUMN millisecond")

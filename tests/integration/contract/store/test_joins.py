@@ -269,6 +269,20 @@ def test_any_request_that_was_registered_under_another_name_of_it_is_joined_when
     assert told(ledger) == [("c1", None, "completed")]
 
 
+def test_a_registered_fill_is_not_given_up_for_a_name_that_was_mistyped(ledger: Ledger) -> None:
+    keyed_hash = ledger.tools.keyed_hash
+    for key, aliases in (("f2", ()), ("f1", ("f2",))):
+        track(ledger.conn, keyed_hash, "fill_request", key, aliases=aliases, now=NOW)
+    assert keys(ledger) == ["f1", "f2"]
+
+
+def test_what_a_pull_brings_of_before_the_request_is_another_one(ledger: Ledger, case: Case) -> None:
+    """A first pull goes back for weeks: what it brings is received now and happened long before."""
+    case.track()
+    ledger.apply(case.news("approved", -2 * 86_400), via="pull")
+    assert keys(ledger) == [case.bare, case.answered]
+
+
 def test_what_was_heard_of_is_never_given_up(ledger: Ledger) -> None:
     keyed_hash = ledger.tools.keyed_hash
     for key in ("c1", "c2"):

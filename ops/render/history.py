@@ -50,7 +50,7 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             raise Refused(f"there is no {kind} {key}")
         rows = queries.facts_of(conn, entity.id)
         linked = links.linked_to(conn, entity.id)
-        related, replaced = relations.related_to(conn, entity.id)
+        related, replaced = relations.related_to(queries.driver(conn), entity.id)
         alone: dict[bytes, bool] = {}
         if any(row.via == ("push",) for row in rows):
             driver = queries.driver(conn)

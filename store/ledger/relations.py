@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import psycopg
-from sqlalchemy import Connection, text
 
 from store.db import arrays
 
@@ -106,22 +105,21 @@ def is_replaced(of: str) -> str:
 
 _RELATED = f"""
 SELECT r.key, r.relation, EXISTS (SELECT FROM entities o WHERE (o.kind, o.key) = (e.kind, r.key))
-FROM entities e JOIN relations r ON r.entity_id = e.id WHERE e.id = :id
+FROM entities e JOIN relations r ON r.entity_id = e.id WHERE e.id = %(id)s
 UNION ALL
 SELECT n.key, CASE r.relation WHEN '{REPLACES}' THEN '{BACKWARDS[REPLACES]}'
               ELSE '{BACKWARDS[REFERS_TO]}' END, true
 FROM entities e JOIN relations r ON r.key = e.key JOIN entities n ON n.id = r.entity_id AND n.kind = e.kind
-WHERE e.id = :id
+WHERE e.id = %(id)s
 ORDER BY 2, 1
 """
-_IS_REPLACED = f"SELECT {is_replaced('e')} FROM entities e WHERE e.id = :id"
+_IS_REPLACED = f"SELECT {is_replaced('e')} FROM entities e WHERE e.id = %(id)s"
 
 
-def related_to(conn: Connection, entity_id: int) -> tuple[list[Related], bool]:
+def related_to(conn: psycopg.Connection[Any], entity_id: int) -> tuple[list[Related], bool]:
     """What an entity's relations are, both ways, and whether it is over because it was replaced."""
-    rows = conn.execute(text(_RELATED), {"id": entity_id})
-    related = [Related._make(row) for row in rows]
+    related = [Related._make(row) for row in conn.execute(_RELATED, {"id": entity_id})]
     replaced = any(one.relation == BACKWARDS[REPLACES] for one in related)
     if replaced:
-        replaced = bool(conn.execute(text(_IS_REPLACED), {"id": entity_id}).scalar_one())
+        ((replaced,),) = conn.execute(_IS_REPLACED, {"id": entity_id}).fetchall()
     return related, replaced

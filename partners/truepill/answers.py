@@ -112,4 +112,4 @@ def is_refusal(answer: Json) -> bool:
     if isinstance(status, str) and status.strip().lower() == "error":
         return True
     # Some refusals are an error and its message, some the message alone.
-    return (code is not None and code >= 400) or "error" in answer or set(answer) == {"message"}
+    return (code is not None and code >= 400) or bool(answer.get("error")) or set(answer) == {"message"}

@@ -29,11 +29,11 @@ Status = Literal["owed", "covered", "rejected", "reversed", "unclear"]
 
 
 class ClaimsOf(NamedTuple):
-    """What was answered for one prescription and one number of a fill of it."""
+    """What was answered for one prescription and one number of a fill of it; None where it was not given."""
 
     prescription_token: str
     fill_number: int
-    claims: Sequence[object]
+    claims: Sequence[object] | None
 
 
 class _Claim(NamedTuple):
@@ -74,7 +74,8 @@ def claims(envelope: Json, hash: Hash) -> Reading:
     """At the second of each transmission, whether the fill owes anything after it.
 
     `claim:owed` where a line does; else `claim:reversed` where a claim was reversed then, and `claim:settled`
-    where every line says that it owes nothing. A claim whose time cannot be read says nothing as long as
+    where every line says that it owes nothing. Neither is said while the claims of one prescription are not
+    known, since that one may owe. A claim whose time cannot be read says nothing as long as
     another's can. Raises Unreadable bad_details, bad_time, bad_key, missing_key.
     """
     content = envelope.get("content")
@@ -82,12 +83,12 @@ def claims(envelope: Json, hash: Hash) -> Reading:
         raise Unreadable("bad_details", CALLBACK_TYPE)
     try:
         key = key_of(envelope.get("id") or None)
-        tokens, found = _claims(content)
+        tokens, found, whole = _claims(content)
     except Unreadable as error:
         error.callback_type = CALLBACK_TYPE
         raise
     copy = Copy(content, content, key, 0, hash)
-    return Reading(CALLBACK_TYPE, tuple(_stated(copy, tokens, found)))
+    return Reading(CALLBACK_TYPE, tuple(_stated(copy, tokens, found, whole=whole)))
 
 
 def transmitted_at(claim: object) -> int | None:
@@ -95,19 +96,24 @@ def transmitted_at(claim: object) -> int | None:
     return date(claim.get("transmission_date")) if type(claim) is dict else None
 
 
-def _claims(content: Json) -> tuple[list[str], list[_Claim]]:
-    """The tokens in their order, and their claims by time, those of one second as they were printed."""
+def _claims(content: Json) -> tuple[list[str], list[_Claim], bool]:
+    """The tokens in their order, and their claims by time, those of one second as they were printed; and
+    whether those of all of them are known.
+    """
     listed = content.get("claims")
     if type(listed) is not list:
         raise Unreadable("bad_details")
     found: list[_Claim] = []
     tokens: dict[str, None] = {}
-    total = 0
+    total, whole = 0, True
     for one in listed:
         token = name(one.get("prescription_token")) if type(one) is dict else None
-        rows = one.get("claims") if type(one) is dict else None
-        if token is None or type(rows) is not list:
+        rows = one.get("claims", "") if type(one) is dict else ""
+        if token is None or not (rows is None or type(rows) is list):
             raise Unreadable("bad_details")
+        if rows is None:
+            whole = False
+            continue
         tokens[token] = None
         total += len(rows)
         if total > MOST:
@@ -115,7 +121,7 @@ def _claims(content: Json) -> tuple[list[str], list[_Claim]]:
         found += [_claim(token, row, at) for row in rows if (at := transmitted_at(row)) is not None]
     if total and not found:
         raise Unreadable("bad_time")
-    return list(tokens), sorted(found, key=attrgetter("at"))
+    return list(tokens), sorted(found, key=attrgetter("at")), whole
 
 
 def _claim(token: str, row: Json, at: int) -> _Claim:
@@ -141,7 +147,7 @@ def _first_code(codes: Iterable[object]) -> str | None:
     return None
 
 
-def _stated(copy: Copy, tokens: Sequence[str], found: Sequence[_Claim]) -> Iterator[Stated]:
+def _stated(copy: Copy, tokens: Sequence[str], found: Sequence[_Claim], *, whole: bool) -> Iterator[Stated]:
     so_far: dict[str, _Line] = {}
     for at, together in groupby(found, key=attrgetter("at")):
         reversed_now = False
@@ -150,7 +156,7 @@ def _stated(copy: Copy, tokens: Sequence[str], found: Sequence[_Claim]) -> Itera
             reversed_now = reversed_now or (claim.reverses and claim.status != "rejected")
         stands = {token: so_far[token].stands() for token in tokens if token in so_far}
         signal = _signal({status for status, _ in stands.values()}, reversed_now)
-        if signal is not None:
+        if signal is not None and (whole or signal == "claim:owed"):
             lines = _lines(tokens, stands, copy.hash)
             yield stated(FILL, copy._replace(at=at), signal, lines=lines, detail={})
 

@@ -19,8 +19,6 @@ from store.ledger import derivations
 __all__ = ["ClaimTargets", "claim_targets"]
 
 FILL, PRESCRIPTION = "fill_request", "prescription"
-#: More prescriptions than most orders have; their claims are read within the lease of one record.
-MOST = 8
 
 
 class ClaimTargets(NamedTuple):
@@ -68,7 +66,7 @@ def claim_targets(conn: psycopg.Connection[Any], keyed_hash: KeyedHash, key: str
         return None
     entity_id, first_at, tokens = row
     shared = derivations.sharing(conn, [entity_id], PRESCRIPTION, [PRESCRIPTION])
-    known = sorted({*tokens, *[one.key for _, one in shared]})[:MOST]
+    known = sorted({*tokens, *[one.key for _, one in shared]})
     if not known:
         return ClaimTargets(first_at, [])
     hashes = [str(UUID(bytes=keyed_hash.link(PRESCRIPTION, token))) for token in known]

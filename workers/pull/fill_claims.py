@@ -17,6 +17,8 @@ from workers.pull.run import Run
 __all__ = ["read_claims"]
 
 SURFACE = "claims"
+#: More prescriptions than most orders have; their claims are read within the lease of one record.
+MOST = 8
 
 
 def read_claims(
@@ -25,14 +27,18 @@ def read_claims(
     """The claims of the fill of this key; None where there are none, or none of its prescriptions is known.
 
     Claims from before it was first heard of are of another fill: they say nothing of this one. `refused`
-    hears of each prescription whose claims are not given. Raises CallFailed, NotNow, and psycopg.Error.
+    hears of each prescription whose claims are not given; what that one owes is then not known. Raises
+    CallFailed, NotNow, and psycopg.Error.
     """
     targets = claim_targets(run.conn, run.tools.keyed_hash, key)
     if targets is None:
         return None
     since = int((targets.first_at + _behind(run)).timestamp())
-    found = []
-    for token, known in targets.fills:
+    found: list[ClaimsOf] = []
+    for place, (token, known) in enumerate(targets.fills):
+        if place == MOST:
+            found += [ClaimsOf(unread, number, None) for unread, number in targets.fills[MOST:]]
+            break
         if run.over():  # what is not whole says nothing: it is read again when it is next due
             return None
         try:
@@ -42,9 +48,11 @@ def read_claims(
                 found.append(ClaimsOf(token, number, rows))
         except NotGranted as failure:
             refused(failure)
-    found = [one for one in found if one.claims]
+            found.append(ClaimsOf(token, known, None))
+    if not any(one.claims for one in found):
+        return None
     try:
-        return claims_envelope(key, found) if found else None
+        return claims_envelope(key, [one for one in found if one.claims is None or one.claims])
     except orjson.JSONEncodeError:
         raise Garbled(SURFACE, "the answer is nested too deep", 200, again=False) from None
 

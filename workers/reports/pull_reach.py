@@ -24,9 +24,12 @@ def confirming(conn: psycopg.Connection[Any], overlap: int) -> Confirming:
     """
     applied_until = unconfirmed.applied_until(conn)
     read = {position.stream: position for position in unconfirmed.positions(conn, PARTNER)}
-    # Copies that cannot be read confirm nothing, and that they were not applied says nothing of the pushes.
+    # Copies that name themselves and cannot be read confirm nothing, and accuse no push either. Of requests
+    # that are asked about one by one there are few such, which must not excuse all others.
     unread = unconfirmed.unread_types(conn)
-    families = {name: one for name, one in FAMILIES.items() if one.callback_type not in unread}
+    families = {
+        name: one for name, one in FAMILIES.items() if not (one.names_itself and one.callback_type in unread)
+    }
     passes = {name: _passes(family, read) for name, family in families.items()}
     whole = all(one.completed_at < applied_until for found in passes.values() for one in found)
     reaches = [

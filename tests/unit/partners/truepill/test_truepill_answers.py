@@ -110,6 +110,7 @@ def test_a_refusal_is_one_in_each_of_its_forms(answer: dict[str, Any]) -> None:
         {"request_id": "a", "status": "success", "details": {"message": "processed"}},
         {"consult": "6dcf35ee85c869d281d85d43", "patient": {"patient_token": "9c04e6837c6c96f5"}},
         {"statusCode": 202},
+        {"request_id": "a", "error": None},
         {"status": "accepted", "message": "x"},
     ],
 )

@@ -33,7 +33,7 @@ def reversal(after: int, payer: str = "PRIMARY", status: str = "APPROVED") -> An
     return claim(after, payer=payer, **fields)
 
 
-def said(**claims: list[Any]) -> list[tuple[int, str, dict[str | None, str]]]:
+def said(**claims: list[Any] | None) -> list[tuple[int, str, dict[str | None, str]]]:
     """(seconds, signal, status by token) of each fact that the claims of these prescriptions state."""
     body = claims_envelope(FILL, [ClaimsOf(token, 1, rows) for token, rows in claims.items()]).body
     reading = read(body, keyed)
@@ -129,7 +129,8 @@ STRANGE = [
     ({"id": FILL, "content": {"claims": {}}}, "bad_details"),
     ({"id": FILL, "content": {"claims": [7]}}, "bad_details"),
     ({"id": FILL, "content": {"claims": [{"prescription_token": "a b", "claims": []}]}}, "bad_details"),
-    ({"id": FILL, "content": {"claims": [{"prescription_token": "rx1", "claims": None}]}}, "bad_details"),
+    ({"id": FILL, "content": {"claims": [{"prescription_token": "rx1"}]}}, "bad_details"),
+    ({"id": FILL, "content": {"claims": [{"prescription_token": "rx1", "claims": {}}]}}, "bad_details"),
     (
         {"id": FILL, "content": {"claims": [{"prescription_token": "rx1", "claims": [7] * 2001}]}},
         "bad_details",
@@ -150,3 +151,13 @@ def test_what_is_no_list_of_claims_is_kept_with_a_reason(envelope: dict[str, Any
 def test_claims_that_stand_still_are_one_body_in_whatever_order_they_were_asked_for() -> None:
     one, two = ClaimsOf("rx1", 0, [claim(0)]), ClaimsOf("rx1", 1, [claim(5)])
     assert claims_envelope(FILL, [one, two]) == claims_envelope(FILL, [two, one])
+
+
+@pytest.mark.parametrize("known", [[claim(0, 0)], [claim(0, None)], [claim(0), reversal(5)]])
+def test_that_nothing_is_owed_is_not_said_while_a_prescriptions_claims_are_not_given(
+    known: list[Any],
+) -> None:
+    told = said(rx1=known)
+    assert {signal for _, signal, _ in told} & {"claim:settled", "claim:reversed"}
+    assert {signal for _, signal, _ in said(rx1=known, rx2=None)} <= {"claim:owed"}
+    assert [signal for _, signal, _ in said(rx1=[claim(0)], rx2=None)] == ["claim:owed"]

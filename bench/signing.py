@@ -13,8 +13,8 @@ __all__ = ["Signature"]
 
 class Signature:
     def __init__(self, settings: Settings) -> None:
-        self._key = settings.truepill.hmac_keys[0].encode()
-        self._header = settings.truepill.hmac_header or ""
+        self._key = settings.partner("truepill").hmac_keys[0].encode()
+        self._header = settings.partner("truepill").hmac_header or ""
 
     def holds(self, request: Request, body: bytes) -> bool:
         given = request.headers.get(self._header, "")

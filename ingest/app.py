@@ -30,6 +30,7 @@ from ingest.spool_drainer import SpoolDrainer
 from ingest.strays import Strays
 from ingest.verification import Verifier
 from ingest.webhook import Now, Webhook
+from partners.registry import partners_of
 from settings import Settings
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
@@ -39,9 +40,6 @@ from store.inbox.admit import admit as admit_copies
 __all__ = ["build"]
 
 log = logging.getLogger(__name__)
-
-#: Partners whose callbacks say no time: an equal body is a copy for ten minutes only.
-TIMELESS = frozenset({"healnow"})
 
 
 def utc_now() -> datetime:
@@ -73,6 +71,7 @@ def build(
     drainer = SpoolDrainer(TimedConnection(connect, admit), committer, spool, metrics, limits)
     health = Health(committer, spool, metrics, gauges, limits, settings.metrics_token)
     reader = BodyReader(limits)
+    known = partners_of(settings.partner_folders)
     routes: list[BaseRoute] = [
         Route(
             f"/webhooks/{partner.name}",
@@ -86,7 +85,7 @@ def build(
                 clock=clock,
                 metrics=metrics,
                 limits=limits,
-                timeless=partner.name in TIMELESS,
+                timeless=known[partner.name].timeless,
             ),
             methods=["POST"],
         )

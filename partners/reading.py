@@ -40,11 +40,24 @@ DOMAINS = (
     "rx_link",
     "metadata",
     "order_number",
+    # Of payments: what the customer called one at the partner that takes them, a refill of a prescription by
+    # its rx number (`rx_fill`), and that partner's own records.
+    "eid",
+    "rx_fill",
+    "payment",
+    "payment_order",
+    "payer",
+    "checkout",
 )
 """What a link's value may name. One value in two domains is two things."""
 
 
-_OWN_DOMAINS = {"consult": "consult", "prescription": "prescription"}
+_OWN_DOMAINS = {
+    "consult": "consult",
+    "prescription": "prescription",
+    "payment": "payment",
+    "checkout": "checkout",
+}
 
 
 def own_domain(kind: str) -> str:
@@ -54,8 +67,8 @@ def own_domain(kind: str) -> str:
 
 Link: TypeAlias = tuple[str, str]
 """A name that a body carries: (domain, value). Two entities whose bodies carry the same one have to do with
-each other. The domain is one of DOMAINS. A value of the domains rx_number and metadata may be any text, of
-all others it is 1 to 128 characters of [A-Za-z0-9_.-]. A plain tuple, since a body has dozens.
+each other. The domain is one of DOMAINS. A value of the domains rx_number, rx_fill, eid and metadata may be
+any text, of all others it is 1 to 128 characters of [A-Za-z0-9_.-]. A plain tuple, since a body has dozens.
 """
 
 
@@ -66,6 +79,9 @@ class Stated(NamedTuple):
     joins and never identifies: bodies share them across requests. `key` is None where the copy names the
     entity by its aliases alone: then there is at least one, and which entity it is, is for the ledger to say.
     `parcel` is the tracking number of the one parcel that it tells of; the detail has it as well.
+
+    `undated`: its source prints no time, so it is dated by when it was first received, and `fact.occurred_at`
+    says nothing. `fallback` is what the entity is called as long as no alias leads to a key.
     """
 
     kind: str
@@ -75,6 +91,8 @@ class Stated(NamedTuple):
     links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
     parcel: str | None = None
+    undated: bool = False
+    fallback: str | None = None
 
 
 class Reading(NamedTuple):
@@ -101,3 +119,5 @@ class Unreadable(Exception):
         self.reason: Reason = reason
         self.callback_type = callback_type
         self.unseen: tuple[tuple[str, str, str], ...] = ()
+        #: The kind and id of a record that tells what this copy leaves open.
+        self.wanted: tuple[str, str] | None = None

@@ -14,7 +14,7 @@ from typing import Literal
 
 from settings.environment import data_folder, own_environment, variables
 from settings.errors import SettingsError
-from settings.partner import PartnerSettings, partner_settings
+from settings.partner import PartnerSettings, partner_folder, partner_names, partner_settings
 from settings.pulls import PullSettings, pull_settings
 from settings.reader import Reader
 from settings.secrets import SHORTEST, Guards, SealKey, seal_key, token
@@ -39,10 +39,10 @@ class Settings:
     broker_prefix: str = ""
     seal_keys: tuple[SealKey, ...] = field(default=(), repr=False)
     lookup_key: bytes | None = field(default=None, repr=False)
-    truepill: PartnerSettings = field(default_factory=lambda: PartnerSettings("truepill"))
-    healnow: PartnerSettings = field(default_factory=lambda: PartnerSettings("healnow"))
-    truepill_base_url: str = "https://api.truepill.com"
-    truepill_api_key: str | None = field(default=None, repr=False)
+    partner_folders: tuple[Path, ...] = ()
+    partners: tuple[PartnerSettings, ...] = field(
+        default_factory=lambda: tuple(PartnerSettings(name) for name in partner_names())
+    )
     pull: PullSettings = field(default_factory=PullSettings)
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     trusted_proxies: tuple[Network, ...] = ()
@@ -73,9 +73,9 @@ class Settings:
         """Where PostgreSQL is; an address that libpq's own variables complete when none is set."""
         return Database(self.database_url or "", self.database_pooled)
 
-    @property
-    def partners(self) -> tuple[PartnerSettings, ...]:
-        return (self.truepill, self.healnow)
+    def partner(self, name: str) -> PartnerSettings:
+        """What is set for a partner; nothing for one of another name."""
+        return next((partner for partner in self.partners if partner.name == name), PartnerSettings(name))
 
     def require(self, *groups: Group) -> Settings:
         """This, when every setting of the groups is there. Raises SettingsError naming what is missing."""
@@ -95,6 +95,7 @@ def _read(reader: Reader, folder: Path) -> Settings:
     redis_url = reader.one("REDIS_URL", broker_url)
     # For tests, and for nothing else: `doctor` tells of short ones all the same.
     guards = Guards(1 if get("RXLEDGER_ALLOW_SHORT_SECRETS") == "yes" else SHORTEST)
+    partner_folders = reader.many("RXLEDGER_PARTNER_FOLDERS", partner_folder)
     result = Settings(
         data_dir=folder,
         database_url=reader.one("DATABASE_URL", database_url),
@@ -104,10 +105,8 @@ def _read(reader: Reader, folder: Path) -> Settings:
         broker_prefix=get("RXLEDGER_BROKER_PREFIX", ""),
         seal_keys=reader.many("RXLEDGER_SEAL_KEYS", seal_key),
         lookup_key=reader.one("RXLEDGER_LOOKUP_KEY", guards.secret),
-        truepill=partner_settings(reader, "truepill", guards),
-        healnow=partner_settings(reader, "healnow", guards),
-        truepill_base_url=reader.one("RXLEDGER_TRUEPILL_BASE_URL", http_url) or "https://api.truepill.com",
-        truepill_api_key=reader.one("RXLEDGER_TRUEPILL_API_KEY", token),
+        partner_folders=partner_folders,
+        partners=tuple(partner_settings(reader, name, guards) for name in partner_names(partner_folders)),
         pull=pull_settings(reader),
         silence=silence_settings(reader),
         trusted_proxies=reader.many("RXLEDGER_TRUSTED_PROXIES", network),
@@ -154,7 +153,7 @@ def _missing(s: Settings, group: Group) -> list[str]:
             return []
         return [
             "no partner has a secret: set RXLEDGER_TRUEPILL_WEBHOOK_TOKENS, …_WEBHOOK_BASIC or "
-            "…_WEBHOOK_HMAC_KEYS (or the same for HEALNOW)"
+            "…_WEBHOOK_HMAC_KEYS (or the same for another partner)"
         ]
     if group == "sandbox":
         wants = "RXLEDGER_SANDBOX_KEYS is not set: the API keys of the sandbox's customers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from statemachine.checkout import CHECKOUT
 from statemachine.clocks import deadline
 from statemachine.consult import CONSULT
 from statemachine.copay import COPAY
@@ -16,6 +17,7 @@ from statemachine.fill_request import FILL_REQUEST
 from statemachine.kernel import Machine, MachineError
 from statemachine.lines import Told
 from statemachine.model import Fact, Line, Step, Summary
+from statemachine.payment import PAYMENT
 from statemachine.prescription import PRESCRIPTION
 from statemachine.prior_auth import PRIOR_AUTH
 from statemachine.rules import Clock, Silence, Verdict
@@ -53,6 +55,8 @@ MACHINES: Mapping[str, Machine] = MappingProxyType(
             CONSULT,
             COVERAGE,
             PRESCRIPTION,
+            PAYMENT,
+            CHECKOUT,
         )
     }
 )

@@ -14,6 +14,8 @@ Signals, as `partners` picks them from callbacks and derived facts:
     claim:reversed         the record of its claims: what was billed is taken back, so nothing is owed for it
     payment:known          derived: a payment for this fill is known. Whoever derives it dates it no earlier
                            than the claim that it settles, since a claim after a payment waits anew
+    payment:stranded       derived: what was paid for this fill is carried on by none, and it came to nothing:
+                           the money is to be given back, or the fill to be asked for again
     shipment:*             SHIPMENT by its details.status, whatever its top-level status says
     seen:*                 the record of the request, which follows the order and not the parcel: what is not
                            over is pending or triage in it, and what was packed stays completed; seen:unpaid
@@ -49,7 +51,8 @@ __all__ = ["FILL_REQUEST"]
 # attempt precedes the delivery; R4 is last, since a parcel is scanned before it is reported as back. Errors
 # share a rank: nothing in the reference says which of two comes first, so their names decide. A snapshot
 # comes after the news that it repeats, so as to confirm it, and before what leads on: a record that was read
-# in the second in which something happened may have been read just before.
+# in the second in which something happened may have been read just before. That a payment is left with
+# nothing to pay for is last: it follows from all of them.
 RANK = {
     "seen:pending": 5,
     "claim:owed": 10,
@@ -75,6 +78,7 @@ RANK = {
     "shipment:returned": 110,
     "order:returned": 120,
     "seen:returned": 125,
+    "payment:stranded": 130,
 }
 
 TABLE = {
@@ -91,6 +95,7 @@ TABLE = {
         "claim:settled": CONFIRM,
         "claim:reversed": CONFIRM,
         "payment:known": CONFIRM,
+        "payment:stranded": CONFIRM,
         "shipment:unknown": CONFIRM,
         # The label exists, so the parcel is packed: this says completed, and no state lies in between.
         "shipment:pre_transit": MOVE("completed"),
@@ -118,6 +123,7 @@ TABLE = {
         "claim:settled": CONFIRM,  # says nothing about what blocks the order
         "claim:reversed": CONFIRM,
         "payment:known": CONFIRM,
+        "payment:stranded": CONFIRM,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": MOVE("completed"),
         "shipment:transit": MOVE("in_transit", gap=("completed",)),
@@ -145,6 +151,7 @@ TABLE = {
         # Nothing is owed any more; what becomes of the order, its own news will say.
         "claim:reversed": MOVE("pending"),
         "payment:known": MOVE("pending"),
+        "payment:stranded": CONFIRM,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": MOVE("completed"),
         "shipment:transit": MOVE("in_transit", gap=("completed",)),
@@ -171,6 +178,7 @@ TABLE = {
         "claim:settled": LATE,
         "claim:reversed": LATE,
         "payment:known": LATE,
+        "payment:stranded": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": CONFIRM,
         "shipment:transit": MOVE("in_transit"),
@@ -198,6 +206,7 @@ TABLE = {
         "claim:settled": LATE,
         "claim:reversed": LATE,
         "payment:known": LATE,
+        "payment:stranded": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
         "shipment:transit": CONFIRM,  # every scan on the way is one more
@@ -224,6 +233,7 @@ TABLE = {
         "claim:settled": LATE,
         "claim:reversed": LATE,
         "payment:known": LATE,
+        "payment:stranded": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
         "shipment:transit": LATE,
@@ -250,6 +260,7 @@ TABLE = {
         "claim:settled": LATE,
         "claim:reversed": CONFIRM,  # nobody pays for what came back
         "payment:known": LATE,
+        "payment:stranded": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
         "shipment:transit": LATE,  # scans on the way back
@@ -277,6 +288,7 @@ TABLE = {
         "claim:settled": LATE,
         "claim:reversed": LATE,
         "payment:known": LATE,
+        "payment:stranded": LATE,
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": LATE,
         "shipment:transit": MOVE("in_transit"),  # the carrier tries again
@@ -302,7 +314,8 @@ TABLE = {
         "claim:owed": LATE,
         "claim:settled": LATE,
         "claim:reversed": CONFIRM,
-        "payment:known": CONFLICT,  # paid for nothing: a person owes the patient an answer
+        "payment:known": LATE,  # of what came to nothing: `payment:stranded` says what follows
+        "payment:stranded": CONFLICT,  # paid for nothing: a person owes the patient an answer
         "shipment:unknown": CONFIRM,  # states nothing, not even that there is a parcel
         "shipment:pre_transit": CONFLICT,
         "shipment:transit": CONFLICT,
@@ -328,7 +341,8 @@ TABLE = {
         "claim:owed": LATE,
         "claim:settled": LATE,
         "claim:reversed": CONFIRM,
-        "payment:known": CONFLICT,
+        "payment:known": LATE,
+        "payment:stranded": CONFLICT,  # what was paid for was reversed
         "shipment:unknown": CONFIRM,
         "shipment:pre_transit": CONFLICT,
         "shipment:transit": CONFLICT,

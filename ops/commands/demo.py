@@ -30,7 +30,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
     settings = load(data).require("database")
     if not settings.receiver_url:
         raise Refused("RXLEDGER_RECEIVER_URL is not set: start `rxledger up`, or say where the receiver is")
-    if not settings.truepill.tokens:
+    if not settings.partner("truepill").tokens:
         raise Refused("RXLEDGER_TRUEPILL_WEBHOOK_TOKENS is not set: the demo's callbacks would be refused")
     from secrets import token_hex
 
@@ -44,7 +44,7 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
     console.print(f"fill request {key}, to {url}", soft_wrap=True, markup=False)
     ids: dict[str, None] = {}
     for callback in life(key, int(time.time())):
-        event_id, duplicate = _send(url, settings.truepill.tokens[0], callback)
+        event_id, duplicate = _send(url, settings.partner("truepill").tokens[0], callback)
         ids[event_id] = None
         seen = "seen before" if duplicate else "new"
         line = f"  {callback.title:<21} event {event_id[:8]}… {seen:<12} {callback.remark}"

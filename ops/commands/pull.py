@@ -55,7 +55,7 @@ def pull(
     if entity is not None and (stream is not None or since is not None):
         raise typer.BadParameter("--entity goes without --stream and --since")
     settings = load(data).require("database", "sealing")
-    if settings.truepill_api_key is None:
+    if settings.partner("truepill").api_key is None:
         raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
     from workers.pull.puller import UnknownStream
 

@@ -32,12 +32,13 @@ def partner_clock(found: Circuit, settings: Settings) -> Iterator[Check]:
         yield Check(name, "ok", "it goes with ours")
         return
     text = f"it is {age(apart)} {'behind' if found.skew < 0 else 'ahead of'} ours"
-    if found.skew < 0 and _is_sandbox(settings):
+    if found.skew < 0 and _is_sandbox(settings, found.partner):
         yield Check(name, "ok", f"{text}, as a sandbox's may be")
         return
     yield Check(name, "warn", text, _BEHIND if found.skew < 0 else _AHEAD)
 
 
-def _is_sandbox(settings: Settings) -> bool:
+def _is_sandbox(settings: Settings, partner: str) -> bool:
     sandbox = settings.sandbox_url
-    return sandbox is not None and sandbox.rstrip("/") == settings.truepill_base_url.rstrip("/")
+    called = settings.partner(partner).base_url
+    return None not in (sandbox, called) and str(called).startswith(str(sandbox).rstrip("/"))

@@ -46,7 +46,7 @@ _THEIRS = "Tell the partner if it lasts; pulls go on by themselves when it answe
 
 def pulls(settings: Settings) -> Iterator[Check]:
     """Whether pulls are on, how the partner answers, and whether each stream is read."""
-    if settings.truepill_api_key is None:
+    if settings.partner(PARTNER).api_key is None:
         todo = "Set RXLEDGER_TRUEPILL_API_KEY to the partner's API key."
         text = "pulls are off: what the partner fails to push is never heard of"
         yield Check("pulls", "warn", text, todo)

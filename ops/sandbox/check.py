@@ -90,7 +90,8 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
 def _key(settings: Settings) -> str | None:
     """Whose pulls could close a gap: ours, or the first customer's where pulls are off or go elsewhere."""
     keys = (*settings.sandbox_keys, *settings.sandbox_live_keys)
-    return settings.truepill_api_key if settings.truepill_api_key in keys else next(iter(keys), None)
+    own = settings.partner("truepill").api_key
+    return own if own in keys else next(iter(keys), None)
 
 
 def _until_applied(settings: Settings, wait: float) -> None:

@@ -28,7 +28,7 @@ def _receiver(settings: Settings) -> Callback | None:
     if not settings.receiver_url:
         return None
     url = f"{settings.receiver_url.rstrip('/')}/webhooks/truepill"
-    partner = settings.truepill
+    partner = settings.partner("truepill")
     if partner.tokens or not partner.basic:
         return callback(url, partner.tokens[0] if partner.tokens else None)
     scheme, _, rest = url.partition("://")

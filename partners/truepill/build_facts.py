@@ -99,4 +99,5 @@ def stated(
     content, _, key, at, _, millisecond = copy
     fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due, millisecond))
     aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
-    return _new(Stated, (kind, key, fact, detail, links_of(kind, key, content, links), aliases, parcel))
+    named = links_of(kind, key, content, links)
+    return _new(Stated, (kind, key, fact, detail, named, aliases, parcel, False, None))

@@ -14,10 +14,11 @@ from partners.truepill import claims, consults, copays, coverages, orders, presc
 from partners.truepill.aliases import aliases_of
 from partners.truepill.build_facts import Copy, details_of
 from partners.truepill.drift import Unseen, unseen
+from partners.truepill.envelopes import RESOURCE_OF
 from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, moment_of
 from tolerant_json import NOT_JSON, loads
 
-__all__ = ["kind_of", "read"]
+__all__ = ["read"]
 
 _new = tuple.__new__
 
@@ -55,6 +56,8 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         return _new(Reading, (callback_type, reader.read(copy), news))
     except Unreadable as error:
         error.callback_type = callback_type
+        if error.reason == "missing_status" and url_id is not None and reader.kind in RESOURCE_OF:
+            error.wanted = (reader.kind, url_id)
         # A renamed field matters most where it keeps us from reading.
         error.unseen = unseen(callback_type, content)
         raise
@@ -120,9 +123,3 @@ _TYPES = {
     **{label(name): name for name in (*_READERS, *_WITHOUT_A_MACHINE)},
     "ORDERCLAIMS": "ORDER_CLAIM",
 }
-
-
-def kind_of(callback_type: str | None) -> str | None:
-    """The kind of what a type, as a Reading names it, is about; None for one without a machine."""
-    reader = _READERS.get(callback_type or "")
-    return None if reader is None else reader.kind

@@ -20,6 +20,7 @@ __all__ = [
     "bigint",
     "blob",
     "double",
+    "flag",
     "json",
     "moment",
     "second",
@@ -36,6 +37,7 @@ TOGETHER = 64
 _SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _END = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
+_TRUE, _FALSE = b"\0\0\0\1\1", b"\0\0\0\1\0"
 
 _length = Struct(">i").pack
 _eight = Struct(">iq").pack
@@ -71,6 +73,11 @@ def bigint(value: int | None) -> bytes:
 
 def smallint(value: int | None) -> bytes:
     return NULL if value is None else _two(2, value)
+
+
+def flag(value: bool | None) -> bytes:
+    """A boolean."""
+    return NULL if value is None else _TRUE if value else _FALSE
 
 
 def double(value: float | None) -> bytes:

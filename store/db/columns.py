@@ -19,6 +19,7 @@ from store.db import arrays, binary_copy
 __all__ = [
     "BIGINT",
     "BYTES",
+    "FLAG",
     "FLOAT",
     "JSON",
     "MOMENT",
@@ -60,6 +61,10 @@ def _moments(values: Iterable[datetime | None]) -> str:
     return arrays.texts([None if value is None else value.isoformat() for value in values])
 
 
+def _flags(values: Iterable[bool | None]) -> str:
+    return arrays.texts([None if value is None else "t" if value else "f" for value in values])
+
+
 def _joined(values: Iterable[Sequence[str]]) -> str:
     return arrays.texts([",".join(value) for value in values])
 
@@ -72,6 +77,8 @@ def _joined_hex(values: Iterable[Sequence[bytes]]) -> str:
 FLOAT = Type("float8", arrays.numbers, binary_copy.double, fixed="d")
 BIGINT = Type("bigint", arrays.numbers, binary_copy.bigint, fixed="q")
 SMALL = Type("smallint", arrays.numbers, binary_copy.smallint)
+#: A boolean that is true or null.
+FLAG = Type("boolean", _flags, binary_copy.flag)
 UUID = Type("uuid", _hex, binary_copy.blob, fixed="16s")
 OPTIONAL_UUID = UUID._replace(fixed=None)
 TEXT = Type("text", arrays.texts, binary_copy.text)

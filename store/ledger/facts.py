@@ -12,7 +12,20 @@ from typing import Any
 import psycopg
 
 from store.db import arrays
-from store.db.columns import BIGINT, BYTES, JSON, MOMENT, SECOND, SMALL, UUID, UUIDS, WORD, WORDS, Columns
+from store.db.columns import (
+    BIGINT,
+    BYTES,
+    FLAG,
+    JSON,
+    MOMENT,
+    SECOND,
+    SMALL,
+    UUID,
+    UUIDS,
+    WORD,
+    WORDS,
+    Columns,
+)
 from store.ledger.model import FactRow
 
 __all__ = ["FACTS", "delete_facts", "facts_of", "insert_facts", "update_facts"]
@@ -39,17 +52,19 @@ _CONTENT = {
     "pushed_at": MOMENT,
     "pulled_at": MOMENT,
     "millisecond": SMALL,
+    "undated": FLAG,
 }
 #: As the fields of a FactRow.
 FACTS = Columns("facts", _IDENTITY | _CONTENT, prefix="fact_")
-#: What can change of a fact, behind the two by which it is found (`_changed`).
-CHANGED = Columns("facts", {"entity_id": BIGINT, "fact_id": UUID} | _CONTENT)
+#: What can change of a fact, behind the two by which it is found (`_changed`): of an undated one its time
+#: too.
+CHANGED = Columns("facts", {"entity_id": BIGINT, "fact_id": UUID, "occurred_at": SECOND} | _CONTENT)
 
 
 _FACTS_OF = """
 SELECT entity_id, uuid_send(fact_id), extract(epoch FROM occurred_at)::bigint, signal, code, discriminator,
        lines::text, detail, via, ARRAY(SELECT uuid_send(e) FROM unnest(events) e), uuid_send(preferred),
-       preferred_via, received_at, extract(epoch FROM due)::bigint, pushed_at, pulled_at, millisecond
+       preferred_via, received_at, extract(epoch FROM due)::bigint, pushed_at, pulled_at, millisecond, undated
 FROM facts WHERE entity_id = ANY(%s::bigint[])
 """
 
@@ -77,7 +92,7 @@ def update_facts(conn: Connection, rows: Sequence[FactRow]) -> None:
 
 
 def _changed(row: FactRow) -> tuple[Any, ...]:
-    return row[:2] + row[len(_IDENTITY) :]
+    return row[:3] + row[len(_IDENTITY) :]
 
 
 def delete_facts(conn: Connection, rows: Sequence[tuple[int, bytes]]) -> None:

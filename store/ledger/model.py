@@ -33,6 +33,7 @@ __all__ = [
     "recheck_id",
     "recheck_of",
     "summary_of",
+    "undated_fact_id",
 ]
 
 _new = tuple.__new__
@@ -73,7 +74,8 @@ class FactRow(NamedTuple):
     """One stored fact. `lines` is JSON text; `preferred` names the copy whose content this is.
 
     `pushed_at` and `pulled_at`: when the first copy of each way was received, as far as that is known.
-    `millisecond` is None where the preferred copy prints seconds.
+    `millisecond` is None where the preferred copy prints seconds. `undated` is true where the source prints
+    no time: then `occurred_at` is when the first copy was received; else None.
     """
 
     entity_id: int
@@ -93,6 +95,7 @@ class FactRow(NamedTuple):
     pushed_at: datetime | None = None
     pulled_at: datetime | None = None
     millisecond: int | None = None
+    undated: bool | None = None
 
 
 class ParcelRow(NamedTuple):
@@ -142,6 +145,11 @@ def fact_id(fact: Fact) -> bytes:
     at, signal, code, discriminator = fact[:4]
     text = f"{at}\0{signal}\0{code or ''}\0".encode()
     return blake2b(text + discriminator, digest_size=16).digest()
+
+
+def undated_fact_id(fact: Fact) -> bytes:
+    """As `fact_id` for a fact whose source prints no time: when it was received is no part of it."""
+    return fact_id(fact._replace(occurred_at=0))
 
 
 def fact_of(row: FactRow) -> Fact:

@@ -143,6 +143,7 @@ def _fact(row: Any) -> FactRow:
         row.pushed_at,
         row.pulled_at,
         row.millisecond,
+        row.undated,
     )
 
 

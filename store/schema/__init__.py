@@ -24,6 +24,7 @@ from store.schema.ledger import (
     postings,
     relations,
 )
+from store.schema.payments import payment_joins, payment_names
 from store.schema.pulls import (
     calls,
     deliveries,
@@ -60,6 +61,8 @@ __all__ = [
     "losses_counted",
     "metadata",
     "parcels",
+    "payment_joins",
+    "payment_names",
     "postings",
     "push_gaps",
     "pushes",

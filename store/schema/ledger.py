@@ -88,7 +88,8 @@ parcels = Table(
 
 #: What the partners stated. A row is written once; only another copy of the same fact touches it again.
 #: `pushed_at` and `pulled_at` are when the first copy of each way was received: null where none was, and for
-#: facts that are older than these columns.
+#: facts that are older than these columns. `undated` is true where the source prints no time, else null: then
+#: `occurred_at` is when the fact was first received.
 facts = Table(
     "facts",
     metadata,
@@ -109,6 +110,7 @@ facts = Table(
     Column("pushed_at", Moment),
     Column("pulled_at", Moment),
     Column("millisecond", SmallInteger),
+    Column("undated", Boolean),
     PrimaryKeyConstraint("entity_id", "fact_id"),
     Index(
         "facts_occurred_at_idx",

@@ -20,4 +20,5 @@ def _read(body: bytes, hash: Any, url_id: str | None) -> Any:
     return callbacks.read(body, hash, url_id)
 
 
-read.READERS = {"truepill": _read}
+_records = read.readers().records
+read.readers = lambda folders=(): read.Readers({"truepill": _read}, _records)  # type: ignore[assignment]

@@ -1,18 +1,25 @@
-"""What the tests of reading Truepill callbacks share: a keyed hash, and reading one body."""
+"""What the tests of reading callbacks share: a keyed hash, reading one body, and readers of their own."""
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pytest
 
 from partners.reading import Stated, Unreadable
+from partners.registry import Reader
 from partners.truepill.callbacks import read
 from tests.support.factories import body
+from workers.apply.read import Readers
 
-__all__ = ["keyed", "reason", "stated", "without_status"]
+__all__ = ["keyed", "reading_with", "reason", "stated", "without_status"]
+
+
+def reading_with(**readers: Reader) -> Callable[..., Readers]:
+    """Takes the place of `workers.apply.read.readers`: these partners are known, and no others."""
+    return lambda folders=(): Readers(readers, {})
 
 
 def keyed(domain: str, value: str) -> bytes:

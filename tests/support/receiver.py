@@ -40,7 +40,7 @@ def until(condition: Callable[[], object], seconds: float = 10) -> None:
 
 def configuration(folder: Path, database_url: str, **changes: Any) -> Settings:
     partner = PartnerSettings("truepill", tokens=(TOKEN,))
-    settings = Settings(folder, database_url, seal_keys=SEAL_KEYS, lookup_key=LOOKUP_KEY, truepill=partner)
+    settings = Settings(folder, database_url, seal_keys=SEAL_KEYS, lookup_key=LOOKUP_KEY, partners=(partner,))
     return replace(settings, **changes)
 
 

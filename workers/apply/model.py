@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import NamedTuple
 
 from partners.reading import Link
@@ -37,18 +38,21 @@ Withdrawn = Mapping[int, Mapping[bytes, set[bytes]]]
 
 
 class Tools(NamedTuple):
-    """What applying needs besides a connection. `clock` gives the aware time of now, in UTC."""
+    """What applying needs besides a connection. `clock` gives the aware time of now, in UTC;
+    `partner_folders` hold partners beside those that come along.
+    """
 
     sealer: Sealer
     keyed_hash: KeyedHash
     clock: Callable[[], datetime]
+    partner_folders: tuple[Path, ...] = ()
 
 
 class StatedFact(NamedTuple):
     """One copy states one fact about an entity. `lines` is JSON text, `detail` is sealed for `fact_id`.
 
     `links` are the names in its body, among them the entity's own key where the body gives it. `parcel` is
-    the keyed hash of the tracking number that it is about.
+    the keyed hash of the tracking number that it is about. `undated`: its time is that of the receipt.
     """
 
     seq: int
@@ -63,16 +67,21 @@ class StatedFact(NamedTuple):
     links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
     parcel: bytes | None = None
+    undated: bool = False
 
 
 StatedFacts = Mapping[Name, Sequence[StatedFact]]
 
 
 class Unaddressed(NamedTuple):
-    """A stated fact about an entity that only its `aliases` name, of which there is at least one."""
+    """A stated fact about an entity that only its `aliases` name, of which there is at least one.
+
+    `fallback`: what the entity is called where none of them leads to a key.
+    """
 
     kind: str
     stated_fact: StatedFact
+    fallback: str | None = None
 
 
 class ClaimedRecheck(NamedTuple):

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import orjson
 
 from errors import describe
 from partners.reading import Reading, Stated, Unreadable
-from partners.truepill import callbacks, snapshots
-from partners.truepill.envelopes import RESOURCE_OF
+from partners.registry import Reader, partners_of
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import ClaimedCopy, QuarantineRow
-from store.ledger.model import OURS, fact_id, lines_text, recheck_of
+from store.ledger.model import OURS, fact_id, lines_text, recheck_of, undated_fact_id
 from workers.apply.model import ClaimedRecheck, ReadBatch, StatedFact, Tools, Unaddressed
 
 __all__ = ["AHEAD_SECONDS", "read_batch"]
 
 _new = tuple.__new__
-Hash = Callable[[str, str], bytes]
-Reader = Callable[[bytes, Hash, str | None], Reading]
-READERS: Mapping[str, Reader] = {"truepill": callbacks.read}
-#: For copies that came `via` a snapshot. No other way leads here, so no callback can pass for a record.
-RECORD_READERS: Mapping[str, Reader] = {"truepill": snapshots.read}
+
+
+class Readers(NamedTuple):
+    """What reads a partner's copies, by its name. No way but `via` a snapshot leads to `records`, so no
+    callback can pass for a record.
+    """
+
+    callbacks: Mapping[str, Reader]
+    records: Mapping[str, Reader]
+
+
+@cache
+def readers(folders: tuple[Path, ...] = ()) -> Readers:
+    """Those of the partners that come along, and of these folders."""
+    known = partners_of(folders).values()
+    return Readers(
+        {one.name: one.reader() for one in known},
+        {one.name: one.record_reader() for one in known if one.record_reader is not None},
+    )
+
 
 #: No fact can be older than the partners' first webhook, nor newer than their clock may run ahead of ours.
 EARLIEST = 1_420_070_400  # 2015-01-01
@@ -45,10 +62,8 @@ def read_batch(copies: Iterable[ClaimedCopy], tools: Tools, batch: ReadBatch | N
             if error.unseen:
                 batch.drifted.setdefault(copy.partner, Counter()).update(error.unseen)
             refused = QuarantineRow(copy.seq, error.reason, None, error.callback_type, None)
-            if error.reason == "missing_status" and copy.url_id is not None:
-                kind = callbacks.kind_of(error.callback_type)
-                if kind in RESOURCE_OF:
-                    batch.wanted.add((kind, copy.url_id))
+            if error.wanted is not None:
+                batch.wanted.add(error.wanted)
         except UnknownSealKey:
             batch.keyless.append(copy.seq)
             continue
@@ -67,7 +82,8 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
     if copy.sealed is None:
         return QuarantineRow(copy.seq, "no_body", None, None, None)
     body = tools.sealer.unseal(copy.sealed, copy.id)
-    reader = (RECORD_READERS if copy.via == "snapshot" else READERS).get(copy.partner)
+    known = readers(tools.partner_folders)
+    reader = (known.records if copy.via == "snapshot" else known.callbacks).get(copy.partner)
     if reader is None:
         recheck = recheck_of(body) if copy.partner == OURS else None
         if recheck is None:
@@ -83,7 +99,7 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
     for stated in reading.stated:
         stated_fact = _stated_fact(copy, reading.callback_type, stated, tools)
         if stated.key is None:
-            batch.unaddressed.append(Unaddressed(stated.kind, stated_fact))
+            batch.unaddressed.append(Unaddressed(stated.kind, stated_fact, stated.fallback))
         else:
             batch.stated_facts.setdefault((stated.kind, stated.key), []).append(stated_fact)
     return None
@@ -91,17 +107,21 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
 
 def _stated_fact(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> StatedFact:
     seq, event_id, _, via, received_at = copy[:5]
-    _, _, fact, detail, links, aliases, number = stated
-    name = fact_id(fact)
+    _, _, fact, detail, links, aliases, number, undated, _ = stated
+    name = undated_fact_id(fact) if undated else fact_id(fact)
+    if undated:
+        fact = fact._replace(occurred_at=int(received_at.timestamp()))
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
     parcel = tools.keyed_hash.hash("parcel", number) if number else None
-    said = (callback_type, fact, name, lines_text(fact.lines), sealed, links, aliases, parcel)
+    said = (callback_type, fact, name, lines_text(fact.lines), sealed, links, aliases, parcel, undated)
     return _new(StatedFact, (seq, event_id, via, received_at, *said))
 
 
 def _impossible(copy: ClaimedCopy, reading: Reading, now: int) -> QuarantineRow | None:
     """More than ten minutes after it was received, or before 2015. The first can come true."""
     for stated in reading.stated:
+        if stated.undated:
+            continue
         at = stated.fact.occurred_at
         if at > now + AHEAD_SECONDS and at > int(copy.received_at.timestamp()) + AHEAD_SECONDS:
             retry_at = at - AHEAD_SECONDS if at <= _LAST_SECOND else None

@@ -53,12 +53,16 @@ def _matched(
     claimed: Mapping[Name, set[str]],
     stated_facts: dict[Name, list[StatedFact]],
 ) -> tuple[list[QuarantineRow], list[AliasNewsRow]]:
-    """Adds to `stated_facts` what has exactly one entity; what has none or several is quarantined."""
+    """Adds to `stated_facts` what has exactly one entity; what has none or several is what it falls back to,
+    or else quarantined.
+
+    What fell back is doubtful as soon as a name of it is claimed (`store.ledger.aliases`), and read anew.
+    """
     unmatched: dict[int, QuarantineRow] = {}
     news: dict[tuple[int, str, str], AliasNewsRow] = {}
-    for kind, stated_fact in unaddressed:
+    for kind, stated_fact, fallback in unaddressed:
         keys = {key for alias in stated_fact.aliases for key in claimed.get((kind, alias), ())}
-        found = keys.pop() if len(keys) == 1 else None
+        found = next(iter(keys)) if len(keys) == 1 else fallback
         if found is not None:
             stated_facts.setdefault((kind, found), []).append(stated_fact)
         else:

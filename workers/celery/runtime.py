@@ -28,7 +28,8 @@ _AGAIN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 def tools(settings: Settings, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Tools:
     """The tools of these settings. Raises SettingsError when a key is missing."""
     settings.require("sealing")
-    return Tools(Sealer(settings.seal_keys), KeyedHash(settings.lookup_key or b""), clock)
+    keyed_hash = KeyedHash(settings.lookup_key or b"")
+    return Tools(Sealer(settings.seal_keys), keyed_hash, clock, settings.partner_folders)
 
 
 class Runtime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,11 +18,11 @@ from store.inbox import queue
 from store.inbox.quarantine import dead_letter, requeue_early
 from store.ledger import aliases
 from workers.apply.join_registered import join_left
-from workers.apply.replay import replay
+from workers.apply.reread import reread
 from workers.celery.app import app
 from workers.celery.attempts import attempt
 from workers.celery.errors import sanitized_errors
-from workers.celery.hints import HintPublisher, send, send_all
+from workers.celery.hints import HintPublisher, cut, send, send_all
 from workers.celery.runtime import Runtime, runtime
 from workers.reports import silence
 
@@ -40,8 +41,8 @@ PULL_SECONDS = 60.0
 PULL_PATIENCE = 2.0
 #: The loss ledger's days are counted again for about so long at a time.
 LOSSES_SECONDS = 10.0
-#: How many events whose entity has become doubtful one sweep reads anew: it happens to few.
-DOUBTFUL_LIMIT = 100
+#: How many events whose entity has become doubtful one sweep reads anew, and how many of them together.
+DOUBTFUL_LIMIT, REREAD_TOGETHER = 2000, 100
 
 
 @app.task(name="rxledger.apply")
@@ -76,15 +77,21 @@ def sweep() -> None:
 def reconsider(worker: Runtime) -> None:
     """Read anew the events that were taken for an entity whose name another has claimed since.
 
-    One by one, so that one holds back no other; what fails is tried again by the next sweep.
+    Many together, and one by one where that fails, so that one holds back no other; what fails is tried again
+    by the next sweep.
     """
-    for seq in worker.run(partial(aliases.stale_news, limit=DOUBTFUL_LIMIT)):
+    parts = deque(cut(worker.run(partial(aliases.stale_news, limit=DOUBTFUL_LIMIT)), REREAD_TOGETHER))
+    while parts:
+        part = parts.popleft()
         try:
-            worker.run(partial(replay, seqs=[seq], tools=worker.tools, dry_run=False))
+            worker.run(partial(reread, seqs=part, tools=worker.tools))
         except Exception as error:
             if is_environmental(error) and not is_one_rows(error):
                 raise
-            log.error("event %d could not be read anew: %s", seq, describe(error))
+            if len(part) > 1:
+                parts.extendleft(cut(part, 1))
+                continue
+            log.error("event %d could not be read anew: %s", part[0], describe(error))
 
 
 @app.task(name="rxledger.partitions")
@@ -122,7 +129,7 @@ def pull(stream: str | None = None) -> None:
 
     with sanitized_errors():
         worker = runtime()
-        if worker.settings.truepill_api_key is None:
+        if worker.settings.partner("truepill").api_key is None:
             return
         with (
             connect(worker.settings.database, "pull") as conn,

@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from partners.registry import partners_of
 from partners.truepill.client import Client
 from partners.truepill.pages import Page
 from partners.truepill.wire import HttpClient, Wire
@@ -64,12 +65,12 @@ class Puller:
         hint: Callable[[Sequence[int]], None],
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        if settings.truepill_api_key is None:
+        partner = settings.partner(PARTNER)
+        if partner.api_key is None:
             raise UnknownStream("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
         pull = settings.pull
-        http_client = HttpClient(
-            settings.truepill_base_url, settings.truepill_api_key, pull.timeout, pull.connections
-        )
+        base_url = partner.base_url or partners_of(settings.partner_folders)[PARTNER].base_url or ""
+        http_client = HttpClient(base_url, partner.api_key, pull.timeout, pull.connections)
         gate = SharedGate(conn, PARTNER, pull.calls_per_minute, patience=patience, sleep=sleep)
         self._quiet = pull.quiet
         self._conn = conn

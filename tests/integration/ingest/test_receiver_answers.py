@@ -69,7 +69,7 @@ def counted(receiver: Running, series: str) -> float:
 def receiver(inbox_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     """One receiver for the tests that leave it as it was."""
     partner = PartnerSettings("truepill", (TOKEN, "other-token"), hmac_keys=("key",))
-    settings = configuration(tmp_path_factory.mktemp("receiver"), inbox_url, truepill=partner)
+    settings = configuration(tmp_path_factory.mktemp("receiver"), inbox_url, partners=(partner,))
     limits = Limits(body_seconds=0.3, drain_seconds=1, idle_seconds=1)
     with serve(settings, clock=lambda: NOW, limits=limits) as running:
         yield running
@@ -235,17 +235,17 @@ def test_a_signature_is_checked_over_the_raw_bytes(receiver: Running) -> None:
 
 
 def test_a_rotated_secret_counts_beside_the_new_one_and_not_without_it(start: Serve) -> None:
-    both = start(truepill=PartnerSettings("truepill", ("new", "old")))
-    new = start(truepill=PartnerSettings("truepill", ("new",)))
+    both = start(partners=(PartnerSettings("truepill", ("new", "old")),))
+    new = start(partners=(PartnerSettings("truepill", ("new",)),))
     assert [both.post(fresh(), Authorization=f"Bearer {t}").status for t in ("old", "new")] == [200, 200]
     assert [new.post(fresh(), Authorization=f"Bearer {t}").status for t in ("old", "new")] == [401, 200]
 
 
 def test_networks_are_a_further_condition_seen_through_trusted_proxies(start: Serve) -> None:
     partner = PartnerSettings("truepill", (TOKEN,), allowed_cidrs=(ip_network("198.51.100.0/24"),))
-    direct = start(truepill=partner)
+    direct = start(partners=(partner,))
     assert direct.post(fresh(), X_Forwarded_For="198.51.100.7").status == 401
-    proxied = start(truepill=partner, trusted_proxies=(ip_network("127.0.0.0/8"),))
+    proxied = start(partners=(partner,), trusted_proxies=(ip_network("127.0.0.0/8"),))
     assert proxied.post(fresh()).status == 401
     assert proxied.post(fresh(), X_Forwarded_For="198.51.100.7").status == 200
     assert proxied.post(fresh(), X_Forwarded_For="198.51.100.7, 203.0.113.9").status == 401
@@ -255,13 +255,13 @@ def test_networks_are_a_further_condition_seen_through_trusted_proxies(start: Se
 def test_a_partner_without_a_secret_has_no_route(receiver: Running, start: Serve) -> None:
     answer = receiver.request("POST", "/webhooks/healnow", fresh())
     assert (answer.status, answer.json) == (404, {"error": "not found"})
-    both = start(healnow=PartnerSettings("healnow", basic=("user:pass",)))
+    both = start(partners=(PartnerSettings("healnow", basic=("user:pass",)),))
     credentials = {"Authorization": "Basic " + base64.b64encode(b"user:pass").decode()}
     assert both.request("POST", "/webhooks/healnow", fresh(), credentials).status == 200
 
 
 def test_without_any_secret_there_is_no_receiver(tmp_path: Path, inbox_url: str) -> None:
-    settings: Settings = configuration(tmp_path, inbox_url, truepill=PartnerSettings("truepill"))
+    settings: Settings = configuration(tmp_path, inbox_url, partners=(PartnerSettings("truepill"),))
     with pytest.raises(SettingsError, match="RXLEDGER_TRUEPILL_WEBHOOK_TOKENS"):
         build(settings, publish=lambda seqs: None)
 

@@ -83,7 +83,7 @@ def test_a_partners_address_is_checked_at_start(value: str) -> None:
 
 def test_a_newline_behind_an_address_is_no_part_of_it() -> None:
     assert load("REDIS_URL", "redis://h:6379/0\n").redis_url == "redis://h:6379/0"
-    assert load("RXLEDGER_TRUEPILL_BASE_URL", "https://h/\n").truepill_base_url == "https://h"
+    assert load("RXLEDGER_TRUEPILL_BASE_URL", "https://h/\n").partner("truepill").base_url == "https://h"
 
 
 def test_what_the_address_says_wins_and_its_options_are_added() -> None:

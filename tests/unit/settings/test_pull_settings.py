@@ -15,7 +15,7 @@ def load(tmp_path: Path, **values: str) -> Settings:
 
 def test_pulls_are_off_and_otherwise_complete_when_nothing_is_set(tmp_path: Path) -> None:
     settings = load(tmp_path)
-    assert settings.truepill_api_key is None
+    assert settings.partner("truepill").api_key is None
     assert settings.pull == PullSettings()
     # No more often than that under `rxledger up`.
     assert settings.pull.every >= 300
@@ -45,7 +45,7 @@ def test_each_is_read_from_its_variable(tmp_path: Path) -> None:
         RXLEDGER_PULL_OVERLAP="7200",
         RXLEDGER_PULL_QUIET="60",
     )
-    assert settings.truepill_api_key == "tp_secret"
+    assert settings.partner("truepill").api_key == "tp_secret"
     assert settings.pull == PullSettings(30, 2.5, 2, "no", ("CONSULT", "FILE"), 600, 7200, 60)
     assert "tp_secret" not in repr(settings)
 

@@ -63,13 +63,13 @@ def test_a_secret_that_could_be_guessed_is_refused_by_its_name_alone(
 
 def test_short_secrets_can_be_allowed_for_a_test() -> None:
     variables = {"RXLEDGER_TRUEPILL_WEBHOOK_TOKENS": "short", "RXLEDGER_ALLOW_SHORT_SECRETS": "yes"}
-    assert load(variables).truepill.tokens == ("short",)
+    assert load(variables).partner("truepill").tokens == ("short",)
 
 
 @pytest.mark.parametrize("encoded", [STANDARD, URL_SAFE, STANDARD.rstrip("="), URL_SAFE.rstrip("=")])
 def test_a_standard_webhooks_key_may_be_in_either_alphabet_padded_or_not(encoded: str) -> None:
     settings = load({"RXLEDGER_TRUEPILL_WEBHOOK_HMAC_KEYS": f"whsec_{encoded}"})
-    (key,) = settings.truepill.hmac_keys
+    (key,) = settings.partner("truepill").hmac_keys
     assert hmac_secret(key) == BYTES
 
 
@@ -77,7 +77,7 @@ def test_a_standard_webhooks_key_may_be_in_either_alphabet_padded_or_not(encoded
 def test_a_list_is_good_as_a_whole_or_not_at_all(suffix: str) -> None:
     one = {"TOKENS": LONG, "BASIC": f"user:{LONG}", "HMAC_KEYS": LONG}[suffix]
     name = f"RXLEDGER_TRUEPILL_WEBHOOK_{suffix}"
-    assert load({name: f" {one} , {one}2,"}).truepill.has_secret
+    assert load({name: f" {one} , {one}2,"}).partner("truepill").has_secret
     assert name in refusal({name: f"{one},x"})
 
 

@@ -30,6 +30,7 @@ from tests.support.factories import (
 )
 from tests.support.fixed_time import FixedTime
 from tests.support.ledger import Body, Ledger, every_text
+from tests.support.reading import reading_with
 from workers.apply import batch
 from workers.apply.batch import apply_queued
 from workers.apply.model import Applied
@@ -237,7 +238,7 @@ def test_a_defect_of_ours_is_held_with_its_place_and_without_its_text(
     def defective(body: bytes, hash: Any, url_id: str | None) -> Any:
         raise RuntimeError(body.decode())
 
-    monkeypatch.setattr("workers.apply.read.READERS", {"truepill": defective})
+    monkeypatch.setattr("workers.apply.read.readers", reading_with(truepill=defective))
     ledger.apply(b"Jane Canary")
     (row,) = ledger.conn.execute("SELECT reason, detail FROM quarantine").fetchall()
     assert row[0] == "defect"
@@ -437,7 +438,7 @@ def test_a_quarantined_event_is_applied_by_a_replay_once_it_is_understood(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr("workers.apply.read.READERS", {})
+        patched.setattr("workers.apply.read.readers", reading_with())
         seqs = ledger.admit(*life("f1"))
         apply_queued(ledger.conn, seqs, ledger.tools)
     assert set(ledger.reasons()) == {"no_reader"}

@@ -35,6 +35,7 @@ from tests.support.factories import (
     TransferError,
 )
 from tests.support.ledger import Ledger
+from tests.support.reading import reading_with
 from workers.apply.batch import apply_queued
 from workers.apply.model import Tools
 from workers.apply.read import read_batch
@@ -223,7 +224,7 @@ def test_a_replay_takes_back_what_an_event_it_reads_along_no_longer_states(
         reading = callbacks.read(body, hash)
         return reading._replace(stated=tuple(s for s in reading.stated if s.key == "old"))
 
-    monkeypatch.setattr("workers.apply.read.READERS", {"truepill": of_the_old_one_alone})
+    monkeypatch.setattr("workers.apply.read.readers", reading_with(truepill=of_the_old_one_alone))
     replay(ledger.conn, [first], ledger.tools, dry_run=False)
     assert ledger.story("old", "prescription").stored.state == "superseded"
     assert ledger.story("new", "prescription").steps == []

@@ -1,0 +1,38 @@
+"""Truepill, the pharmacy."""
+
+from __future__ import annotations
+
+from partners.registry import Partner, Reader
+
+__all__ = ["PARTNER"]
+
+
+def _reader() -> Reader:
+    from partners.truepill.callbacks import read
+
+    return read
+
+
+def _record_reader() -> Reader:
+    from partners.truepill.snapshots import read
+
+    return read
+
+
+PARTNER = Partner(
+    name="truepill",
+    kinds=(
+        "fill_request",
+        "transfer",
+        "direct_transfer",
+        "copay",
+        "prior_auth",
+        "consult",
+        "coverage",
+        "prescription",
+    ),
+    timeless=False,
+    reader=_reader,
+    record_reader=_record_reader,
+    base_url="https://api.truepill.com",
+)

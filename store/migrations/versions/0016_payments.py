@@ -1,0 +1,49 @@
+"""Payments: facts without a time of their own, and what payments are for."""
+
+from alembic import op
+
+from store.migrations.own_transactions import each_by_itself
+
+revision = "0016"
+down_revision = "0015"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    each_by_itself(
+        [
+            "ALTER TABLE facts ADD COLUMN IF NOT EXISTS undated boolean",
+            """
+            CREATE TABLE IF NOT EXISTS payment_joins (
+                payment_id bigint NOT NULL,
+                target_id bigint NOT NULL,
+                position integer,
+                token text COLLATE "C",
+                basis text NOT NULL,
+                PRIMARY KEY (payment_id, target_id)
+            )
+            """,
+            "CREATE INDEX IF NOT EXISTS payment_joins_target_id_idx ON payment_joins (target_id)",
+            """
+            CREATE TABLE IF NOT EXISTS payment_names (
+                hash uuid NOT NULL,
+                payment_id bigint NOT NULL,
+                PRIMARY KEY (hash, payment_id)
+            )
+            """,
+            "CREATE INDEX IF NOT EXISTS payment_names_payment_id_idx ON payment_names (payment_id)",
+        ]
+    )
+
+
+def downgrade() -> None:
+    op.execute("DROP TABLE payment_names")
+    op.execute("DROP TABLE payment_joins")
+    for table in ("facts", "event_facts", "postings", "changes", "changes_unplaced"):
+        op.execute(
+            f"DELETE FROM {table} t USING entities e "
+            "WHERE e.id = t.entity_id AND e.kind IN ('payment', 'checkout')"
+        )
+    op.execute("DELETE FROM entities WHERE kind IN ('payment', 'checkout')")
+    op.execute("ALTER TABLE facts DROP COLUMN undated")

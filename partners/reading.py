@@ -40,11 +40,22 @@ DOMAINS = (
     "rx_link",
     "metadata",
     "order_number",
+    "eid",
+    "rx_fill",
+    "healnow_order",
+    "healnow_patient",
+    "checkout",
+    "payment",
 )
 """What a link's value may name. One value in two domains is two things."""
 
 
-_OWN_DOMAINS = {"consult": "consult", "prescription": "prescription"}
+_OWN_DOMAINS = {
+    "consult": "consult",
+    "prescription": "prescription",
+    "payment": "payment",
+    "checkout": "checkout",
+}
 
 
 def own_domain(kind: str) -> str:
@@ -54,8 +65,9 @@ def own_domain(kind: str) -> str:
 
 Link: TypeAlias = tuple[str, str]
 """A name that a body carries: (domain, value). Two entities whose bodies carry the same one have to do with
-each other. The domain is one of DOMAINS. A value of the domains rx_number and metadata may be any text, of
-all others it is 1 to 128 characters of [A-Za-z0-9_.-]. A plain tuple, since a body has dozens.
+each other. The domain is one of DOMAINS. A value of the domains rx_number, rx_fill, eid and metadata may be
+any text, of all others it is 1 to 128 characters of [A-Za-z0-9_.-]; a payment's and a checkout's own key may
+hold colons too. A plain tuple, since a body has dozens.
 """
 
 
@@ -66,6 +78,8 @@ class Stated(NamedTuple):
     joins and never identifies: bodies share them across requests. `key` is None where the copy names the
     entity by its aliases alone: then there is at least one, and which entity it is, is for the ledger to say.
     `parcel` is the tracking number of the one parcel that it tells of; the detail has it as well.
+    `undated`: the partner prints no time, so that the fact is of the time at which it was first received.
+    `fallback`: what a copy without a key calls an entity that none of its aliases is known to lead to.
     """
 
     kind: str
@@ -75,6 +89,8 @@ class Stated(NamedTuple):
     links: frozenset[Link] = frozenset()
     aliases: tuple[str, ...] = ()
     parcel: str | None = None
+    undated: bool = False
+    fallback: str | None = None
 
 
 class Reading(NamedTuple):

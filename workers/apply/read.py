@@ -91,7 +91,7 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
 
 def _stated_fact(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> StatedFact:
     seq, event_id, _, via, received_at = copy[:5]
-    _, _, fact, detail, links, aliases, number = stated
+    _, _, fact, detail, links, aliases, number, _, _ = stated
     name = fact_id(fact)
     sealed = tools.sealer.seal(orjson.dumps(detail), name) if detail else None
     parcel = tools.keyed_hash.hash("parcel", number) if number else None

@@ -15,7 +15,9 @@ __all__ = [
     "FIRST_PAGE",
     "MOST_A_PAGE",
     "NESTED_ITEM",
+    "ORDERS",
     "ORDER_PAID",
+    "PATIENTS",
     "PAYMENT_STATES",
     "cart_path",
     "checkout_path",
@@ -30,6 +32,9 @@ __all__ = [
 FIRST_PAGE = 1
 #: The most that a page may have ("per_page"), which is printed.
 MOST_A_PAGE = 100
+
+#: The lists that there are.
+ORDERS, PATIENTS = "/v1/orders", "/v1/patients"
 
 #: The state of a payment by the status of its prescription, spelled as `partners.fields.label` gives it.
 PAYMENT_STATES: Mapping[str, str] = MappingProxyType(

@@ -14,7 +14,7 @@ import psycopg
 
 from partners.truepill.client import Client
 from partners.truepill.pages import Page
-from partners.truepill.wire import HttpClient, Wire
+from partners.wire import HttpClient, Wire
 from settings import Settings
 from statemachine import MACHINES
 from store.db.connections import connect

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 
 from partners.envelopes import Envelope
+from partners.faults import CallFailed, Garbled, NotGranted, PartnerFault
 from partners.truepill.envelopes import RESOURCE_OF, envelopes
-from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
 from store.inbox.model import Arrival
 from store.pulls import record_schedule, rounds, wanted_records
 from store.pulls.cursors import Progress

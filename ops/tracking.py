@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import psycopg
 
+from partners.fields import name
 from partners.truepill.aliases import ALIASES
 from partners.truepill.answers import (
     JOINED_BY,
@@ -19,7 +20,6 @@ from partners.truepill.answers import (
     of_another,
     relations_of,
 )
-from partners.truepill.fields import name
 from partners.truepill.quantities import asked_quantities
 from statemachine import MACHINES
 from store.crypto.keyed_hash import KeyedHash

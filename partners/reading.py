@@ -68,7 +68,8 @@ def own_domain(kind: str) -> str:
 Link: TypeAlias = tuple[str, str]
 """A name that a body carries: (domain, value). Two entities whose bodies carry the same one have to do with
 each other. The domain is one of DOMAINS. A value of the domains rx_number, rx_fill, eid and metadata may be
-any text, of all others it is 1 to 128 characters of [A-Za-z0-9_.-]. A plain tuple, since a body has dozens.
+any text, of all others it is 1 to 128 characters of [A-Za-z0-9_.-]; a payment's and a checkout's own key may
+hold colons too. A plain tuple, since a body has dozens.
 """
 
 

@@ -39,7 +39,7 @@ def track(
 ) -> None:
     """Register a request that the partner accepted, so that its clock runs before any news of it."""
     check_kind(kind)
-    from partners.truepill.fields import name
+    from partners.fields import name
 
     for given, hint in ((key, "KEY"), *((one, "--alias") for one in alias or ())):
         if name(given) is None:

@@ -11,8 +11,8 @@ from ops.refused import Refused
 from ops.render.details import Details, code_of
 from ops.render.history import crowd_notes
 from ops.render.tables import seconds
+from partners import fields
 from partners.reading import DOMAINS
-from partners.truepill import fields
 from settings import Database, SealKey
 from statemachine import MACHINES, Summary
 from store.crypto.keyed_hash import KeyedHash

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from partners.truepill.fields import Json, name
+from partners.fields import Json, name
 
 __all__ = ["ALIASES", "DOMAIN_OF_ALIAS", "aliases_of"]
 

@@ -13,9 +13,9 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Literal, TypeAlias
 
+from partners.fields import Json, amount, name, when
 from partners.reading import Link, Unreadable
 from partners.truepill.aliases import DOMAIN_OF_ALIAS, aliases_of
-from partners.truepill.fields import Json, amount, name, when
 from partners.truepill.links import links_of
 
 __all__ = [

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import orjson
 
+from partners.fields import EMPTY, Hash, Json, clear_code, text
 from partners.reading import Link, Stated, Unreadable
 from partners.truepill.aliases import ALIASES, aliases_of
-from partners.truepill.fields import EMPTY, Hash, Json, clear_code, text
 from partners.truepill.lines import NO_LINES, Lines
 from partners.truepill.links import links_of
 from statemachine.model import Fact
@@ -99,5 +99,5 @@ def stated(
     content, _, key, at, _, millisecond = copy
     fact = _new(Fact, (at, signal, shown, discriminator, lines.lines, due, millisecond))
     aliases = tuple(sorted(aliases_of(kind, content) - {key})) if kind in ALIASES else ()
-    named = links_of(kind, key, content, links)
-    return _new(Stated, (kind, key, fact, detail, named, aliases, parcel, False, None))
+    names = links_of(kind, key, content, links)
+    return _new(Stated, (kind, key, fact, detail, names, aliases, parcel, False, None))

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from partners.drift import Unseen
+from partners.envelopes import opened
+from partners.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, moment_of
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill import claims, consults, copays, coverages, orders, prescriptions, transfers
 from partners.truepill.aliases import aliases_of
 from partners.truepill.build_facts import Copy, details_of
-from partners.truepill.drift import Unseen, unseen
+from partners.truepill.drift import unseen
 from partners.truepill.envelopes import RESOURCE_OF
-from partners.truepill.fields import EMPTY, Hash, Json, has_strange_form, key_of, label, moment_of
-from tolerant_json import NOT_JSON, loads
 
 __all__ = ["read"]
 
@@ -30,7 +31,7 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     `url_id` is the request's id in the URL that a copy was pulled from: pulled copies lack it in their body.
     Raises Unreadable; neither its text nor a chained exception holds anything of the body.
     """
-    content = _content(body)
+    content = opened(body)
     stated_type = content.get("callback_type")
     if stated_type is None or stated_type == "":
         raise Unreadable("page" if "results" in content else "missing_type")
@@ -61,13 +62,6 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         # A renamed field matters most where it keeps us from reading.
         error.unseen = unseen(callback_type, content)
         raise
-
-
-def _content(body: bytes) -> Json:
-    content: Json = loads(body)
-    if type(content) is not dict:
-        raise Unreadable("not_json" if content is NOT_JSON else "not_an_object")
-    return content
 
 
 def _request(content: Json, details: Json, url_id: str | None) -> object:

@@ -11,9 +11,9 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
+from partners.fields import Hash, Json, amount, date, key_of, label, name, text
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill.build_facts import Copy, stated
-from partners.truepill.fields import Hash, Json, amount, date, key_of, label, name, text
 from partners.truepill.lines import Lines, Made, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
 

@@ -6,9 +6,9 @@ of the request, so a list of claims beside an equally long list of medications i
 
 from __future__ import annotations
 
+from partners.fields import EMPTY, Hash, Json, amount, first_text, text, texts
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, named_status, stated
-from partners.truepill.fields import EMPTY, Hash, Json, amount, first_text, text, texts
 from partners.truepill.lines import REASONS, Lines, entries, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
 

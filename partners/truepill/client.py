@@ -6,23 +6,19 @@ DUPLICATE_REQUEST).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from orjson import JSONEncodeError
 
-from partners.truepill.faults import Garbled
+from partners.faults import Garbled
+from partners.partner_clock import PartnerClock
 from partners.truepill.operators import OperatorMemory, Operators, ask_since
 from partners.truepill.pages import Page, listing_of, page_of
-from partners.truepill.partner_clock import PartnerClock
-from partners.truepill.wire import Wire
+from partners.wire import Wire, url_name
 
 __all__ = ["Client"]
-
-# A token in a path must not become another path.
-_plain = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9_.-]{1,128}").fullmatch
 
 
 class Client:
@@ -64,16 +60,16 @@ class Client:
         A partner that compares milliseconds gives some of the second before too. A `next` goes on with the
         query that it came from. `limit` and `request_id` are the live contract's.
         """
-        path = "/v1/webhook_events" + (f"/{_name(of_type.lower())}" if of_type else "")
+        path = "/v1/webhook_events" + (f"/{url_name(of_type.lower())}" if of_type else "")
         surface = f"webhook_events/{of_type.lower()}" if of_type else "webhook_events"
         asked: dict[str, str] = {}
         if next is not None:
             asked["next"] = next
         else:
             if id is not None:
-                asked["id"] = f"$eq:{_name(id)}"
+                asked["id"] = f"$eq:{url_name(id)}"
             if request_id is not None:
-                asked["request_id"] = f"$eq:{_name(request_id)}"
+                asked["request_id"] = f"$eq:{url_name(request_id)}"
             if limit is not None:
                 asked["limit"] = str(limit)
             if since is not None:
@@ -87,14 +83,14 @@ class Client:
 
     def fill_events(self, request_id: str, *, next: str | None = None) -> Page:
         """A page of the events of one fill request."""
-        path = f"/v1/fill_request/{_name(request_id)}/webhook_events"
+        path = f"/v1/fill_request/{url_name(request_id)}/webhook_events"
         return self._page("fill_request webhook_events", path, {} if next is None else {"next": next})
 
     # Records: each gives the document as it is.
 
     def fill_request(self, request_id: str) -> Any:
         """ "Get Fill Request"."""
-        return self._wire.get("fill_request", f"/v1/fill_request/{_name(request_id)}")
+        return self._wire.get("fill_request", f"/v1/fill_request/{url_name(request_id)}")
 
     def fill_requests(
         self, *, since: int | None = None, next: str | None = None, limit: int | None = None
@@ -127,19 +123,19 @@ class Client:
 
     def transfer(self, transfer_token: str) -> Any:
         """A list of one transfer."""
-        return self._wire.get("transfer_request", f"/v1/transfer_request/{_name(transfer_token)}")
+        return self._wire.get("transfer_request", f"/v1/transfer_request/{url_name(transfer_token)}")
 
     def direct_transfer(self, token: str) -> Any:
         """One direct transfer (live contract)."""
-        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{_name(token)}", beyond=True)
+        return self._wire.get("direct_transfer", f"/v1/direct_transfer/{url_name(token)}", beyond=True)
 
     def copay_request(self, request_id: str) -> Any:
         """One copay request (live contract)."""
-        return self._wire.get("copay_request", f"/v1/copay_request/{_name(request_id)}", beyond=True)
+        return self._wire.get("copay_request", f"/v1/copay_request/{url_name(request_id)}", beyond=True)
 
     def consult(self, consult_id: str) -> Any:
-        """One consult, which prints no status."""
-        return self._wire.get("consult", f"/consults/v0/consult/{_name(consult_id)}")
+        """One consult, which prints no status. A 401 says that it is another customer's ("Get a Consult")."""
+        return self._wire.get("consult", f"/consults/v0/consult/{url_name(consult_id)}", of_others=True)
 
     def consults(
         self, *, status: str | None = None, page: int | None = None, limit: int | None = None
@@ -147,20 +143,24 @@ class Client:
         """A page of consults, with their status (live contract)."""
         asked = {"status": status, "page_number": page, "limit": limit}
         return self._wire.get(
-            "consults", "/consults/v0", {k: str(v) for k, v in asked.items() if v is not None}, beyond=True
+            "consults",
+            "/consults/v0",
+            {k: str(v) for k, v in asked.items() if v is not None},
+            beyond=True,
+            of_others=True,
         )
 
     def prescriptions(self, patient_token: str) -> Any:
         """A patient's prescriptions."""
-        return self._wire.get("patient prescriptions", f"/v1/patient/{_name(patient_token)}/prescriptions")
+        return self._wire.get("patient prescriptions", f"/v1/patient/{url_name(patient_token)}/prescriptions")
 
     def prescription(self, token: str) -> Any:
         """One prescription, and whether it can be filled."""
-        return self._wire.get("prescription", f"/v1/prescription/{_name(token)}")
+        return self._wire.get("prescription", f"/v1/prescription/{url_name(token)}")
 
     def claims(self, prescription_token: str, fill_number: int) -> Any:
         """The claims of one fill of a prescription."""
-        path = f"/v1/prescription/{_name(prescription_token)}/fill/{int(fill_number)}/claims"
+        path = f"/v1/prescription/{url_name(prescription_token)}/fill/{int(fill_number)}/claims"
         return self._wire.get("claims", path)
 
     def _page(self, surface: str, path: str, asked: Mapping[str, str], *, beyond: bool = False) -> Page:
@@ -177,9 +177,3 @@ class Client:
 
 def _iso(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat()
-
-
-def _name(token: str) -> str:
-    if not _plain(token):
-        raise ValueError("a name in a URL wants 1 to 128 of A-Z, a-z, 0-9, _, . and -")
-    return token

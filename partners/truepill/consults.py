@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from partners.fields import EMPTY, Hash, Json, is_plain, label, text, texts
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, stated
-from partners.truepill.fields import EMPTY, Hash, Json, is_plain, label, text, texts
 from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, made
 from statemachine.model import Line
 

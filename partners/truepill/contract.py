@@ -6,19 +6,11 @@ Fields are those of the printed samples and of the reference's tables of fields,
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
+from partners.drift import Shape
 from partners.truepill import codes
 
-__all__ = ["SHAPES", "Shape"]
-
-
-class Shape(NamedTuple):
-    """What is known of an object: its fields, the objects (or lists of them) among these, and its codes."""
-
-    fields: frozenset[str]
-    objects: tuple[tuple[str, Shape], ...] = ()
-    codes: tuple[tuple[str, frozenset[str]], ...] = ()
+__all__ = ["SHAPES"]
 
 
 def _names(text: str) -> frozenset[str]:
@@ -122,6 +114,7 @@ PRICED = Shape(
     ),
     (("claim_reject_codes", REJECT_CODE), ("claims", PAID_CLAIM)),
     (("error_code", COPAY_CODES),),
+    described=frozenset({"error_code"}),
 )
 COPAY = Shape(
     _names(

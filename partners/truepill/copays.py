@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from partners.fields import EMPTY, Hash, Json, code_like, date, first_text, label, text, texts
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, deciding_code, named_status, stated
-from partners.truepill.fields import EMPTY, Hash, Json, code_like, date, first_text, label, text, texts
 from partners.truepill.lines import REASONS, Lines, Made, entries, gathered, is_refused, made
 
 __all__ = ["CANCELLED", "copay", "copay_lines", "next_fill", "prior_auth"]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from partners.fields import EMPTY, Hash, Json, first_text, text, texts
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, named_status, stated
-from partners.truepill.fields import EMPTY, Hash, Json, first_text, text, texts
 from partners.truepill.lines import Lines, entries, gathered, made
 
 __all__ = ["coverage"]

@@ -12,19 +12,18 @@ is asked for. `partners.truepill.snapshots` reads envelopes, and nothing else ma
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 import orjson
 
+from partners.envelopes import Envelope
+from partners.fields import Json, date, name
 from partners.truepill.claim_records import RESOURCE, ClaimsOf
-from partners.truepill.fields import Json, date, name
 from partners.truepill.records import RECORDS
 
 __all__ = [
     "IDS",
     "RESOURCES",
     "RESOURCE_OF",
-    "Envelope",
     "claims_envelope",
     "envelopes",
     "of_its_day",
@@ -50,13 +49,6 @@ IDS = {
 }
 # The lists of records that a page of answers holds.
 _PAGES = {"prescription": ("prescriptions",), "consult": ("consults", "results", "data")}
-
-
-class Envelope(NamedTuple):
-    """One record, ready for the door: the id that it was asked for, "" where it has none, and the body."""
-
-    id: str
-    body: bytes
 
 
 def envelopes(

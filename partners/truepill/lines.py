@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from partners.fields import Hash, Json, clear_code, text, token
 from partners.reading import Unreadable
-from partners.truepill.fields import Hash, Json, clear_code, text, token
 from statemachine.model import Line
 
 __all__ = ["NO_LINES", "REASONS", "Lines", "Made", "Shown", "entries", "gathered", "is_refused", "made"]

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from partners.fields import Json, name, text
 from partners.reading import Link, Unreadable, own_domain
-from partners.truepill.fields import Json, name, text
 
 __all__ = ["links_of"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Protocol, TypeVar
 
-from partners.truepill.faults import NotGranted
+from partners.faults import NotGranted
 
 __all__ = ["OperatorMemory", "Operators", "ask_since"]
 

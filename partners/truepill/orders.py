@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from partners.fields import EMPTY, Hash, Json, amount, date, first_text, label, name, text, texts
 from partners.reading import Link, Stated, Unreadable
 from partners.truepill.build_facts import Copy, deciding_code, named_status, stated
-from partners.truepill.fields import EMPTY, Hash, Json, amount, date, first_text, label, name, text, texts
 from partners.truepill.lines import REASONS, Lines, entries, gathered, is_refused, made
 
 __all__ = ["DUPLICATE", "SHOWN", "TOKENS", "duplicate_of", "order", "shipment"]

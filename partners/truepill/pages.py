@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import orjson
 
+from partners.fields import Json, date, is_plain, label, name, when
 from partners.reading import Unreadable
-from partners.truepill.fields import Json, date, is_plain, label, name, when
 
 __all__ = ["Delivery", "Page", "Pulled", "listing_of", "page_of"]
 

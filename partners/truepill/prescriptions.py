@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from partners.fields import EMPTY, key_of, text, texts
 from partners.reading import Stated
 from partners.truepill.build_facts import Copy, stated
-from partners.truepill.fields import EMPTY, key_of, text, texts
 
 __all__ = ["notify_rx"]
 

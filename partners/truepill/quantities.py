@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from partners.truepill.fields import Json, amount, token
+from partners.fields import Json, amount, token
 from partners.truepill.lines import entries
 from statemachine.model import Fact
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from partners.drift import Shape
 from partners.truepill import codes
-from partners.truepill.contract import Shape
 
 __all__ = ["RECORDS", "Record"]
 

@@ -14,12 +14,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from partners.reading import Link, Reading, Stated, Unreadable
-from partners.truepill import claim_records, copays, transfers
-from partners.truepill.build_facts import Copy, stated
-from partners.truepill.drift import unseen_in
-from partners.truepill.envelopes import IDS, own_names
-from partners.truepill.fields import (
+from partners.drift import unseen_in
+from partners.envelopes import callback_type_of, opened
+from partners.fields import (
     Hash,
     Json,
     code_like,
@@ -32,11 +29,14 @@ from partners.truepill.fields import (
     text,
     texts,
 )
+from partners.reading import Link, Reading, Stated, Unreadable
+from partners.truepill import claim_records, copays, transfers
+from partners.truepill.build_facts import Copy, stated
+from partners.truepill.envelopes import IDS, own_names
 from partners.truepill.lines import NO_LINES, REASONS, Lines, Made, entries, gathered, is_refused, made
 from partners.truepill.records import RECORDS, Record
-from tolerant_json import NOT_JSON, loads
 
-__all__ = ["callback_type_of", "read"]
+__all__ = ["read"]
 
 # Asked for by the token of their record; whose that is, a claim of it says.
 _NAMED_BY_ALIAS = frozenset({"transfer", "direct_transfer"})
@@ -76,11 +76,6 @@ class _Read(NamedTuple):
     state: str | None
 
 
-def callback_type_of(resource: str) -> str:
-    """What lists of events print as the type of a snapshot."""
-    return f"SNAPSHOT_{resource.upper()}"
-
-
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     """What an envelope's record states: one fact, none where it prints no state, or several of claims.
 
@@ -88,7 +83,7 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
     not looked at. Raises Unreadable: bad_key where the record is another one's, missing_status where it
     has none, unknown_status where it is none that we know.
     """
-    envelope = _envelope(body)
+    envelope = opened(body)
     resource = envelope.get("snapshot")
     if resource == claim_records.RESOURCE:
         return claim_records.claims(envelope, hash)
@@ -113,13 +108,6 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         error.callback_type = callback_type
         error.unseen = unseen
         raise
-
-
-def _envelope(body: bytes) -> Json:
-    envelope: Json = loads(body)
-    if type(envelope) is not dict:
-        raise Unreadable("not_json" if envelope is NOT_JSON else "not_an_object")
-    return envelope
 
 
 def _check_id(resource: str, content: Json, asked_for: str) -> None:

@@ -24,8 +24,8 @@ from tests.e2e.test_sandbox_check import LONG, OFFERED, SHORT, Desk
 WITHOUT_WAITS = "answer_stall=0; dark_seconds=0"
 #: The command line, trying again as often as ever without a pause between its tries.
 WITHOUT_PAUSES = """
-import ops.cli, partners.truepill.wire, stamina
-stamina.set_testing(True, attempts=partners.truepill.wire.ATTEMPTS)
+import ops.cli, partners.wire, stamina
+stamina.set_testing(True, attempts=partners.wire.ATTEMPTS)
 ops.cli.main()
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import stamina
 
-from partners.truepill.wire import ATTEMPTS
+from partners.wire import ATTEMPTS
 from workers.celery.app import app
 
 __all__ = ["app"]

@@ -35,6 +35,8 @@ class Asked:
     path: str
     query: Mapping[str, list[str]]
     headers: Mapping[str, str]
+    method: str = "GET"
+    body: bytes = b""
 
 
 class Partner(ThreadingHTTPServer):
@@ -66,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         parts = urlsplit(self.path)
-        asked = Asked(parts.path, parse_qs(parts.query), dict(self.headers))
+        body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        asked = Asked(parts.path, parse_qs(parts.query), dict(self.headers), self.command, body)
         self.server.asked.append(asked)
         answer = self.server.answer(asked)
         time.sleep(answer.stall)
@@ -85,6 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             else:
                 self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
         self.close_connection = answer.cut
+
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Nothing is logged."""

@@ -8,9 +8,10 @@ from typing import Any
 
 import orjson
 
+from partners.envelopes import Envelope
+from partners.faults import Garbled, NotGranted
 from partners.truepill.claim_records import ClaimsOf, transmitted_at
-from partners.truepill.envelopes import Envelope, claims_envelope
-from partners.truepill.faults import Garbled, NotGranted
+from partners.truepill.envelopes import claims_envelope
 from store.pulls.claim_targets import claim_targets
 from workers.pull.run import Run
 

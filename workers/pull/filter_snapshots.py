@@ -11,9 +11,10 @@ from typing import Any
 
 import psycopg
 
+from partners.envelopes import Envelope
 from partners.reading import Stated, Unreadable
 from partners.truepill import snapshots
-from partners.truepill.envelopes import Envelope, of_its_day
+from partners.truepill.envelopes import of_its_day
 from statemachine import Fact
 from statemachine.model import adds_nothing, is_snapshot
 from store.crypto.keyed_hash import KeyedHash

@@ -8,7 +8,7 @@ from contextlib import suppress
 import psycopg
 
 from errors import describe
-from partners.truepill.faults import CallFailed
+from partners.faults import CallFailed
 from store.pulls import cursors, leases
 from store.pulls.leases import LeaseLost, Stream
 from workers.pull.rate_gate import NotNow

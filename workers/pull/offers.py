@@ -14,8 +14,8 @@ from typing import Any
 
 import psycopg
 
+from partners.faults import CallFailed, NotGranted
 from partners.truepill.client import Client
-from partners.truepill.faults import CallFailed, NotGranted
 from settings import PullSettings
 from store.pulls import surfaces
 from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from partners.faults import Garbled, NotGranted
 from partners.truepill.client import Client
 from partners.truepill.envelopes import RESOURCE_OF
-from partners.truepill.faults import Garbled, NotGranted
 from partners.truepill.pages import Page
 from workers.pull.reads import Reads
 

@@ -15,7 +15,7 @@ import psycopg
 from partners.registry import partners_of
 from partners.truepill.client import Client
 from partners.truepill.pages import Page
-from partners.truepill.wire import HttpClient, Wire
+from partners.wire import HttpClient, Wire
 from settings import Settings
 from statemachine import MACHINES
 from store.db.connections import connect

@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from partners.truepill.faults import CallFailed, KeyRefused, PartnerFault, Throttled
+from partners.faults import CallFailed, KeyRefused, PartnerFault, Throttled
 from store.pulls import rate_limit
 from store.pulls.rate_limit import Permit
 

@@ -14,8 +14,8 @@ from typing import Any
 import orjson
 import psycopg
 
+from partners.fields import text
 from partners.truepill.answers import names_of
-from partners.truepill.fields import text
 from partners.truepill.pages import Pulled
 from store.ledger.registration import register, unknown
 from workers.apply.model import Tools

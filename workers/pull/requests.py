@@ -6,7 +6,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Protocol
 
-from partners.truepill.faults import NotGranted, PartnerFault
+from partners.faults import NotGranted, PartnerFault
 from partners.truepill.pages import Page
 from statemachine import MACHINES
 from store.pulls import poll_schedule, rounds

@@ -15,8 +15,9 @@ from typing import Any
 
 import orjson
 
-from partners.truepill.envelopes import RESOURCE_OF, Envelope, envelopes
-from partners.truepill.faults import CallFailed, Garbled, NotGranted, PartnerFault
+from partners.envelopes import Envelope
+from partners.faults import CallFailed, Garbled, NotGranted, PartnerFault
+from partners.truepill.envelopes import RESOURCE_OF, envelopes
 from store.inbox.model import Arrival
 from store.pulls import record_schedule, rounds, wanted_records
 from store.pulls.cursors import Progress

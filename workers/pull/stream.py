@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from partners.truepill.faults import CallFailed, NotGranted
+from partners.faults import CallFailed, NotGranted
 from partners.truepill.pages import Page, Pulled
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.pulls import cursors

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from partners.truepill.drift import Unseen
+from partners.drift import Unseen
 from store.ledger.drift import note
 from tests.support.commandline import Cli
 from tests.support.factories import Shipment

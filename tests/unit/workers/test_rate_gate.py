@@ -11,8 +11,8 @@ import psycopg
 import pytest
 import stamina
 
-from partners.truepill.faults import Failing
-from partners.truepill.wire import ATTEMPTS, HttpClient, Wire
+from partners.faults import Failing
+from partners.wire import ATTEMPTS, HttpClient, Wire
 from store.pulls import rate_limit
 from store.pulls.rate_limit import Permit
 from workers.pull.rate_gate import NotNow, SharedGate

@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from partners.truepill.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
+from partners.faults import CallFailed, Failing, KeyRefused, NotGranted, Silent, Throttled
 from settings import Database
 from store.db.connections import connect
 from store.pulls import rate_limit

@@ -18,10 +18,10 @@ import stamina
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from partners.faults import Silent
 from partners.truepill.client import Client
-from partners.truepill.faults import Silent
 from partners.truepill.pages import Page, page_of
-from partners.truepill.wire import HttpClient, OpenGate, Wire
+from partners.wire import HttpClient, OpenGate, Wire
 from settings import Database
 from store.db.connections import connect
 from store.pulls import cursors, leases

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from partners.truepill.envelopes import Envelope, envelopes
+from partners.envelopes import Envelope
+from partners.truepill.envelopes import envelopes
 from statemachine import MACHINES, Fact, Step
 from store.inbox.model import ClaimedCopy
 from store.ledger import aliases

@@ -14,9 +14,9 @@ import orjson
 import pytest
 import stamina
 
+from partners.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
 from partners.truepill.client import Client
-from partners.truepill.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
-from partners.truepill.wire import HttpClient, Wire
+from partners.wire import HttpClient, Wire
 from tests.support.partner import Answer, Asked, events_page, partner
 
 KEY = "tp_live_key_that_is_secret"
@@ -241,7 +241,7 @@ def test_an_answer_that_drips_does_not_hold_a_caller_for_ever() -> None:
 
 
 def test_an_answer_of_any_length_is_read_only_up_to_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("partners.truepill.wire.LARGEST", 1 << 20)
+    monkeypatch.setattr("partners.wire.LARGEST", 1 << 20)
     with (
         partner(lambda _: Answer(body=b" " * (3 << 20))) as server,
         client(server.url) as reading,

@@ -9,9 +9,10 @@ from typing import Any
 import orjson
 import pytest
 
+from partners.drift import MAX_FOUND, Unseen
 from partners.truepill import callbacks
 from partners.truepill.contract import SHAPES
-from partners.truepill.drift import MAX_FOUND, Unseen, unseen
+from partners.truepill.drift import unseen
 from tests.support.factories import (
     Consult,
     CopayError,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from partners.truepill.fields import date
+from partners.fields import date
 from tests.support.factories import (
     CopayError,
     CopaySuccess,

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from partners.envelopes import Envelope
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill.codes import meaning
-from partners.truepill.envelopes import RESOURCE_OF, RESOURCES, Envelope, envelopes, of_its_day
+from partners.truepill.envelopes import RESOURCE_OF, RESOURCES, envelopes, of_its_day
 from partners.truepill.records import RECORDS
 from partners.truepill.snapshots import read
 from statemachine import MACHINES, Line

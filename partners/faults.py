@@ -1,4 +1,4 @@
-"""Why a call to the partner failed, and by whose fault. No text holds a body, a key, a URL or a token.
+"""Why a call to a partner failed, and by whose fault. No text holds a body, a key, a URL or a token.
 
 CallFailed
 ├── KeyRefused     401, 403: ours; every further call fails too, until the key is changed
@@ -26,12 +26,14 @@ __all__ = [
 
 
 class CallFailed(Exception):
-    """A read that came to nothing. `surface` names what was read, without any token; `status` is HTTP's.
+    """A call that came to nothing. `surface` names what was asked for, without any token; `status` is HTTP's.
 
-    `again`: the same call may succeed a moment later.
+    `again`: the same call may succeed a moment later. `may_be_done`: what a POST asked for may have been done
+    all the same, so that to send it again may do it twice.
     """
 
     again = False
+    may_be_done = False
 
     def __init__(self, surface: str, found: str, status: int | None = None) -> None:
         super().__init__(f"{surface}: {found}")
@@ -44,8 +46,16 @@ class KeyRefused(CallFailed):
     """The partner does not accept our API key."""
 
 
+#: Refusals that do not say that nothing was done: it took too long, or is there already.
+_UNSURE = frozenset({408, 409})
+
+
 class NotGranted(CallFailed):
     """The partner does not give what we asked for."""
+
+    def __init__(self, surface: str, found: str, status: int | None = None) -> None:
+        super().__init__(surface, found, status)
+        self.may_be_done = status in _UNSURE
 
 
 class Throttled(CallFailed):
@@ -57,16 +67,22 @@ class Throttled(CallFailed):
         found = "too many calls" if status == 429 else "the partner wants to be left alone for a while"
         super().__init__(surface, f"{status}, {found}", status)
         self.wait = wait
+        self.may_be_done = status != 429
 
 
 class PartnerFault(CallFailed):
     """The partner does not answer as it documents."""
 
     again = True
+    may_be_done = True
 
 
 class Silent(PartnerFault):
-    """No whole answer came."""
+    """No whole answer came. `sent`: the partner may have got what was asked."""
+
+    def __init__(self, surface: str, found: str, *, sent: bool = True) -> None:
+        super().__init__(surface, found)
+        self.may_be_done = sent
 
 
 class Failing(PartnerFault):

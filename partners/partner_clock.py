@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from partners.truepill.fields import FURTHEST, SOONEST
+from partners.fields import FURTHEST, SOONEST
 
 __all__ = ["PartnerClock", "moment_of"]
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from partners.truepill.partner_clock import PartnerClock, moment_of
+from partners.partner_clock import PartnerClock, moment_of
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 

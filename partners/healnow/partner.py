@@ -1,0 +1,29 @@
+"""HealNow, where patients pay."""
+
+from __future__ import annotations
+
+from partners.registry import Partner, Reader
+
+__all__ = ["PARTNER"]
+
+
+def _reader() -> Reader:
+    from partners.healnow.callbacks import read
+
+    return read
+
+
+def _record_reader() -> Reader:
+    from partners.healnow.records import read
+
+    return read
+
+
+PARTNER = Partner(
+    name="healnow",
+    kinds=("payment", "checkout"),
+    timeless=True,
+    reader=_reader,
+    record_reader=_record_reader,
+    base_url="https://api.healnow.io",
+)

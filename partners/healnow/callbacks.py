@@ -13,7 +13,7 @@ from partners.healnow.contract import CALLBACK, CALLBACK_TYPES
 from partners.healnow.prescriptions import prescription, stated
 from partners.reading import Reading, Unreadable
 
-__all__ = ["kind_of", "read"]
+__all__ = ["read"]
 
 #: By the status in the type: the signal, and the code that tells apart what has the same one.
 SIGNALS = {
@@ -55,11 +55,6 @@ def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
         raise
     forms = tuple(Unseen("form", callback_type, form) for form in found.forms)
     return Reading(callback_type, (fact,), unseen + forms)
-
-
-def kind_of(callback_type: str | None) -> str | None:
-    """The kind of what a type, as a Reading names it, is about; None for one that is not known."""
-    return "payment" if callback_type in CALLBACK_TYPES else None
 
 
 def _data(content: Json) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 import pytest
 
-from partners.healnow.callbacks import kind_of, read
+from partners.healnow.callbacks import read
 from partners.reading import DOMAINS, Stated, Unreadable
 from tests.support.reading import keyed
 
@@ -234,8 +234,3 @@ def test_an_unknown_type_is_drift_by_its_name_where_that_is_plain() -> None:
         with pytest.raises(Unreadable) as raised:
             read(orjson.dumps({"type": stated_type, "data": {}}), keyed)
         assert raised.value.unseen == (("type", shown, shown),)
-
-
-def test_types_are_about_payments() -> None:
-    assert kind_of("prescription::paid") == "payment"
-    assert kind_of("ORDER") is None

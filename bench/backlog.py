@@ -19,7 +19,7 @@ from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.inbox.admit import admit_now
 from store.inbox.model import Arrival
-from workers.apply.derive import CALLBACK_TYPE
+from workers.apply.payment_facts import CALLBACK_TYPE
 from workers.celery.hints import HINT_IDS
 
 __all__ = [

@@ -21,7 +21,7 @@ from statemachine import DERIVATIONS
 from store.db import arrays, locks
 from store.ledger.model import EntityRow, Recheck, summary_of
 
-__all__ = ["CAUSES", "EFFECTS", "causes_of", "pass_barrier", "rows_of", "sharing"]
+__all__ = ["CAUSES", "CROWD", "EFFECTS", "SUMMARY", "causes_of", "pass_barrier", "rows_of", "sharing"]
 
 Connection = psycopg.Connection[Any]
 
@@ -67,14 +67,15 @@ def pass_barrier(conn: Connection) -> None:
     conn.execute(_PASS_BARRIER)
 
 
-_SUMMARY = """
+#: The columns of an EntityRow as far as a Summary goes, of the entity `c`.
+SUMMARY = """
 c.id, c.kind, c.key, c.state, extract(epoch FROM c.since)::bigint, c.moved_by, c.outcome, c.review,
 extract(epoch FROM c.last_at)::bigint, extract(epoch FROM c.due)::bigint,
 extract(epoch FROM c.waiting_since)::bigint
 """
 
 _ROWS = f"""
-SELECT {_SUMMARY} FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS n (kind, key)
+SELECT {SUMMARY} FROM unnest(%(kinds)s::text[], %(keys)s::text[]) AS n (kind, key)
 JOIN entities c ON (c.kind, c.key) = (n.kind, n.key)
 """
 
@@ -126,7 +127,7 @@ def sharing(
     """
     first, *others = domains
     further = "".join(_FURTHER.format(number=number) for number in range(len(others)))
-    query = _SHARING.format(summary=_SUMMARY, crowd=CROWD, further=further)
+    query = _SHARING.format(summary=SUMMARY, crowd=CROWD, further=further)
     parameters = {"ids": arrays.numbers(entity_ids), "first": first, "kind": kind}
     parameters |= {f"further_{number}": domain for number, domain in enumerate(others)}
     # Planned each time, for tables as large as they are: a plan that was kept from small ones scans them.

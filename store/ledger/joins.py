@@ -25,7 +25,7 @@ import psycopg
 from statemachine import MACHINES, deadline
 from store.db import arrays
 from store.db.locks import JOINS
-from store.ledger import aliases, entities, feed, postings, relations
+from store.ledger import aliases, entities, feed, payments, postings, relations
 from store.ledger.aliases import AliasRow
 from store.ledger.derivations import CROWD
 from store.ledger.model import EntityRow, summary_of
@@ -187,6 +187,7 @@ def absorb(conn: Connection, unheard: EntityRow, heard: EntityRow, *, told: bool
         heard = heard._replace(registered_at=start, deadline=due)
     postings.move_postings(conn, unheard.id, heard.id)
     relations.move_relations(conn, unheard.id, heard.id)
+    payments.move(conn, unheard.id, heard.id)
     feed.move_changes(conn, unheard.id, heard.id, unheard.state, told=told)
     aliases.move(conn, heard.kind, unheard.key, heard.key)
     aliases.add(conn, [AliasRow(heard.kind, unheard.key, heard.key)])

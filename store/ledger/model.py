@@ -13,7 +13,10 @@ from statemachine import DERIVATIONS, Fact, Line, Summary
 from store.crypto.keyed_hash import KeyedHash
 
 __all__ = [
+    "CAUSES",
+    "COVER",
     "DERIVED",
+    "JOIN",
     "OURS",
     "SEVERAL",
     "ChangeRow",
@@ -42,6 +45,10 @@ _new = tuple.__new__
 SEVERAL = bytes(16)
 #: Rechecks are their own partner's, ours, and come their own way.
 OURS, DERIVED = "rxledger", "derived"
+#: What a payment is for, and whether a fill's payments cover what it owes, are decided anew.
+JOIN, COVER = "payment_join", "payment_cover"
+#: What rechecks look at, by their derivation.
+CAUSES = {one.name: one.cause for one in DERIVATIONS} | {JOIN: "payment", COVER: "fill_request"}
 
 
 class EntityRow(NamedTuple):
@@ -185,7 +192,7 @@ def _parts(line: Line) -> list[object]:
 
 
 class Recheck(NamedTuple):
-    """See what the entity (kind, key) means for others by the derivation of this name."""
+    """See what the entity (kind, key) means by the derivation of this name, for others or itself."""
 
     derivation: str
     kind: str
@@ -208,7 +215,7 @@ def recheck_of(body: bytes) -> Recheck | None:
     """The recheck of a body; None for a derivation that this version does not know."""
     content = orjson.loads(body)
     found = Recheck(content["derivation"], *content["cause"])
-    return found if any((one.name, one.cause) == found[:2] for one in DERIVATIONS) else None
+    return found if CAUSES.get(found.derivation) == found.kind else None
 
 
 def recheck_id(keyed_hash: KeyedHash, recheck: Recheck) -> bytes:

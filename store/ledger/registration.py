@@ -12,9 +12,9 @@ from statemachine import DERIVATIONS, MACHINES, deadline
 from store.crypto.keyed_hash import KeyedHash
 from store.db import arrays
 from store.ledger import aliases as alias_store
-from store.ledger import derivations, entities, feed, joins, postings, rechecks
+from store.ledger import derivations, entities, feed, joins, payments, postings, rechecks
 from store.ledger.aliases import AliasRow
-from store.ledger.model import ChangeRow, EntityRow, PostingRow, Recheck, recheck_id, summary_of
+from store.ledger.model import JOIN, ChangeRow, EntityRow, PostingRow, Recheck, recheck_id, summary_of
 from store.ledger.relations import Relation, add_relations
 
 __all__ = ["Registered", "register", "unknown"]
@@ -98,7 +98,7 @@ def register(
         if joined_by and (heard := _heard(conn, row, joined_by, accepted_at)) is not None:
             joined.append(row.id)
             row, known = heard, True
-        if names:
+        if names or relations:
             _queue_rechecks(conn, keyed_hash, row)
         if not known:
             feed.add_changes(conn, [ChangeRow(row.id, None, row.state, None, None, None)])
@@ -153,5 +153,9 @@ def _queue_rechecks(conn: Connection, keyed_hash: KeyedHash, row: EntityRow) -> 
     for one in DERIVATIONS:
         if one.cause == row.kind and one.implies(stands):
             found.add(Recheck(one.name, row.kind, row.key))
+    if row.kind in payments.PAID_FOR:
+        concerned = payments.concerned(conn, [row.id], ())
+        keys = {*concerned.payments, *payments.payments_to(conn, row.id)}
+        found |= {Recheck(JOIN, payments.PAYMENT, key) for key in keys}
     if found:
         rechecks.queue_again(conn, [recheck_id(keyed_hash, one) for one in found])

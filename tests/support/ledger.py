@@ -12,10 +12,12 @@ import psycopg
 from statemachine import MACHINES, Step, Summary
 from store.inbox.admit import admit_now
 from store.inbox.model import Arrival
+from store.ledger import aliases
 from store.ledger.facts import facts_of
 from store.ledger.model import fact_of
 from workers.apply.batch import apply_queued, apply_rechecks
 from workers.apply.model import Applied, Tools
+from workers.apply.reread import reread
 
 Body = dict[str, Any] | bytes
 
@@ -49,20 +51,27 @@ class Ledger:
         sealed = self.tools.sealer.seal(raw, name)
         return Arrival(name, partner, via, received_at or self.tools.clock(), sealed, timeless)
 
-    def admit(self, *bodies: Body, via: str = "push") -> list[int]:
+    def admit(self, *bodies: Body, via: str = "push", partner: str = "truepill") -> list[int]:
         """The inbox ids of those that are new."""
-        batch = {a.id: a for a in (self.arrival(body, via=via) for body in bodies)}
+        timeless = partner == "healnow"
+        made = (self.arrival(body, via=via, partner=partner, timeless=timeless) for body in bodies)
+        batch = {a.id: a for a in made}
         seqs = admit_now(self.conn, list(batch.values()))
         return [seqs[name] for name in batch if name in seqs]
 
-    def apply(self, *bodies: Body, via: str = "push") -> Applied:
-        return apply_queued(self.conn, self.admit(*bodies, via=via), self.tools)
+    def apply(self, *bodies: Body, via: str = "push", partner: str = "truepill") -> Applied:
+        return apply_queued(self.conn, self.admit(*bodies, via=via, partner=partner), self.tools)
 
     def settle(self) -> None:
-        """Apply what is queued, and what follows from it."""
-        while seqs := self.queued():
-            apply_queued(self.conn, seqs, self.tools)
-            apply_rechecks(self.conn, seqs, self.tools)
+        """Apply what is queued, what follows from it, and what is doubtful since."""
+        while True:
+            while seqs := self.queued():
+                apply_queued(self.conn, seqs, self.tools)
+                apply_rechecks(self.conn, seqs, self.tools)
+            doubtful = aliases.stale_news(self.conn, 1000)
+            if not doubtful:
+                return
+            reread(self.conn, doubtful, self.tools)
 
     def story(self, key: str, kind: str = "fill_request") -> Story:
         row = self.conn.execute(

@@ -16,7 +16,7 @@ from store.inbox import claim
 from store.inbox.quarantine import quarantine, release
 from store.ledger import drift, event_facts, rechecks
 from store.pulls import wanted_records
-from workers.apply.derive import derived_facts, queue_rechecks
+from workers.apply.derive import derived_facts, queue, queue_rechecks
 from workers.apply.join_registered import join_registered
 from workers.apply.model import Applied, ReadBatch, Tools
 from workers.apply.read import read_batch
@@ -97,10 +97,11 @@ def apply_rechecks(conn: Connection, seqs: Sequence[int], tools: Tools) -> Appli
         copies = {one.copy.seq: one.copy for one in read.rechecks}
         anew = event_facts.entities_stated_by(conn, copies)
         past = event_facts.delete_event_facts(conn, copies)
-        for name, stated_fact in derived_facts(conn, read.rechecks, tools):
+        derived = derived_facts(conn, read.rechecks, tools)
+        for name, stated_fact in derived.stated_facts:
             read.stated_facts.setdefault(name, []).append(stated_fact)
         moved = update_states(conn, read.stated_facts, tools, withdrawn(past, copies), anew)
-        further = queue_rechecks(conn, moved, tools)
+        further = [*queue_rechecks(conn, moved, tools), *queue(conn, derived.further, tools)]
         release(conn, copies)
         if read.quarantined:
             quarantine(conn, read.quarantined)

@@ -3,31 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 
 from statemachine import DERIVATIONS, Derivation, Fact, Implied
 from store.inbox.model import ClaimedCopy
-from store.ledger import derivations, rechecks
+from store.ledger import derivations, payments, rechecks
 from store.ledger.model import (
+    COVER,
+    DERIVED,
+    JOIN,
     EntityRow,
     Recheck,
     SealedRecheck,
-    fact_id,
     recheck_body,
     recheck_id,
     summary_of,
 )
+from store.ledger.payments import FILL, PAID_FOR, PAYMENT
+from workers.apply.cover_fills import cover_fills
+from workers.apply.join_payments import join_payments
 from workers.apply.model import ClaimedRecheck, Moved, Name, StatedFact, Tools
+from workers.apply.payment_facts import derived
 
-__all__ = ["CALLBACK_TYPE", "derived_facts", "queue_rechecks"]
+__all__ = ["Derived", "derived_facts", "queue", "queue_rechecks"]
 
 Connection = psycopg.Connection[Any]
 
-#: What lists of events print as the type of a recheck.
-CALLBACK_TYPE = "DERIVED"
+
+class Derived(NamedTuple):
+    """What rechecks state, by the entity that it is about, and the further rechecks that follow at once."""
+
+    stated_facts: list[tuple[Name, StatedFact]]
+    further: list[Recheck]
 
 
 def queue_rechecks(conn: Connection, moved: Sequence[Moved], tools: Tools) -> list[int]:
@@ -43,10 +53,14 @@ def queue_rechecks(conn: Connection, moved: Sequence[Moved], tools: Tools) -> li
             effects.setdefault(m.before.kind, []).append(m.before.id)
     if effects:
         found |= derivations.causes_of(conn, effects)
-    if not found:
-        return []
+    found |= _about_payments(conn, moved)
+    return queue(conn, found, tools)
+
+
+def queue(conn: Connection, found: Iterable[Recheck], tools: Tools) -> list[int]:
+    """Queue these rechecks; their inbox ids."""
     sealed = [_sealed(recheck, tools) for recheck in found]
-    return rechecks.queue_rechecks(conn, sealed, tools.clock())
+    return rechecks.queue_rechecks(conn, sealed, tools.clock()) if sealed else []
 
 
 def _changed(m: Moved) -> Iterable[Recheck]:
@@ -58,22 +72,63 @@ def _changed(m: Moved) -> Iterable[Recheck]:
                 yield Recheck(one.name, m.before.kind, m.before.key)
 
 
+def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
+    """Payments that changed, and those that may be for what got names or lines; fills that changed and are
+    paid for.
+    """
+    own = [m for m in moved if m.named or _has_own_news(m)]
+    paying = [m.before for m in own if m.before.kind == PAYMENT]
+    named = [m.before.id for m in own if m.before.kind in PAID_FOR and (m.named or _got_lines(m))]
+    changed = [m.before.id for m in own if m.before.kind == FILL and m.change.changed]
+    found = {Recheck(JOIN, PAYMENT, row.key) for row in paying}
+    if paying:
+        payments.add_names(conn, [row.id for row in paying])
+    if named or changed:
+        concerned = payments.concerned(conn, named, changed)
+        found |= {Recheck(JOIN, PAYMENT, key) for key in concerned.payments}
+        found |= {Recheck(COVER, FILL, key) for key in concerned.fills}
+    return found
+
+
+def _has_own_news(m: Moved) -> bool:
+    """Whether more than what rechecks state has come of it."""
+    return any(one.via != DERIVED for one in m.change.counted)
+
+
+def _got_lines(m: Moved) -> bool:
+    change = m.change
+    return any(row.lines is not None for row in change.inserted) or any(
+        row.lines is not None for row in change.updated
+    )
+
+
 def _sealed(recheck: Recheck, tools: Tools) -> SealedRecheck:
     event_id = recheck_id(tools.keyed_hash, recheck)
     return SealedRecheck(event_id, tools.sealer.seal(recheck_body(recheck), event_id))
 
 
-def derived_facts(
-    conn: Connection, claimed: Sequence[ClaimedRecheck], tools: Tools
-) -> list[tuple[Name, StatedFact]]:
-    """What rechecks state now, by the entity that it is about. Call it before any entity is locked.
+def derived_facts(conn: Connection, claimed: Sequence[ClaimedRecheck], tools: Tools) -> Derived:
+    """What rechecks state now. Call it before any entity is locked.
 
     A cause that changes meanwhile queues its recheck again in the COMMIT of that change, so to read it
     unlocked is enough.
     """
     if not claimed:
-        return []
+        return Derived([], [])
     derivations.pass_barrier(conn)
+    by_name: dict[str, list[ClaimedRecheck]] = {}
+    for one in claimed:
+        by_name.setdefault(one.recheck.derivation, []).append(one)
+    stated, further = join_payments(conn, by_name.pop(JOIN, ()), tools)
+    stated += cover_fills(conn, by_name.pop(COVER, ()), tools)
+    if by_name:
+        stated += _implied(conn, [one for listed in by_name.values() for one in listed], tools)
+    return Derived(stated, further)
+
+
+def _implied(
+    conn: Connection, claimed: Sequence[ClaimedRecheck], tools: Tools
+) -> list[tuple[Name, StatedFact]]:
     rows = derivations.rows_of(conn, [(recheck.kind, recheck.key) for _, recheck in claimed])
     stated: list[tuple[Name, StatedFact]] = []
     for one in DERIVATIONS:
@@ -100,11 +155,4 @@ def _stated(
     discriminator = tools.keyed_hash.hash("cause", orjson.dumps([one.name, cause.kind, cause.key]).decode())
     for at, signal, due in implied:
         fact = Fact(at, signal, None, discriminator, (), due)
-        name = fact_id(fact)
-        detail = tools.sealer.seal(orjson.dumps({"cause": f"{cause.kind} {cause.key}"}), name)
-        yield (
-            (effect.kind, effect.key),
-            StatedFact(
-                copy.seq, copy.id, copy.via, copy.received_at, CALLBACK_TYPE, fact, name, None, detail
-            ),
-        )
+        yield derived((effect.kind, effect.key), fact, {"cause": f"{cause.kind} {cause.key}"}, copy, tools)

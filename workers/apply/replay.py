@@ -12,7 +12,7 @@ from store.inbox.model import ClaimedCopy
 from store.inbox.quarantine import quarantine, release
 from store.ledger import event_facts, rechecks
 from store.ledger.model import EventFactRow
-from workers.apply.derive import derived_facts, queue_rechecks
+from workers.apply.derive import derived_facts, queue, queue_rechecks
 from workers.apply.model import Replayed, Tools, Withdrawn
 from workers.apply.read import read_batch
 from workers.apply.resolve_aliases import resolve_aliases
@@ -55,7 +55,8 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     touched = event_facts.entities_stated_by(conn, seqs)
     copies = claim.kept_copies(conn, seqs)
     read = read_batch(copies, tools)
-    for name, stated_fact in derived_facts(conn, read.rechecks, tools):
+    derived = derived_facts(conn, read.rechecks, tools)
+    for name, stated_fact in derived.stated_facts:
         read.stated_facts.setdefault(name, []).append(stated_fact)
     readable = {copy.seq: copy for copy in copies if copy.seq not in set(read.keyless)}
     resolved = resolve_aliases(conn, read, anew=readable)
@@ -63,6 +64,7 @@ def _replay(conn: Connection, seqs: Sequence[int], tools: Tools) -> Replayed:
     moved = update_states(conn, resolved.stated_facts, tools, withdrawn(past, readable), anew=touched)
     # All names count as new: whoever replays may do it for the sake of what is derived.
     queue_rechecks(conn, [m._replace(named=True) for m in moved], tools)
+    queue(conn, derived.further, tools)
     release(conn, readable)
     quarantined = [*read.quarantined, *resolved.quarantined]
     if quarantined:

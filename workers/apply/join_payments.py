@@ -1,0 +1,173 @@
+"""What payments are for: what rechecks of payments state.
+
+It is decided from all that shares a name with the payment, and kept (`store.ledger.payments`). Two that fit
+equally are a fact of the payment, which a person is asked about.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import psycopg
+
+from statemachine import Fact
+from statemachine.payment_fit import Fit, Placed, Target, fit
+from store.inbox.model import ClaimedCopy
+from store.ledger import derivations, payments
+from store.ledger.model import COVER, JOIN, EntityRow, Recheck
+from store.ledger.payments import FILL, PAYMENT, PRESCRIPTION, Carrier, JoinRow
+from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
+from workers.apply.payment_facts import derived, facts_by_entity, known_payments
+from workers.apply.payment_values import Known, lines_owed, rx_number_of
+
+__all__ = ["join_payments"]
+
+Connection = psycopg.Connection[Any]
+
+#: By these domains a payment's eid leads to what it is for.
+NAMED = frozenset({"request", "metadata"})
+
+Stated = list[tuple[Name, StatedFact]]
+
+
+class _Found(NamedTuple):
+    """What may be for a payment: targets by id, those that its eid names, and its prescriptions."""
+
+    targets: dict[int, Carrier]
+    named: set[int]
+
+
+def join_payments(
+    conn: Connection, claimed: Sequence[ClaimedRecheck], tools: Tools
+) -> tuple[Stated, list[Recheck]]:
+    """Decide what these payments are for, and keep it; what they state, and the fills to be seen for it.
+
+    Call it behind the barrier, before any entity is locked.
+    """
+    rows = derivations.rows_of(conn, [(one.recheck.kind, one.recheck.key) for one in claimed])
+    copies = {
+        rows[PAYMENT, one.recheck.key].id: one.copy for one in claimed if (PAYMENT, one.recheck.key) in rows
+    }
+    if not copies:
+        return [], []
+    by_id = {row.id: row for row in rows.values()}
+    known = known_payments(conn, by_id, tools)
+    found, rx_numbers, anew = _candidates(conn, by_id, known, tools)
+    targets = _targets(
+        conn, {i: one for each in found.values() for i, one in each.targets.items()}, rx_numbers, tools
+    )
+    stated: Stated = []
+    joins: list[JoinRow] = []
+    for payment_id, copy in copies.items():
+        each = found[payment_id]
+        choice = [_named(targets[i], each, i) for i in each.targets]
+        decided = fit(known[payment_id].payment, choice)
+        ids = {(one.kind, one.key): i for i, one in each.targets.items()}
+        joins += [_join(payment_id, ids[one.target.kind, one.target.key], one) for one in decided.placed]
+        if decided.rivals:
+            stated.append(_ambiguous(by_id[payment_id], known[payment_id], decided, copy, tools))
+    touched = {row.target_id for row in payments.joins_of(conn, copies)} | {row.target_id for row in joins}
+    payments.replace_joins(conn, copies, sorted(joins, key=lambda row: row[:2]))
+    again = [Recheck(JOIN, PAYMENT, by_id[payment_id].key) for payment_id in sorted(anew)]
+    return stated, [*_to_be_covered(conn, touched), *again]
+
+
+def _candidates(
+    conn: Connection, rows: Mapping[int, EntityRow], known: Mapping[int, Known], tools: Tools
+) -> tuple[dict[int, _Found], dict[str, str], set[int]]:
+    """What each payment may be for, by the names that both carry, or by a prescription between them; the rx
+    numbers of prescriptions by their tokens; and the payments that are to be looked at once more.
+
+    A payment is found by the names of those prescriptions from now on. Whoever gets one of them before this
+    is committed may not have seen that, so that another look follows.
+    """
+    found = {payment_id: _Found({}, set()) for payment_id in rows}
+    between: dict[int, list[int]] = defaultdict(list)
+    anew: set[int] = set()
+    prescriptions: dict[int, str] = {}
+    for one in payments.carriers(conn, rows):
+        if one.kind == PRESCRIPTION:
+            if one.domain != "metadata":
+                prescriptions[one.id] = one.key
+                between[one.payment_id].append(one.id)
+            continue
+        found[one.payment_id].targets[one.id] = one
+        if one.domain in NAMED:
+            found[one.payment_id].named.add(one.id)
+    if prescriptions:
+        hashes = {i: tools.keyed_hash.link(PRESCRIPTION, token) for i, token in prescriptions.items()}
+        further = {(hashes[i], payment_id) for payment_id, through in between.items() for i in through}
+        anew = payments.add_further_names(conn, further)
+        carrying: dict[int, list[Carrier]] = defaultdict(list)
+        for one in payments.carriers_of_names(conn, list(hashes.items())):
+            carrying[one.payment_id].append(one)
+        for payment_id, through in between.items():
+            for prescription_id in through:
+                for one in carrying[prescription_id]:
+                    found[payment_id].targets.setdefault(one.id, one)
+    said = {i: one.payment.assigned for i, one in known.items() if one.payment.assigned is not None}
+    if said:
+        chosen = derivations.rows_of(conn, [(one.kind, one.key) for one in said.values()])
+        for payment_id, one_said in said.items():
+            if row := chosen.get((one_said.kind, one_said.key)):
+                carrier = Carrier(payment_id, "request", row.id, row.kind, row.key, row.state)
+                found[payment_id].targets.setdefault(row.id, carrier)
+    tokens: dict[str, str] = {}
+    if prescriptions:
+        for i, its_facts in facts_by_entity(conn, prescriptions).items():
+            if rx_number := rx_number_of(its_facts, tools.sealer):
+                tokens[prescriptions[i]] = rx_number
+    return found, tokens, anew
+
+
+def _targets(
+    conn: Connection, carriers: Mapping[int, Carrier], rx_numbers: Mapping[str, str], tools: Tools
+) -> dict[int, Target]:
+    by_target = facts_by_entity(conn, carriers)
+    carries: dict[int, set[str]] = defaultdict(set)
+    if fills := [i for i, one in carriers.items() if one.kind == FILL]:
+        for one in payments.relatives(conn, fills):
+            carries[one.later].add(one.earlier_key)
+    return {
+        i: Target(
+            one.kind,
+            one.key,
+            lines_owed(one.kind, by_target[i], rx_numbers, tools.sealer),
+            carries=frozenset(carries[i]),
+        )
+        for i, one in carriers.items()
+    }
+
+
+def _named(target: Target, found: _Found, target_id: int) -> Target:
+    return target._replace(named=True) if target_id in found.named else target
+
+
+def _join(payment_id: int, target_id: int, placed: Placed) -> JoinRow:
+    line = placed.line
+    position, token = (None, None) if line is None else (line.position, line.token)
+    return JoinRow(payment_id, target_id, position, token, placed.basis)
+
+
+def _ambiguous(
+    row: EntityRow, known: Known, decided: Fit, copy: ClaimedCopy, tools: Tools
+) -> tuple[Name, StatedFact]:
+    """The fact that nothing says which of several a payment is for; its detail lists them."""
+    rivals = [
+        {"kind": one.target.kind, "key": one.target.key, "position": one.line.position if one.line else None}
+        for one in decided.rivals
+    ]
+    fact = Fact(known.last_at, "payment:ambiguous", None, b"")
+    return derived((row.kind, row.key), fact, {"candidates": rivals}, copy, tools)
+
+
+def _to_be_covered(conn: Connection, target_ids: Iterable[int]) -> list[Recheck]:
+    """Rechecks of the fills among these, and of those that are asked for in their place."""
+    ids = sorted(target_ids)
+    if not ids:
+        return []
+    keys = {one.later_key for one in payments.relatives(conn, ids)}
+    keys |= payments.keys_of(conn, ids, FILL)
+    return [Recheck(COVER, FILL, key) for key in sorted(keys)]

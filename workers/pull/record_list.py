@@ -79,16 +79,14 @@ class _Pass:
         while not self.run.over():
             listing = self._page(at.page)
             names = [self._name(record) for record in listing.records]
-            last = self._digest(names)
             total = listing.total_pages or at.total
-            repeats = last == at.last
             moved = at.moved or (at.total is not None and total != at.total)
-            moved = moved or (not repeats and not self.seen.isdisjoint(names))
+            moved = moved or not self.seen.isdisjoint(names) or self._grew(at, names, total)
             self.barren = self.barren + 1 if self.seen.issuperset(names) else 0
             self.seen.update(names)
-            after = Place(at.page + 1, at.round, total, moved, last)
-            # Past its end a list is empty, or its last page comes again.
-            ends = not names or repeats or self.barren >= BARREN or at.page >= (total or at.page + 1)
+            after = Place(at.page + 1, at.round, total, moved, self._digest(names))
+            # Past its end a list is empty.
+            ends = not names or self.barren >= BARREN or at.page >= (total or at.page + 1)
             if ends and moved and at.round < MOST_ROUNDS:
                 after, ends = Place(round=at.round + 1), False
                 self.seen, self.barren = set(), 0
@@ -120,6 +118,13 @@ class _Pass:
         self.seen.update(names)
         return at._replace(moved=at.moved or self._digest(names) != at.last)
 
+    def _grew(self, at: Place, names: Sequence[str], total: int | None) -> bool:
+        """Whether the page before an empty one has other records by now. Numbers of pages tell that else."""
+        if names or total is not None or at.page == 1:
+            return False
+        before = self._page(at.page - 1)
+        return self._digest([self._name(record) for record in before.records]) != at.last
+
     def _page(self, number: int) -> Listing:
         try:
             return self.records.page(number)
@@ -133,7 +138,7 @@ class _Pass:
         run, leased = self.run, self.leased
         found = self._envelopes(records)
         batch, things = new_records(run, found), self._things(records)
-        sealed = run.tools.sealer.seal(orjson.dumps(after), _CONTEXT + leased.stream.name.encode())
+        sealed = run.tools.sealer.seal(orjson.dumps([*after]), _CONTEXT + leased.stream.name.encode())
         progress = Progress(len(records), 0, None, True)
         with run.conn.transaction():
             leased.stream, new = store_page(run.conn, leased.stream, sealed, progress, batch)

@@ -13,7 +13,6 @@ from typing import Any
 import psycopg
 
 from partners.registry import partners_of
-from partners.wire import HttpClient, Wire
 from settings import Settings
 from store.db.connections import connect
 from store.inbox import queue
@@ -23,7 +22,7 @@ from store.pulls.rate_limit import CLOCKS_AGREE_SECONDS
 from workers.apply.model import Tools
 from workers.pull.event_streams import EventStreams
 from workers.pull.page_buffer import StoringThread
-from workers.pull.rate_gate import SharedGate
+from workers.pull.partner_wire import NoApiKey, partner_wire
 from workers.pull.record_streams import RecordStreams
 from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER
@@ -79,19 +78,12 @@ class Puller:
         sleep: Callable[[float], None] = time.sleep,
         partner: str = PARTNER,
     ) -> None:
-        set_for, known = settings.partner(partner), partners_of(settings.partner_folders)[partner]
-        if set_for.api_key is None:
-            raise UnknownStream(f"RXLEDGER_{partner.upper()}_API_KEY is not set: pulls are off")
-        calls, pull = set_for.calls, settings.pull
-        http_client = HttpClient(
-            set_for.base_url or known.base_url or "",
-            set_for.api_key,
-            calls.timeout,
-            calls.connections,
-            known.scheme,
-        )
-        gate = SharedGate(conn, partner, calls.calls_per_minute, patience=patience, sleep=sleep)
-        wire = Wire(http_client, gate, clock=tools.clock)
+        calls, pull = settings.partner(partner).calls, settings.pull
+        try:
+            wire = partner_wire(settings, partner, conn, clock=tools.clock, patience=patience, sleep=sleep)
+        except NoApiKey as error:
+            raise UnknownStream(f"{error}: pulls are off") from None
+        known = partners_of(settings.partner_folders)[partner]
         self.partner = partner
         self._conn = conn
         self._streams: Streams = (

@@ -127,7 +127,7 @@ def count_losses() -> None:
 @app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
 def pull(stream: str | None = None) -> None:
     """Fetch what was missed: of one stream for a while; without a stream, have each run of each partner."""
-    from workers.pull.puller import partner_of, pulled_partners  # only who pulls has an HTTP client
+    from workers.pull.puller import full_name, partner_of, pulled_partners  # with an HTTP client
 
     with sanitized_errors():
         worker = runtime()
@@ -136,7 +136,7 @@ def pull(stream: str | None = None) -> None:
             for partner in partners:
                 with puller(worker, partner) as source:
                     for name in source.names():
-                        pull_later(worker.settings, name)
+                        pull_later(worker.settings, full_name(partner, name))
             return
         partner, name = partner_of(worker.settings, stream)
         if partner not in partners:
@@ -144,7 +144,7 @@ def pull(stream: str | None = None) -> None:
         ends = time.monotonic() + PULL_SECONDS
         with puller(worker, partner) as source:
             report = source.pull(name, over=lambda: time.monotonic() > ends)
-        continue_pull(worker.settings, report)
+        continue_pull(worker.settings, stream, report)
 
 
 @contextmanager
@@ -168,13 +168,13 @@ def puller(worker: Runtime, partner: str) -> Iterator[Puller]:
         yield source
 
 
-def continue_pull(settings: Settings, report: Report) -> None:
+def continue_pull(settings: Settings, stream: str, report: Report) -> None:
     """Say how a run ended, and have another go on with what is left."""
     if report.trouble is not None:
-        log.warning("pull of %s: %s", report.stream, report.trouble)
+        log.warning("pull of %s: %s", stream, report.trouble)
     elif not report.finished and not report.busy:
         # A moment later than others may start, so that it is not one of them that finds it busy.
-        pull_later(settings, report.stream, report.wait + 1.0 if report.wait else 0.0)
+        pull_later(settings, stream, report.wait + 1.0 if report.wait else 0.0)
 
 
 def pull_later(settings: Settings, stream: str, wait: float = 0.0) -> None:

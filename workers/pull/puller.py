@@ -28,7 +28,7 @@ from workers.pull.run import Report, Run
 from workers.pull.store_page import PARTNER
 from workers.pull.streams import Streams, UnknownStream
 
-__all__ = ["Puller", "UnknownStream", "partner_about", "partner_of", "pulled_partners"]
+__all__ = ["Puller", "UnknownStream", "full_name", "partner_about", "partner_of", "pulled_partners"]
 
 
 def pulled_partners(settings: Settings) -> list[str]:
@@ -52,6 +52,11 @@ def partner_of(settings: Settings, stream: str) -> tuple[str, str]:
         return partner, name
     owners = [one.name for one in known.values() if stream in one.streams]
     return (owners[0] if len(owners) == 1 else PARTNER), stream
+
+
+def full_name(partner: str, stream: str) -> str:
+    """What `partner_of` takes for this stream, whatever others there are."""
+    return stream if partner == PARTNER else f"{partner}.{stream}"
 
 
 def partner_about(settings: Settings, kind: str) -> str:

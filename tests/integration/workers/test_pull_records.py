@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.support.healnow import Healnow
 from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, partner
+from tests.support.pulls import Broken, Faults, FaultyConnection
 from workers.celery.runtime import tools
 from workers.pull import pull_until_idle
 from workers.pull.puller import Puller, UnknownStream, partner_of, pulled_partners
@@ -403,3 +405,67 @@ def test_partners_are_pulled_that_have_a_key(side: Side, tmp_path: Path) -> None
     both = {"RXLEDGER_HEALNOW_API_KEY": KEY, "RXLEDGER_TRUEPILL_API_KEY": KEY}
     assert pulled_partners(Settings.load(both, tmp_path)) == ["truepill", "healnow"]
     assert pulled_partners(Settings.load({}, tmp_path)) == []
+
+
+@pytest.mark.parametrize("stream", ["orders", "patients", "checkouts", "prescriptions"])
+def test_a_crash_at_any_boundary_loses_nothing_and_stores_nothing_twice(
+    side: Side, healnow: Healnow, stream: str
+) -> None:
+    """Before and after each statement and each COMMIT: a run breaks there, another goes on."""
+    healnow.orders = orders(healnow, 4)
+    for patient_id in PATIENTS[:2]:
+        healnow.patient(patient_id, healnow.prescription(f"p_{patient_id}"))
+    for name in ("cs1", "cs2"):
+        healnow.session(name, "open")
+    events = {"orders": 4, "patients": 0, "checkouts": 2, "prescriptions": 4}[stream]
+    things = {"orders": 0, "patients": 2, "checkouts": 2, "prescriptions": 2}[stream]
+    for point in range(1, 500):
+        empty(side.conn)
+        for name in ("cs1", "cs2"):
+            side.conn.execute(
+                "INSERT INTO entities (kind, key, state) VALUES ('checkout', %s, 'open')", (name,)
+            )
+        if stream == "prescriptions":
+            side.pull("patients")
+        faults = Faults(point)
+        with FaultyConnection.to(side.settings.database, faults) as conn:
+            whole = Puller(
+                side.settings, conn, side.ledger.tools, patience=5.0, hint=lambda _: None, partner="healnow"
+            )
+            with whole as puller, suppress(Broken):
+                puller.pull(stream)
+        side.conn.execute("UPDATE streams SET leased_until = NULL")
+        side.conn.execute("UPDATE record_reads SET next_at = now() WHERE read_at IS NULL")
+        with side.puller() as puller:
+            assert puller.pull(stream).finished, point
+        assert side.events() == side.ledger.count("bodies") == side.ledger.count("queue") == events, point
+        assert side.ledger.count("record_reads") == things, point
+        if len(faults.passed) < point:
+            break
+    else:
+        pytest.fail("the run did not end")
+    assert point > 10
+
+
+def test_a_stream_has_one_runner_at_once(side: Side, healnow: Healnow) -> None:
+    healnow.orders = orders(healnow, 6)
+    seen: list[Report] = []
+
+    def another(asked: Asked) -> None:
+        if asked.query["page"] == ["2"] and not seen:
+            with connect(side.settings.database, "test") as conn:
+                other = Puller(
+                    side.settings,
+                    conn,
+                    side.ledger.tools,
+                    patience=5.0,
+                    hint=lambda _: None,
+                    partner="healnow",
+                )
+                with other as puller:
+                    seen.append(puller.pull("orders"))
+
+    healnow.meanwhile = another
+    assert side.pull("orders")["orders"].finished
+    assert [(one.busy, one.pages) for one in seen] == [(True, 0)]
+    assert side.states() == paid(6)

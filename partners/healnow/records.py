@@ -1,9 +1,10 @@
 """HealNow's records to facts: what a GET said about an order, a prescription, a cart or a checkout. Pure.
 
-A copy is an envelope (`partners.healnow.envelopes`). An order that is paid says so of each of its items, and
-a session too, of which the payment may be printed as null all the same; of any other the items' own status
-counts, as in a cart. An item that cannot be read is passed over and its status told as drift: the others are
-good, and it is read as a prescription besides. Only where there is no other is the copy kept for later.
+A copy is an envelope (`partners.healnow.envelopes`). An order that is paid says so of each of its items; of
+any other the items' own status counts, as in a cart. A session may be paid in part, so that of a paid one
+only an item which prints no status is taken to be paid with it; its payment may be printed as null. An item
+that cannot be read is passed over and its status told as drift: the others are good, and it is read as a
+prescription besides. Only where there is no other is the copy kept for later.
 """
 
 from __future__ import annotations
@@ -128,7 +129,7 @@ def _session(copy: _Read) -> tuple[tuple[Stated, ...], list[str]]:
     if total.value is not None:
         detail["total_in_cents"] = total.value
     try:
-        items = _items(content.get("items") or [], copy, "paid", None)
+        items = _items(content.get("items") or [], copy, None, None, unsaid="paid")
     except Unreadable:
         items = []
     links: set[Link] = {(own_domain(CHECKOUT), copy.id)}
@@ -149,15 +150,20 @@ def _paid_by(content: Json) -> dict[str, object]:
     return {ours: found for ours, theirs in shown.items() if (found := text(payment.get(theirs)))}
 
 
-def _items(listed: object, copy: _Read, state: str | None, order_id: str | None) -> list[_Item]:
-    """Those of a list's prescriptions that can be read. Raises Unreadable where there are none that can."""
+def _items(
+    listed: object, copy: _Read, state: str | None, order_id: str | None, unsaid: str | None = None
+) -> list[_Item]:
+    """Those of a list's prescriptions that can be read. Raises Unreadable where there are none that can.
+
+    `state` is that of all of them, `unsaid` of those that print none.
+    """
     if type(listed) is not list or len(listed) > MOST_ITEMS:
         raise Unreadable("bad_details")
     found: list[_Item] = []
     wrong: Unreadable | None = None
     for entry in listed:
         try:
-            found.append(_item(_own(entry), copy, state, order_id))
+            found.append(_item(_own(entry), copy, state, order_id, unsaid))
         except Unreadable as error:
             wrong = error
     if wrong is not None and not found:
@@ -165,11 +171,14 @@ def _items(listed: object, copy: _Read, state: str | None, order_id: str | None)
     return found
 
 
-def _item(fields: Json, copy: _Read, state: str | None, order_id: str | None) -> _Item:
+def _item(
+    fields: Json, copy: _Read, state: str | None, order_id: str | None, unsaid: str | None = None
+) -> _Item:
     """Raises Unreadable where `state` does not say how it stands, and neither does its own status."""
-    code = None
+    code, status = None, fields.get("status")
+    if state is None and status is None:
+        state = unsaid
     if state is None:
-        status = fields.get("status")
         state = PAYMENT_STATES.get(label(status))
         code = CODES.get(label(status))
         if state is None:

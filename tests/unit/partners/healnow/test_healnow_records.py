@@ -229,13 +229,21 @@ def test_an_empty_cart_states_nothing() -> None:
 
 @pytest.mark.parametrize("payment", [None, {}, {"id": "pay1", "card_type": "visa", "last4": "4242"}])
 def test_a_paid_session_is_paid_whatever_its_payment_says(payment: object) -> None:
-    checkout, paid = stated("checkout_session", session(payment=payment))
+    checkout, paid = stated("checkout_session", session(prescription(status="paid"), payment=payment))
     assert (checkout.kind, checkout.key, checkout.fact.signal) == ("checkout", "cs1", "seen:paid")
     assert (paid.kind, paid.key, paid.fact.signal) == ("payment", "BWCTLvfzTklvXmCu", "seen:paid")
     assert checkout.detail["total_in_cents"] == 1299
     assert checkout.undated
     assert ("checkout", "cs1") in checkout.links
     assert ("request", "fill_1") in checkout.links
+
+
+def test_of_a_session_that_was_paid_in_part_each_item_says_how_it_stands() -> None:
+    items = [prescription(id=f"p{n}", eid=f"e{n}", rx_number=f"{n}") for n in range(3)]
+    items[0]["status"], items[1]["status"] = "paid", "pending"
+    del items[2]["status"]
+    _, *told = stated("checkout_session", session(*items))
+    assert [one.fact.signal for one in told] == ["seen:paid", "seen:pending", "seen:paid"]
 
 
 @pytest.mark.parametrize("status", ["open", "expired", "Expired"])

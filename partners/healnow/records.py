@@ -10,6 +10,7 @@ prescription besides. Only where there is no other is the copy kept for later.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from partners.drift import Unseen, unseen_in
@@ -45,11 +46,10 @@ class _Read(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """One prescription of a record, with the signal and the code that it states."""
+    """One prescription of a record, with the signals that it states, each with its code."""
 
     prescription: Prescription
-    signal: str
-    code: str | None
+    signals: tuple[tuple[str, str | None], ...]
 
 
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
@@ -174,18 +174,22 @@ def _items(
 def _item(
     fields: Json, copy: _Read, state: str | None, order_id: str | None, unsaid: str | None = None
 ) -> _Item:
-    """Raises Unreadable where `state` does not say how it stands, and neither does its own status."""
-    code, status = None, fields.get("status")
+    """Raises Unreadable where `state` does not say how it stands, and neither does its own status.
+
+    What was paid and then called off says both, or nobody would know of the payment.
+    """
+    status = fields.get("status")
+    own, code = PAYMENT_STATES.get(label(status)), CODES.get(label(status))
     if state is None and status is None:
         state = unsaid
-    if state is None:
-        state = PAYMENT_STATES.get(label(status))
-        code = CODES.get(label(status))
-        if state is None:
-            raise Unreadable("missing_status" if status is None else "unknown_status")
+    if state is None and own is None:
+        raise Unreadable("missing_status" if status is None else "unknown_status")
+    signals: list[tuple[str, str | None]] = [] if state is None else [(f"seen:{state}", None)]
+    if own is not None and (state is None or own == "cancelled"):
+        signals.append((f"seen:{own}", code))
     patient_id = _object(copy.content.get("patient")).get("id")
     found = prescription(fields, order_id=order_id, patient_id=patient_id)
-    return _Item(found, f"seen:{state}", code)
+    return _Item(found, tuple(signals))
 
 
 def _own(entry: object) -> Json:
@@ -207,10 +211,9 @@ def _payments(items: Sequence[_Item], hash: Hash) -> tuple[Stated, ...]:
     unclaimed = rivals([item.prescription for item in items], hash) if len(items) > 1 else frozenset()
     found = []
     for item in items:
-        try:
-            found.append(stated(item.prescription, item.signal, item.code, hash, unclaimed))
-        except Unreadable:  # an rx number alone, or a name that another item has too
-            continue
+        for signal, code in item.signals:
+            with suppress(Unreadable):  # an rx number alone, or a name that another item has too
+                found.append(stated(item.prescription, signal, code, hash, unclaimed))
     return tuple(found)
 
 

@@ -159,6 +159,27 @@ def test_a_paid_order_says_that_each_of_its_items_is_paid() -> None:
     assert [first.detail[field] for field in told] == ["pay1", "visa", "4242"]
 
 
+@pytest.mark.parametrize(
+    ("status", "signals"),
+    [
+        ("pending", [("seen:paid", None)]),
+        ("removed", [("seen:paid", None)]),
+        ("moto", [("seen:paid", None)]),
+        ("lost", [("seen:paid", None)]),
+        (None, [("seen:paid", None)]),
+        ("canceled", [("seen:paid", None), ("seen:cancelled", None)]),
+        ("manually_canceled", [("seen:paid", None), ("seen:cancelled", "manually_canceled")]),
+    ],
+)
+def test_an_item_of_a_paid_order_was_paid_whatever_became_of_it(
+    status: str | None, signals: list[tuple[str, str | None]]
+) -> None:
+    told = stated("order", order(prescription(status=status)))
+    assert [(one.fact.signal, one.fact.code) for one in told] == signals
+    assert {one.key for one in told} == {"BWCTLvfzTklvXmCu"}
+    assert len({one.aliases for one in told}) == 1
+
+
 def test_an_order_that_is_not_paid_says_of_each_item_what_that_says_itself() -> None:
     items = [prescription(id="p1", rx_number="1", status="removed"), prescription(id="p2", status="paid")]
     first, second = stated("order", order(*items, status="open"))

@@ -44,11 +44,11 @@ def pull_url(servers: Any) -> Iterator[str]:
 class Side:
     """Our side: a ledger, and pulls of the partner's records."""
 
-    def __init__(self, database: str, server: Partner, data: Path, **more: str) -> None:
+    def __init__(self, database: str, url: str, data: Path, **more: str) -> None:
         values = {
             "DATABASE_URL": database,
             **KEY_SETTINGS,
-            "RXLEDGER_HEALNOW_BASE_URL": server.url,
+            "RXLEDGER_HEALNOW_BASE_URL": url,
             "RXLEDGER_HEALNOW_API_KEY": KEY,
             "RXLEDGER_HEALNOW_CALLS_PER_MINUTE": "100000",
             **more,
@@ -103,7 +103,7 @@ def server(healnow: Healnow) -> Iterator[Partner]:
 
 @pytest.fixture
 def side(pull_url: str, server: Partner, tmp_path: Path) -> Iterator[Side]:
-    made = Side(pull_url, server, tmp_path)
+    made = Side(pull_url, server.url, tmp_path)
     yield made
     made.conn.close()
 

@@ -9,7 +9,7 @@ import pytest
 import stamina
 
 from tests.support.commandline import Cli
-from tests.support.healnow import Healnow
+from tests.support.healnow_server import Healnow
 from tests.support.partner import Answer, Asked, Partner, partner
 from tests.support.pulls import Book, arrivals
 from workers.pull import pull_until_idle

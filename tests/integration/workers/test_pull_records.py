@@ -13,7 +13,7 @@ import stamina
 from settings import Settings
 from store.db.connections import connect
 from tests.support.backends import empty, fresh_database
-from tests.support.healnow import Healnow
+from tests.support.healnow_server import Healnow
 from tests.support.keys import KEY_SETTINGS
 from tests.support.ledger import Ledger
 from tests.support.partner import Answer, Asked, Partner, partner

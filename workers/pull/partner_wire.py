@@ -29,8 +29,12 @@ def partner_wire(
     clock: Callable[[], datetime],
     patience: float,
     sleep: Callable[[float], None] = time.sleep,
+    longest_step: float | None = None,
 ) -> Wire:
-    """A wire whose calls may each wait for a permit up to `patience` seconds. Raises NoApiKey."""
+    """A wire whose calls may each wait for a permit up to `patience` seconds. Raises NoApiKey.
+
+    `longest_step`: no step of a call takes longer, in seconds, whatever the settings say.
+    """
     set_for, known = settings.partner(partner), partners_of(settings.partner_folders)[partner]
     if set_for.api_key is None:
         raise NoApiKey(f"RXLEDGER_{partner.upper()}_API_KEY is not set")
@@ -38,7 +42,7 @@ def partner_wire(
     http_client = HttpClient(
         set_for.base_url or known.base_url or "",
         set_for.api_key,
-        calls.timeout,
+        calls.timeout if longest_step is None else min(calls.timeout, longest_step),
         calls.connections,
         known.scheme,
     )

@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import partners
 from partners.reading import Reading
+
+if TYPE_CHECKING:
+    from partners.listing import RecordReads
 
 __all__ = ["Hash", "Partner", "Reader", "partners_of"]
 
@@ -34,7 +37,9 @@ class Partner:
     `kinds` are the machines that it speaks of. `timeless`: its callbacks print no time, so that an equal body
     may be news after ten minutes. `reader` loads what reads its callbacks, `record_reader` what reads records
     that were read from it, if any are. `base_url` is where it is called (without a version), unless a
-    setting says where; None: it is never called.
+    setting says where; None: it is never called. `scheme` is the word before its key in `Authorization`.
+    `reads` loads what makes of a wire the reads of its records, where it is pulled by its lists; `streams`
+    are the names of these.
     """
 
     name: str
@@ -43,6 +48,9 @@ class Partner:
     reader: Callable[[], Reader]
     record_reader: Callable[[], Reader] | None = None
     base_url: str | None = None
+    scheme: str = "Bearer"
+    reads: Callable[[], Callable[..., RecordReads]] | None = None
+    streams: tuple[str, ...] = ()
 
 
 @cache

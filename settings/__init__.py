@@ -6,7 +6,7 @@ Errors name their variable and say what it wants. Secrets have no default and ar
 from settings.environment import child_environment, read_env_file, use_data_folder
 from settings.errors import SettingsError
 from settings.partner import PartnerSettings
-from settings.pulls import PullSettings
+from settings.pulls import CallSettings, PullSettings
 from settings.secrets import SHORTEST, SealKey, hmac_secret
 from settings.servers import Database
 from settings.settings import Settings
@@ -15,6 +15,7 @@ from settings.values import Network
 
 __all__ = [
     "SHORTEST",
+    "CallSettings",
     "Database",
     "Network",
     "PartnerSettings",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 
+from settings.pulls import CallSettings, call_settings
 from settings.reader import Reader
 from settings.secrets import Guards, token
 from settings.servers import http_url
@@ -38,6 +39,7 @@ class PartnerSettings:
     allowed_cidrs: tuple[Network, ...] = ()
     base_url: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    calls: CallSettings = field(default_factory=CallSettings)
 
     @property
     def has_secret(self) -> bool:
@@ -81,4 +83,5 @@ def partner_settings(reader: Reader, name: str, guards: Guards) -> PartnerSettin
         allowed_cidrs=reader.many(f"{prefix}_ALLOWED_CIDRS", network),
         base_url=reader.one(f"{prefix}_BASE_URL", http_url),
         api_key=reader.one(f"{prefix}_API_KEY", token),
+        calls=call_settings(reader, prefix),
     )

@@ -32,6 +32,7 @@ MODULES = {
     "tail": "changes",
     "replay": "replay",
     "pull": "pull",
+    "receipt": "receipt",
     "loss": "loss",
     "drift": "drift",
     "stats": "stats",

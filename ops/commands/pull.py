@@ -1,11 +1,11 @@
-"""`pull`: fetch now, in the foreground, what the partner's pushes may have missed."""
+"""`pull`: fetch now, in the foreground, what partners' pushes may have missed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from workers.pull.puller import Puller
     from workers.pull.run import Report
 
+    #: A run, and whose stream it was of.
+    Pulled: TypeAlias = tuple[str, Report]
+
 __all__ = ["register"]
 
 #: A person waits as long as the partner asks, but sees it.
@@ -35,7 +38,9 @@ def register(app: typer.Typer) -> None:
 def pull(
     stream: Annotated[
         str | None,
-        typer.Option(metavar="S", help="Only this stream, such as notify_rx or fill_request [default: all]."),
+        typer.Option(
+            metavar="S", help="Only this stream, such as notify_rx or healnow.orders [default: all]."
+        ),
     ] = None,
     since: Annotated[
         datetime | None,
@@ -48,48 +53,46 @@ def pull(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Fetch now what was missed, until the partner has no more of it.
+    """Fetch now what was missed, until the partners have no more of it.
 
     It can be interrupted and run again: nothing is lost or counted twice.
     """
     if entity is not None and (stream is not None or since is not None):
         raise typer.BadParameter("--entity goes without --stream and --since")
     settings = load(data).require("database", "sealing")
-    if settings.partner("truepill").api_key is None:
-        raise Refused("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
     from workers.pull.puller import UnknownStream
 
     outcome: IdleReport | None = None
-    with _puller(settings) as puller:
-        try:
-            if entity is not None:
-                reports = _one(puller, settings, *entity)
-            elif stream is not None:
-                reports = [_run(puller, stream, since)]
-            else:
-                outcome = _until_idle(puller, since, settings.pull.calls_per_minute)
-                reports = outcome.reports
-        except UnknownStream as error:
-            raise Refused(str(error)) from None
-        except ValueError as error:  # a key that may stand in no URL
-            raise Refused(str(error)) from None
-    document = {"streams": [_document(report) for report in reports], **_left(outcome)}
+    try:
+        if entity is not None:
+            pulled = _one(settings, *entity)
+        elif stream is not None:
+            pulled = _run(settings, stream, since)
+        else:
+            pulled, outcome = _until_idle(settings, since)
+    except UnknownStream as error:
+        raise Refused(str(error)) from None
+    except ValueError as error:  # a key that may stand in no URL
+        raise Refused(str(error)) from None
+    reports = [report for _, report in pulled]
     if as_json:
-        write_json(document)
+        streams = [{"partner": partner, **_document(report)} for partner, report in pulled]
+        write_json({"streams": streams, **_left(outcome)})
     else:
         _print(reports, outcome)
     _judge(reports, outcome)
 
 
 @contextmanager
-def _puller(settings: Settings) -> Iterator[Puller]:
+def _puller(settings: Settings, partner: str) -> Iterator[Puller]:
     from store.db.connections import connect
     from workers.celery.runtime import tools
     from workers.pull.puller import Puller
 
+    hints = _Hints(settings)
     with (
         connect(settings.database, "ops") as conn,
-        Puller(settings, conn, tools(settings), patience=PATIENCE, hint=_Hints(settings)) as puller,
+        Puller(settings, conn, tools(settings), patience=PATIENCE, hint=hints, partner=partner) as puller,
     ):
         yield puller
 
@@ -113,14 +116,47 @@ class _Hints:
                     notes.print("the broker does not take hints: the sweeper applies what is pulled")
 
 
-def _run(puller: Puller, name: str, since: datetime | None) -> Report:
+def _run(settings: Settings, stream: str, since: datetime | None) -> list[Pulled]:
+    """Raises UnknownStream."""
     from ops.render.console import notes
+    from workers.pull.puller import partner_of
 
-    with notes.status(f"{name}: asking") as status:
-        return puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
+    partner, name = partner_of(settings, stream)
+    with _puller(settings, partner) as puller, notes.status(f"{name}: asking") as status:
+        report = puller.pull(name, since=since, tell=_telling(status), as_of=puller.clock())
+        return [(partner, report)]
 
 
-def _until_idle(puller: Puller, since: datetime | None, calls_per_minute: int) -> IdleReport:
+def _until_idle(settings: Settings, since: datetime | None) -> tuple[list[Pulled], IdleReport]:
+    """One partner after the other. Raises Refused where there is none, UnknownStream."""
+    from workers.pull.puller import pulled_partners
+
+    partners = pulled_partners(settings)
+    if not partners:
+        names = ", ".join(f"RXLEDGER_{one.name.upper()}_API_KEY" for one in reversed(settings.partners))
+        raise Refused(f"none of {names} is set: pulls are off")
+    pulled: list[Pulled] = []
+    outcomes = []
+    for partner in partners:
+        with _puller(settings, partner) as puller:
+            outcome = _partner_until_idle(puller, since, settings.partner(partner).calls.calls_per_minute)
+        outcomes.append(outcome)
+        pulled += [(partner, report) for report in outcome.reports]
+    return pulled, _together(outcomes)
+
+
+def _together(outcomes: list[IdleReport]) -> IdleReport:
+    from store.pulls.poll_schedule import Left
+    from workers.pull.pull_until_idle import IdleReport
+
+    left = [outcome.left for outcome in outcomes]
+    moments = [one.next_at for one in left if one.next_at is not None]
+    whole = Left(sum(one.due for one in left), sum(one.later for one in left), min(moments, default=None))
+    reports = [report for outcome in outcomes for report in outcome.reports]
+    return IdleReport(reports, whole, all(outcome.done for outcome in outcomes))
+
+
+def _partner_until_idle(puller: Puller, since: datetime | None, calls_per_minute: int) -> IdleReport:
     from ops.render.console import notes
     from workers.pull.pull_until_idle import pull_until_idle
 
@@ -128,8 +164,8 @@ def _until_idle(puller: Puller, since: datetime | None, calls_per_minute: int) -
         minutes = left.due / calls_per_minute
         if minutes >= 1:
             notes.print(
-                f"{left.due:,} requests are to be asked about: {minutes:.0f} minutes or more,"
-                f" at {calls_per_minute:,} calls a minute (RXLEDGER_TRUEPILL_CALLS_PER_MINUTE)"
+                f"{left.due:,} requests are to be asked about: {minutes:.0f} minutes or more, at"
+                f" {calls_per_minute:,} calls a minute (RXLEDGER_{puller.partner.upper()}_CALLS_PER_MINUTE)"
             )
 
     with notes.status("asking") as status:
@@ -145,18 +181,21 @@ def _telling(status: Status) -> Callable[[Report], None]:
     return tell
 
 
-def _one(puller: Puller, settings: Settings, kind: str, name: str) -> list[Report]:
+def _one(settings: Settings, kind: str, name: str) -> list[Pulled]:
+    """Raises Refused where there is no such entity, UnknownStream, ValueError."""
     from ops.render.console import notes
     from ops.render.keys import own_key
     from store.reports import queries
+    from workers.pull.puller import partner_about
 
+    partner = partner_about(settings, kind)
     with queries.snapshot(settings.database) as conn:
         key = own_key(conn, kind, name)
-    with notes.status(f"{kind} {key}: asking"):
+    with _puller(settings, partner) as puller, notes.status(f"{kind} {key}: asking"):
         reports = puller.pull_entity(kind, key)
     if reports is None:
         raise Refused(f"there is no {kind} {key}")
-    return reports
+    return [(partner, report) for report in reports]
 
 
 def _document(report: Report) -> dict[str, Any]:

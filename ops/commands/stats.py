@@ -68,7 +68,11 @@ def _read(settings: Settings) -> dict[str, Any]:
             },
             "facts": _count(figures.size(conn, facts)),
             "pulls": {
-                "streams": [row._asdict() for row in pull_figures.stream_figures(conn, "truepill")],
+                "streams": [
+                    {"partner": partner.name, **row._asdict()}
+                    for partner in settings.partners
+                    for row in pull_figures.stream_figures(conn, partner.name)
+                ],
                 "calls": [row._asdict() for row in pull_figures.circuits(conn)],
                 "requests": pull_figures.poll_figures(conn)._asdict(),
             },
@@ -114,9 +118,19 @@ def _print(document: dict[str, Any]) -> None:
         print_table(("events from", "type", "count"), sources, fold=())
     pulled = document["pulls"]["streams"]
     if pulled:
-        names = ("name", "pages", "seen", "stored", "nameless", "refused", "watermark", "trouble")
+        names = ("partner", "name", "pages", "seen", "stored", "nameless", "refused", "watermark", "trouble")
         shown = [[row[name] for name in names] for row in pulled]
-        headers = ("stream", "pages", "events", "new", "without a name", "not given", "read up to", "trouble")
+        headers = (
+            "partner",
+            "stream",
+            "pages",
+            "events",
+            "new",
+            "without a name",
+            "not given",
+            "read up to",
+            "trouble",
+        )
         print_table(headers, shown, fold=("trouble",))
     states = [(b["kind"], b["state"], _about(b)) for b in document["entities"]["by"]]
     if states:

@@ -6,14 +6,13 @@ from typing import Any
 
 from partners.faults import Garbled
 from partners.healnow import assumed
-from partners.healnow.pages import Listing, listing_of
+from partners.healnow.pages import listing_of
+from partners.listing import Listing
 from partners.partner_clock import PartnerClock
 from partners.wire import Wire, url_name
 
-__all__ = ["SCHEME", "Client"]
+__all__ = ["Client"]
 
-#: The word before the key ("Authentication").
-SCHEME = "Bearer"
 #: A receipt is a page or two.
 LARGEST_RECEIPT = 10 << 20
 PDF = b"%PDF"

@@ -1,25 +1,14 @@
 """Pages of HealNow's lists: `{"page", "per_page" or "per_pate", "total_pages", "data"}`. Pure.
 
-Lists have no filter and no stated order, so that nothing but their end says that all was read.
+The number of the page itself is printed as 0 in samples, and taken from nowhere but the question.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from partners.healnow.prescriptions import whole
+from partners.listing import Listing
 
-__all__ = ["Listing", "listing_of"]
-
-
-class Listing(NamedTuple):
-    """The records of a page as decoded JSON, and how many pages there were then; None where it is not said.
-
-    The number of the page itself is printed as 0 in samples and taken from nowhere but the question.
-    """
-
-    records: tuple[object, ...]
-    total_pages: int | None
+__all__ = ["listing_of"]
 
 
 def listing_of(document: object) -> Listing | None:
@@ -27,4 +16,5 @@ def listing_of(document: object) -> Listing | None:
     if type(document) is not dict:
         return None
     data = document.get("data")
-    return Listing(tuple(data), whole(document.get("total_pages"))) if type(data) is list else None
+    # 0, as samples print it, is no number of pages that have something on them.
+    return Listing(tuple(data), whole(document.get("total_pages")) or None) if type(data) is list else None

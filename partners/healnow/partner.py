@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 from partners.registry import Partner, Reader
+
+if TYPE_CHECKING:
+    from partners.listing import RecordReads
 
 __all__ = ["PARTNER"]
 
@@ -19,6 +25,12 @@ def _record_reader() -> Reader:
     return read
 
 
+def _reads() -> Callable[..., RecordReads]:
+    from partners.healnow.reads import reads
+
+    return reads
+
+
 PARTNER = Partner(
     name="healnow",
     kinds=("payment", "checkout"),
@@ -26,4 +38,6 @@ PARTNER = Partner(
     reader=_reader,
     record_reader=_record_reader,
     base_url="https://api.healnow.io",
+    reads=_reads,
+    streams=("orders", "patients", "checkouts", "prescriptions"),
 )

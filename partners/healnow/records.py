@@ -1,14 +1,16 @@
 """HealNow's records to facts: what a GET said about an order, a prescription, a cart or a checkout. Pure.
 
-A copy is an envelope (`partners.healnow.envelopes`). An order that is paid says so of each of its items, and
-a session too, of which the payment may be printed as null all the same; of any other the items' own status
-counts, as in a cart. An item that cannot be read is passed over and its status told as drift: the others are
-good, and it is read as a prescription besides. Only where there is no other is the copy kept for later.
+A copy is an envelope (`partners.healnow.envelopes`). An order that is paid says so of each of its items; of
+any other the items' own status counts, as in a cart. A session may be paid in part, so that of a paid one
+only an item which prints no status is taken to be paid with it; its payment may be printed as null. An item
+that cannot be read is passed over and its status told as drift: the others are good, and it is read as a
+prescription besides. Only where there is no other is the copy kept for later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from partners.drift import Unseen, unseen_in
@@ -44,11 +46,10 @@ class _Read(NamedTuple):
 
 
 class _Item(NamedTuple):
-    """One prescription of a record, with the signal and the code that it states."""
+    """One prescription of a record, with the signals that it states, each with its code."""
 
     prescription: Prescription
-    signal: str
-    code: str | None
+    signals: tuple[tuple[str, str | None], ...]
 
 
 def read(body: bytes, hash: Hash, url_id: str | None = None) -> Reading:
@@ -128,7 +129,7 @@ def _session(copy: _Read) -> tuple[tuple[Stated, ...], list[str]]:
     if total.value is not None:
         detail["total_in_cents"] = total.value
     try:
-        items = _items(content.get("items") or [], copy, "paid", None)
+        items = _items(content.get("items") or [], copy, None, None, unsaid="paid")
     except Unreadable:
         items = []
     links: set[Link] = {(own_domain(CHECKOUT), copy.id)}
@@ -149,15 +150,20 @@ def _paid_by(content: Json) -> dict[str, object]:
     return {ours: found for ours, theirs in shown.items() if (found := text(payment.get(theirs)))}
 
 
-def _items(listed: object, copy: _Read, state: str | None, order_id: str | None) -> list[_Item]:
-    """Those of a list's prescriptions that can be read. Raises Unreadable where there are none that can."""
+def _items(
+    listed: object, copy: _Read, state: str | None, order_id: str | None, unsaid: str | None = None
+) -> list[_Item]:
+    """Those of a list's prescriptions that can be read. Raises Unreadable where there are none that can.
+
+    `state` is that of all of them, `unsaid` of those that print none.
+    """
     if type(listed) is not list or len(listed) > MOST_ITEMS:
         raise Unreadable("bad_details")
     found: list[_Item] = []
     wrong: Unreadable | None = None
     for entry in listed:
         try:
-            found.append(_item(_own(entry), copy, state, order_id))
+            found.append(_item(_own(entry), copy, state, order_id, unsaid))
         except Unreadable as error:
             wrong = error
     if wrong is not None and not found:
@@ -165,18 +171,25 @@ def _items(listed: object, copy: _Read, state: str | None, order_id: str | None)
     return found
 
 
-def _item(fields: Json, copy: _Read, state: str | None, order_id: str | None) -> _Item:
-    """Raises Unreadable where `state` does not say how it stands, and neither does its own status."""
-    code = None
-    if state is None:
-        status = fields.get("status")
-        state = PAYMENT_STATES.get(label(status))
-        code = CODES.get(label(status))
-        if state is None:
-            raise Unreadable("missing_status" if status is None else "unknown_status")
+def _item(
+    fields: Json, copy: _Read, state: str | None, order_id: str | None, unsaid: str | None = None
+) -> _Item:
+    """Raises Unreadable where `state` does not say how it stands, and neither does its own status.
+
+    What was paid and then called off says both, or nobody would know of the payment.
+    """
+    status = fields.get("status")
+    own, code = PAYMENT_STATES.get(label(status)), CODES.get(label(status))
+    if state is None and status is None:
+        state = unsaid
+    if state is None and own is None:
+        raise Unreadable("missing_status" if status is None else "unknown_status")
+    signals: list[tuple[str, str | None]] = [] if state is None else [(f"seen:{state}", None)]
+    if own is not None and (state is None or own == "cancelled"):
+        signals.append((f"seen:{own}", code))
     patient_id = _object(copy.content.get("patient")).get("id")
     found = prescription(fields, order_id=order_id, patient_id=patient_id)
-    return _Item(found, f"seen:{state}", code)
+    return _Item(found, tuple(signals))
 
 
 def _own(entry: object) -> Json:
@@ -198,10 +211,9 @@ def _payments(items: Sequence[_Item], hash: Hash) -> tuple[Stated, ...]:
     unclaimed = rivals([item.prescription for item in items], hash) if len(items) > 1 else frozenset()
     found = []
     for item in items:
-        try:
-            found.append(stated(item.prescription, item.signal, item.code, hash, unclaimed))
-        except Unreadable:  # an rx number alone, or a name that another item has too
-            continue
+        for signal, code in item.signals:
+            with suppress(Unreadable):  # an rx number alone, or a name that another item has too
+                found.append(stated(item.prescription, signal, code, hash, unclaimed))
     return tuple(found)
 
 

@@ -35,4 +35,5 @@ PARTNER = Partner(
     reader=_reader,
     record_reader=_record_reader,
     base_url="https://api.truepill.com",
+    scheme="ApiKey",
 )

@@ -18,7 +18,7 @@ from store.db.durability import DURABLE, RELAXED
 from store.inbox.deliveries import DeliveryRow
 from store.inbox.model import LEASE_SECONDS, Arrival
 
-__all__ = ["admit", "admit_now", "admit_pulled"]
+__all__ = ["admit", "admit_now", "admit_pulled", "known_ids"]
 
 # What is admitted for the first time stands in no other table yet; to look there would cost a quarter more.
 _ADMIT_TIMED = f"""
@@ -145,6 +145,16 @@ async def admit(conn: psycopg.AsyncConnection[Any], batch: Sequence[Arrival]) ->
 def admit_now(conn: psycopg.Connection[Any], batch: Sequence[Arrival]) -> dict[bytes, int]:
     """As `admit`, blocking."""
     return dict(conn.execute(*_admission(batch), binary=True).fetchall())
+
+
+def known_ids(conn: psycopg.Connection[Any], ids: Sequence[bytes]) -> set[bytes]:
+    """Those of these event ids that came in before."""
+    rows = conn.execute(
+        "SELECT uuid_send(id) FROM events WHERE id = ANY(%s::uuid[])",
+        (arrays.texts([one.hex() for one in ids]),),
+        binary=True,
+    )
+    return {bytes(row[0]) for row in rows}
 
 
 def admit_pulled(

@@ -38,6 +38,7 @@ from store.schema.pulls import (
     surfaces,
     wanted_records,
 )
+from store.schema.record_reads import record_reads
 
 __all__ = [
     "acceptances",
@@ -68,6 +69,7 @@ __all__ = [
     "pushes",
     "quarantine",
     "queue",
+    "record_reads",
     "relations",
     "streams",
     "surfaces",

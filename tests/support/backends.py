@@ -47,7 +47,7 @@ TABLES = (
         "postings",
     ),
     *("aliases", "alias_names", "alias_news", "changes_unplaced", "changes", "drift"),
-    *("relations", "acceptances", "wanted_records"),
+    *("relations", "acceptances", "wanted_records", "record_reads"),
     *("streams", "calls", "surfaces", "deliveries", "lookups", "losses", "losses_counted"),
     *("pushes", "push_gaps", "gauges"),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ from workers.celery.runtime import Runtime, runtime
 from workers.reports import silence
 
 if TYPE_CHECKING:
+    from workers.pull.puller import Puller
     from workers.pull.run import Report
 
 __all__ = ["apply", "count_losses", "partitions", "pull", "sweep", "watch"]
@@ -124,35 +126,55 @@ def count_losses() -> None:
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.
 @app.task(name="rxledger.pull", soft_time_limit=840, time_limit=900)
 def pull(stream: str | None = None) -> None:
-    """Fetch what was missed: of one stream for a while; without a stream, have each of them run."""
-    from workers.pull.puller import Puller  # with an HTTP client: only processes that pull load it
+    """Fetch what was missed: of one stream for a while; without a stream, have each run of each partner."""
+    from workers.pull.puller import full_name, partner_of, pulled_partners  # with an HTTP client
 
     with sanitized_errors():
         worker = runtime()
-        if worker.settings.partner("truepill").api_key is None:
+        partners = pulled_partners(worker.settings)
+        if stream is None:
+            for partner in partners:
+                with puller(worker, partner) as source:
+                    for name in source.names():
+                        pull_later(worker.settings, full_name(partner, name))
             return
-        with (
-            connect(worker.settings.database, "pull") as conn,
-            # Gathered over pages where these come quickly; and a broker that is away ends no pull.
-            HintPublisher() as hints,
-            Puller(worker.settings, conn, worker.tools, patience=PULL_PATIENCE, hint=hints.publish) as puller,
-        ):
-            if stream is None:
-                for name in puller.names():
-                    pull_later(worker.settings, name)
-                return
-            ends = time.monotonic() + PULL_SECONDS
-            report = puller.pull(stream, over=lambda: time.monotonic() > ends)
-        continue_pull(worker.settings, report)
+        partner, name = partner_of(worker.settings, stream)
+        if partner not in partners:
+            return
+        ends = time.monotonic() + PULL_SECONDS
+        with puller(worker, partner) as source:
+            report = source.pull(name, over=lambda: time.monotonic() > ends)
+        continue_pull(worker.settings, stream, report)
 
 
-def continue_pull(settings: Settings, report: Report) -> None:
+@contextmanager
+def puller(worker: Runtime, partner: str) -> Iterator[Puller]:
+    """Of one partner, over a connection of its own."""
+    from workers.pull.puller import Puller
+
+    with (
+        connect(worker.settings.database, "pull") as conn,
+        # Gathered over pages where these come quickly; and a broker that is away ends no pull.
+        HintPublisher() as hints,
+        Puller(
+            worker.settings,
+            conn,
+            worker.tools,
+            patience=PULL_PATIENCE,
+            hint=hints.publish,
+            partner=partner,
+        ) as source,
+    ):
+        yield source
+
+
+def continue_pull(settings: Settings, stream: str, report: Report) -> None:
     """Say how a run ended, and have another go on with what is left."""
     if report.trouble is not None:
-        log.warning("pull of %s: %s", report.stream, report.trouble)
+        log.warning("pull of %s: %s", stream, report.trouble)
     elif not report.finished and not report.busy:
         # A moment later than others may start, so that it is not one of them that finds it busy.
-        pull_later(settings, report.stream, report.wait + 1.0 if report.wait else 0.0)
+        pull_later(settings, stream, report.wait + 1.0 if report.wait else 0.0)
 
 
 def pull_later(settings: Settings, stream: str, wait: float = 0.0) -> None:

@@ -13,7 +13,6 @@ from store.pulls import cursors, leases
 from store.pulls.leases import LeaseLost, Stream
 from workers.pull.rate_gate import NotNow
 from workers.pull.run import Report, Run
-from workers.pull.store_page import PARTNER
 
 __all__ = ["LEFT_ALONE", "LeasedRun", "run_leased"]
 
@@ -43,7 +42,7 @@ class LeasedRun:
 def run_leased(run: Run, name: str, work: Callable[[LeasedRun], None]) -> Report:
     """Do `work` under the lease of a stream, and tell what it came to. Raises psycopg.Error and ours."""
     report = Report(name)
-    stream = leases.lease(run.conn, PARTNER, name, run.holder)
+    stream = leases.lease(run.conn, run.partner, name, run.holder)
     if stream is None:
         report.busy = True
         return report

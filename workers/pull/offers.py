@@ -16,7 +16,7 @@ import psycopg
 
 from partners.faults import CallFailed, NotGranted
 from partners.truepill.client import Client
-from settings import PullSettings
+from settings import CallSettings
 from store.pulls import surfaces
 from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, NOTIFY, REQUESTS, SNAPSHOTS
 from workers.pull.rate_gate import NotNow
@@ -36,7 +36,7 @@ RECORDED, RECORDED_LIVE = (
 class Offers:
     """What the settings and the partner's answers say of its surfaces. Raises psycopg.Error."""
 
-    def __init__(self, settings: PullSettings, conn: psycopg.Connection[Any], client: Client) -> None:
+    def __init__(self, settings: CallSettings, conn: psycopg.Connection[Any], client: Client) -> None:
         self._settings = settings
         self._conn = conn
         self._client = client

@@ -1,4 +1,4 @@
-"""The partner's streams over one client, and one run of one of them."""
+"""One partner's streams over one client, and one run of one of them."""
 
 from __future__ import annotations
 
@@ -13,47 +13,64 @@ from typing import Any
 import psycopg
 
 from partners.registry import partners_of
-from partners.truepill.client import Client
-from partners.truepill.pages import Page
-from partners.wire import HttpClient, Wire
 from settings import Settings
-from statemachine import MACHINES
 from store.db.connections import connect
 from store.inbox import queue
-from store.pulls import poll_schedule, rate_limit, record_schedule
+from store.pulls import poll_schedule, rate_limit
 from store.pulls.poll_schedule import Left
 from store.pulls.rate_limit import CLOCKS_AGREE_SECONDS
-from store.pulls.streams import EVERYTHING, FILL_LIST, FILLS, REQUESTS, SNAPSHOTS
 from workers.apply.model import Tools
-from workers.pull.offers import BY_REQUEST, Offers
-from workers.pull.operators import SharedOperators
+from workers.pull.event_streams import EventStreams
 from workers.pull.page_buffer import StoringThread
-from workers.pull.partner_reads import EventReads, record_reads
-from workers.pull.rate_gate import SharedGate
-from workers.pull.register_listed import register_listed
-from workers.pull.requests import pull_one, pull_requests, waiting_states
+from workers.pull.partner_wire import NoApiKey, partner_wire
+from workers.pull.record_streams import RecordStreams
 from workers.pull.run import Report, Run
-from workers.pull.snapshots import pull_record, pull_snapshots
 from workers.pull.store_page import PARTNER
-from workers.pull.stream import pull_stream
+from workers.pull.streams import Streams, UnknownStream
 
-__all__ = ["Puller", "UnknownStream"]
+__all__ = ["Puller", "UnknownStream", "full_name", "partner_about", "partner_of", "pulled_partners"]
 
 
-class UnknownStream(Exception):
-    """There is no such stream, or the partner does not offer it."""
+def pulled_partners(settings: Settings) -> list[str]:
+    """The partners that are pulled: those with a key that give anything. The pharmacy comes first."""
+    known = partners_of(settings.partner_folders)
+    names = [one.name for one in settings.partners if one.api_key is not None]
+    pulled = [name for name in names if name == PARTNER or known[name].reads is not None]
+    return sorted(pulled, key=lambda name: (name != PARTNER, name))
+
+
+def partner_of(settings: Settings, stream: str) -> tuple[str, str]:
+    """Whose stream this is, and its name there: `healnow.orders`, or `orders` where no other has it.
+
+    The pharmacy's are known once it was asked, so that what is nobody else's is taken for one of them.
+    """
+    partner, dot, name = stream.partition(".")
+    known = partners_of(settings.partner_folders)
+    if dot:
+        if partner not in known:
+            raise UnknownStream(f"there is no partner {partner!r}; there are {', '.join(known)}")
+        return partner, name
+    owners = [one.name for one in known.values() if stream in one.streams]
+    return (owners[0] if len(owners) == 1 else PARTNER), stream
+
+
+def full_name(partner: str, stream: str) -> str:
+    """What `partner_of` takes for this stream, whatever others there are."""
+    return stream if partner == PARTNER else f"{partner}.{stream}"
+
+
+def partner_about(settings: Settings, kind: str) -> str:
+    """Who is asked about a kind: the partner that speaks of it, or else the pharmacy, which says no."""
+    known = partners_of(settings.partner_folders).values()
+    return next((one.name for one in known if kind in one.kinds), PARTNER)
 
 
 class Puller:
-    """Reads the partner's streams over one client. Use it as a context.
+    """Reads one partner's streams over one client. Use it as a context.
 
-    `patience`: how long a read may wait for its permits, in seconds.
+    `patience`: how long a read may wait for its permits, in seconds. Raises UnknownStream for a partner that
+    is not pulled.
     """
-
-    #: The streams that go through what is known already, one by one.
-    one_by_one = (FILLS, REQUESTS, SNAPSHOTS)
-    #: A record says less than events do, and is dated by when it was read: events are asked for first.
-    last = SNAPSHOTS
 
     def __init__(
         self,
@@ -64,20 +81,21 @@ class Puller:
         patience: float,
         hint: Callable[[Sequence[int]], None],
         sleep: Callable[[float], None] = time.sleep,
+        partner: str = PARTNER,
     ) -> None:
-        partner = settings.partner(PARTNER)
-        if partner.api_key is None:
-            raise UnknownStream("RXLEDGER_TRUEPILL_API_KEY is not set: pulls are off")
-        pull = settings.pull
-        base_url = partner.base_url or partners_of(settings.partner_folders)[PARTNER].base_url or ""
-        http_client = HttpClient(base_url, partner.api_key, pull.timeout, pull.connections)
-        gate = SharedGate(conn, PARTNER, pull.calls_per_minute, patience=patience, sleep=sleep)
-        self._quiet = pull.quiet
+        calls, pull = settings.partner(partner).calls, settings.pull
+        try:
+            wire = partner_wire(settings, partner, conn, clock=tools.clock, patience=patience, sleep=sleep)
+        except NoApiKey as error:
+            raise UnknownStream(f"{error}: pulls are off") from None
+        known = partners_of(settings.partner_folders)[partner]
+        self.partner = partner
         self._conn = conn
-        self._client = Client(Wire(http_client, gate, clock=tools.clock), SharedOperators(conn))
-        self._offers = Offers(pull, conn, self._client)
-        self._events_of = EventReads(self._client)
-        self._records = record_reads(self._client)
+        self._streams: Streams = (
+            EventStreams(calls, pull.quiet, wire, conn)
+            if partner == PARTNER
+            else RecordStreams.over(known, wire, conn)
+        )
         self._database = settings.database
         self._thread: StoringThread | None = None
         holder = f"{socket.gethostname()}:{os.getpid()}"
@@ -90,15 +108,26 @@ class Puller:
             hint,
             storing_thread=self._storing_thread,
             skew=self._skew,
+            partner=partner,
         )
 
     def __enter__(self) -> Puller:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._client.__exit__()
+        self._streams.close()
         if self._thread is not None:
             self._thread.close()
+
+    @property
+    def one_by_one(self) -> Sequence[str]:
+        """The streams that go through what is known already, one by one."""
+        return self._streams.one_by_one
+
+    @property
+    def last(self) -> str | None:
+        """The stream that runs when all others are done."""
+        return self._streams.last
 
     def _storing_thread(self) -> StoringThread:
         """Made when a partner is first so quick that it is of use, and again after its connection broke."""
@@ -110,17 +139,17 @@ class Puller:
         return self._thread
 
     def _skew(self) -> float:
-        skew = self._client.partner_clock.skew
+        skew = self._streams.partner_clock.skew
         return skew if skew is not None and abs(skew) > CLOCKS_AGREE_SECONDS else 0.0
 
     def _note_skew(self) -> None:
-        skew = self._client.partner_clock.skew
+        skew = self._streams.partner_clock.skew
         if skew is not None:
-            rate_limit.note_skew(self._conn, PARTNER, skew)
+            rate_limit.note_skew(self._conn, self.partner, skew)
 
     def names(self) -> list[str]:
-        """The streams that can be read. Once a day the partner is asked whether it has more."""
-        return self._offers.streams()
+        """The streams that can be read. A partner may be asked whether it has more."""
+        return self._streams.names()
 
     def pull(
         self,
@@ -131,40 +160,23 @@ class Puller:
         tell: Callable[[Report], None] = lambda _: None,
         as_of: datetime | None = None,
     ) -> Report:
-        """One run of a stream. `as_of`: requests with news up to then need not be quiet to be polled.
+        """One run of a stream. `as_of`: what had news up to then need not be quiet to be asked about.
 
         Raises UnknownStream, psycopg.Error.
         """
         if name not in self.names():
             raise UnknownStream(f"there is no stream {name!r}; there are {', '.join(self.names())}")
-        report = self._pull(name, replace(self._run, over=over, tell=tell, as_of=as_of), since)
+        report = self._streams.pull(name, replace(self._run, over=over, tell=tell, as_of=as_of), since)
         self._note_skew()
         return report
-
-    def _pull(self, name: str, run: Run, since: datetime | None) -> Report:
-        if name == FILLS:
-            return pull_requests(run, name, [FILLS], self._events_of)
-        if name == REQUESTS:
-            return pull_requests(run, name, BY_REQUEST, self._events_of)
-        if name == SNAPSHOTS:
-            return pull_snapshots(run, name, self._offers.recorded(), self._records, since)
-        if name == FILL_LIST:
-            return pull_stream(run, name, self._client.fill_requests, since, register_listed)
-        of_type = None if name == EVERYTHING else name.upper()
-
-        def pages(*, since: int | None, next: str | None) -> Page:
-            return self._client.events(of_type, since=since, next=next)
-
-        return pull_stream(run, name, pages, since)
 
     def clock(self) -> datetime:
         """The time by which requests are chosen."""
         return poll_schedule.server_time(self._conn)
 
     def left(self, as_of: datetime) -> Left:
-        """What is still to be polled, now and later."""
-        kinds = (FILLS, *BY_REQUEST) if self._offers.everything() else (FILLS,)
-        return poll_schedule.left(self._conn, kinds, waiting_states(kinds), self._quiet, as_of)
+        """What is still to be asked about, now and later."""
+        return self._streams.left(as_of)
 
     def unapplied(self) -> int:
         """How many events wait for the workers."""
@@ -177,21 +189,6 @@ class Puller:
 
         None when there is no such entity. Raises UnknownStream, psycopg.Error.
         """
-        waiting = waiting_states({kind} & MACHINES.keys())
-        entity = poll_schedule.find(self._conn, kind, key, waiting, self._quiet)
-        if entity is None:
-            return None
-        if kind not in (FILLS, "prescription", *BY_REQUEST):
-            raise UnknownStream(f"the partner knows no {kind}")
-        told = kind not in BY_REQUEST or self._offers.everything()
-        recorded = kind in self._offers.recorded()
-        name = record_schedule.name_of(self._conn, kind, key) if recorded else None
-        if not told and name is None:
-            raise UnknownStream(f"the partner offers no events of a {kind}")
-        run = replace(self._run, tell=tell)
-        # Leases of its own: it need not wait for the rounds over all of them.
-        reports = [pull_one(run, f"{kind}:one", entity, self._events_of)] if told else []
-        if name is not None:
-            reports.append(pull_record(run, f"{kind}:record", kind, name, self._records))
+        reports = self._streams.pull_entity(replace(self._run, tell=tell), kind, key)
         self._note_skew()
         return reports

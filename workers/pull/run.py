@@ -48,6 +48,7 @@ class Run:
     requests that had news up to then without waiting until they are quiet. `storing_thread` gives where pages
     may be stored while the next ones are fetched. `skew`: by how many seconds the partner's clock is ahead of
     ours, less than 0 where it is behind; 0 where they agree within a minute, or nothing is known of it.
+    `partner` is who is asked.
     """
 
     conn: psycopg.Connection[Any]
@@ -61,3 +62,4 @@ class Run:
     as_of: datetime | None = None
     storing_thread: Callable[[], StoringThread] | None = None
     skew: Callable[[], float] = lambda: 0.0
+    partner: str = "truepill"

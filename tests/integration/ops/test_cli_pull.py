@@ -181,7 +181,7 @@ def test_a_transfer_without_events_is_asked_about_by_the_token_of_its_record(
     [
         (("fill_request", "unheard_of"), "there is no fill_request unheard_of"),
         (("transfer", "t1"), "the partner offers no events of a transfer"),
-        (("payment", "p1"), "the partner knows no payment"),
+        (("payment", "p1"), "RXLEDGER_HEALNOW_API_KEY is not set: pulls are off"),
     ],
 )
 def test_what_cannot_be_asked_about_is_said(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from settings import PullSettings, Settings, SettingsError
+from settings import CallSettings, PullSettings, Settings, SettingsError
 
 
 def load(tmp_path: Path, **values: str) -> Settings:
@@ -21,15 +21,22 @@ def test_pulls_are_off_and_otherwise_complete_when_nothing_is_set(tmp_path: Path
     assert settings.pull.every >= 300
 
 
-def test_a_sandbox_of_our_own_is_called_more_often_than_a_partner(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["truepill", "healnow"])
+def test_a_sandbox_of_our_own_is_called_more_often_than_a_partner(tmp_path: Path, name: str) -> None:
     ours = {"RXLEDGER_SANDBOX_URL": "http://127.0.0.1:8780"}
-    partner = load(tmp_path, **ours, RXLEDGER_TRUEPILL_BASE_URL="https://api.example.com")
-    assert partner.pull.calls_per_minute == PullSettings().calls_per_minute
-    assert load(tmp_path, **ours).pull.calls_per_minute == PullSettings().calls_per_minute
-    both = {**ours, "RXLEDGER_TRUEPILL_BASE_URL": ours["RXLEDGER_SANDBOX_URL"]}
-    assert load(tmp_path, **both).pull.calls_per_minute == 6000
-    said = load(tmp_path, **both, RXLEDGER_TRUEPILL_CALLS_PER_MINUTE="30")
-    assert said.pull.calls_per_minute == 30
+
+    def calls(**more: str) -> int:
+        return load(tmp_path, **ours, **more).partner(name).calls.calls_per_minute
+
+    address, budget = f"RXLEDGER_{name.upper()}_BASE_URL", f"RXLEDGER_{name.upper()}_CALLS_PER_MINUTE"
+    usual = CallSettings().calls_per_minute
+    assert calls() == usual
+    assert calls(**{address: "https://api.example.com"}) == usual
+    assert calls(**{address: "http://127.0.0.1:8781"}) == usual
+    for below in ("", "/", "/healnow"):
+        sandbox = {address: ours["RXLEDGER_SANDBOX_URL"] + below}
+        assert calls(**sandbox) == 6000
+        assert calls(**sandbox, **{budget: "30"}) == 30
 
 
 def test_each_is_read_from_its_variable(tmp_path: Path) -> None:
@@ -46,7 +53,10 @@ def test_each_is_read_from_its_variable(tmp_path: Path) -> None:
         RXLEDGER_PULL_QUIET="60",
     )
     assert settings.partner("truepill").api_key == "tp_secret"
-    assert settings.pull == PullSettings(30, 2.5, 2, "no", ("CONSULT", "FILE"), 600, 7200, 60)
+    calls = CallSettings(30, 2.5, 2, "no", ("CONSULT", "FILE"))
+    assert settings.partner("truepill").calls == calls
+    assert settings.partner("healnow").calls == CallSettings()
+    assert settings.pull == PullSettings(600, 7200, 60)
     assert "tp_secret" not in repr(settings)
 
 

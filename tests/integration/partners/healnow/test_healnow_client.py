@@ -11,8 +11,9 @@ import pytest
 import stamina
 
 from partners.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
-from partners.healnow.client import SCHEME, Client
-from partners.healnow.pages import Listing
+from partners.healnow.client import Client
+from partners.healnow.partner import PARTNER
+from partners.listing import Listing
 from partners.wire import HttpClient, Wire
 from tests.support.partner import Answer, Asked, partner
 
@@ -28,7 +29,7 @@ def without_waits() -> Iterator[None]:
 
 
 def client(url: str, timeout: float = 5.0) -> Client:
-    return Client(Wire(HttpClient(url, KEY, timeout=timeout, scheme=SCHEME)))
+    return Client(Wire(HttpClient(url, KEY, timeout=timeout, scheme=PARTNER.scheme)))
 
 
 def listing(*records: Any, **given: Any) -> Answer:
@@ -68,7 +69,7 @@ def test_a_page_is_read_by_its_records_and_its_number_of_pages(given: dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("total", "known"), [("3", 3), (None, None), ("many", None), (-1, None), (True, None)]
+    ("total", "known"), [("3", 3), (0, None), (None, None), ("many", None), (-1, None), (True, None)]
 )
 def test_a_number_of_pages_that_is_none_is_not_known(total: object, known: int | None) -> None:
     with partner(lambda _: listing(total_pages=total)) as server, client(server.url) as reading:

@@ -159,6 +159,27 @@ def test_a_paid_order_says_that_each_of_its_items_is_paid() -> None:
     assert [first.detail[field] for field in told] == ["pay1", "visa", "4242"]
 
 
+@pytest.mark.parametrize(
+    ("status", "signals"),
+    [
+        ("pending", [("seen:paid", None)]),
+        ("removed", [("seen:paid", None)]),
+        ("moto", [("seen:paid", None)]),
+        ("lost", [("seen:paid", None)]),
+        (None, [("seen:paid", None)]),
+        ("canceled", [("seen:paid", None), ("seen:cancelled", None)]),
+        ("manually_canceled", [("seen:paid", None), ("seen:cancelled", "manually_canceled")]),
+    ],
+)
+def test_an_item_of_a_paid_order_was_paid_whatever_became_of_it(
+    status: str | None, signals: list[tuple[str, str | None]]
+) -> None:
+    told = stated("order", order(prescription(status=status)))
+    assert [(one.fact.signal, one.fact.code) for one in told] == signals
+    assert {one.key for one in told} == {"BWCTLvfzTklvXmCu"}
+    assert len({one.aliases for one in told}) == 1
+
+
 def test_an_order_that_is_not_paid_says_of_each_item_what_that_says_itself() -> None:
     items = [prescription(id="p1", rx_number="1", status="removed"), prescription(id="p2", status="paid")]
     first, second = stated("order", order(*items, status="open"))
@@ -229,13 +250,21 @@ def test_an_empty_cart_states_nothing() -> None:
 
 @pytest.mark.parametrize("payment", [None, {}, {"id": "pay1", "card_type": "visa", "last4": "4242"}])
 def test_a_paid_session_is_paid_whatever_its_payment_says(payment: object) -> None:
-    checkout, paid = stated("checkout_session", session(payment=payment))
+    checkout, paid = stated("checkout_session", session(prescription(status="paid"), payment=payment))
     assert (checkout.kind, checkout.key, checkout.fact.signal) == ("checkout", "cs1", "seen:paid")
     assert (paid.kind, paid.key, paid.fact.signal) == ("payment", "BWCTLvfzTklvXmCu", "seen:paid")
     assert checkout.detail["total_in_cents"] == 1299
     assert checkout.undated
     assert ("checkout", "cs1") in checkout.links
     assert ("request", "fill_1") in checkout.links
+
+
+def test_of_a_session_that_was_paid_in_part_each_item_says_how_it_stands() -> None:
+    items = [prescription(id=f"p{n}", eid=f"e{n}", rx_number=f"{n}") for n in range(3)]
+    items[0]["status"], items[1]["status"] = "paid", "pending"
+    del items[2]["status"]
+    _, *told = stated("checkout_session", session(*items))
+    assert [one.fact.signal for one in told] == ["seen:paid", "seen:pending", "seen:paid"]
 
 
 @pytest.mark.parametrize("status", ["open", "expired", "Expired"])

@@ -8,8 +8,8 @@ from partners.truepill.partner import PARTNER
 from statemachine import MACHINES
 from statemachine.model import is_snapshot
 from store.pulls import streams
+from workers.pull.event_streams import EventStreams
 from workers.pull.offers import BY_REQUEST
-from workers.pull.puller import Puller
 
 #: Facts that are derived from others: no callback states them.
 DERIVED = {("copay", "pa"), ("fill_request", "payment")}
@@ -52,4 +52,4 @@ def test_the_streams_that_confirm_are_those_that_are_pulled() -> None:
     assert FAMILIES["rx"].callback_type.lower() == streams.NOTIFY
     polled = {one.kind for one in FAMILIES.values()} - {streams.FILLS, "prescription"}
     assert polled == set(BY_REQUEST)
-    assert {streams.FILLS, streams.REQUESTS} < set(Puller.one_by_one)
+    assert {streams.FILLS, streams.REQUESTS} < set(EventStreams.one_by_one)

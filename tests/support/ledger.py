@@ -49,14 +49,14 @@ class Ledger:
         sealed = self.tools.sealer.seal(raw, name)
         return Arrival(name, partner, via, received_at or self.tools.clock(), sealed, timeless)
 
-    def admit(self, *bodies: Body, via: str = "push") -> list[int]:
-        """The inbox ids of those that are new."""
-        batch = {a.id: a for a in (self.arrival(body, via=via) for body in bodies)}
+    def admit(self, *bodies: Body, via: str = "push", **given: Any) -> list[int]:
+        """The inbox ids of those that are new; `given` as for an arrival."""
+        batch = {a.id: a for a in (self.arrival(body, via=via, **given) for body in bodies)}
         seqs = admit_now(self.conn, list(batch.values()))
         return [seqs[name] for name in batch if name in seqs]
 
-    def apply(self, *bodies: Body, via: str = "push") -> Applied:
-        return apply_queued(self.conn, self.admit(*bodies, via=via), self.tools)
+    def apply(self, *bodies: Body, via: str = "push", **given: Any) -> Applied:
+        return apply_queued(self.conn, self.admit(*bodies, via=via, **given), self.tools)
 
     def settle(self) -> None:
         """Apply what is queued, and what follows from it."""

@@ -127,6 +127,7 @@ def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str,
     found: dict[str, Any] = {
         "signal": step.fact.signal,
         "occurred_at": seconds(step.fact.occurred_at),
+        "dated_by": "receipt" if row.undated else "partner",
         "received_at": row.received_at,
         "via": list(row.via),
         "verdict": str(step.verdict),

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TypeAlias
 
 import partners
+from partners.families import Families, no_families
 from partners.reading import Reading
 
 __all__ = ["Hash", "Partner", "Reader", "partners_of"]
@@ -34,7 +35,8 @@ class Partner:
     `kinds` are the machines that it speaks of. `timeless`: its callbacks print no time, so that an equal body
     may be news after ten minutes. `reader` loads what reads its callbacks, `record_reader` what reads records
     that were read from it, if any are. `base_url` is where it is called (without a version), unless a
-    setting says where; None: it is never called.
+    setting says where; None: it is never called. `families` loads what its callbacks are called where losses
+    are counted.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Partner:
     reader: Callable[[], Reader]
     record_reader: Callable[[], Reader] | None = None
     base_url: str | None = None
+    families: Callable[[], Families] = no_families
 
 
 @cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from partners.families import Families
 from partners.registry import Partner, Reader
 
 __all__ = ["PARTNER"]
@@ -19,11 +20,18 @@ def _record_reader() -> Reader:
     return read
 
 
+def _families() -> Families:
+    from partners.healnow.families import families
+
+    return families()
+
+
 PARTNER = Partner(
     name="healnow",
     kinds=("payment", "checkout"),
     timeless=True,
     reader=_reader,
     record_reader=_record_reader,
+    families=_families,
     base_url="https://api.healnow.io",
 )

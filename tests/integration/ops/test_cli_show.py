@@ -11,7 +11,7 @@ from tests.support.factories import (
     RefusedMedication,
     Shipment,
 )
-from tests.support.healnow import HEALNOW, callback
+from tests.support.payments import HEALNOW, callback
 from tests.support.records import FillRecord, enveloped
 
 AT = 1_590_800_000

@@ -12,8 +12,8 @@ from store.ledger import aliases, feed
 from store.ledger.facts import facts_of
 from store.ledger.model import FactRow
 from tests.support.fixed_time import FixedTime
-from tests.support.healnow import HEALNOW, callback, order, prescription, record
 from tests.support.ledger import Body, Ledger
+from tests.support.payments import HEALNOW, callback, order, prescription, record
 from workers.apply.replay import replay
 from workers.apply.reread import reread
 

@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
 import partners
+from partners.families import Families, no_families
 from partners.reading import Reading
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Partner:
     that were read from it, if any are. `base_url` is where it is called (without a version), unless a
     setting says where; None: it is never called. `scheme` is the word before its key in `Authorization`.
     `reads` loads what makes of a wire the reads of its records, where it is pulled by its lists; `streams`
-    are the names of these.
+    are the names of these. `families` loads what its callbacks are called where losses are counted.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Partner:
     scheme: str = "Bearer"
     reads: Callable[[], Callable[..., RecordReads]] | None = None
     streams: tuple[str, ...] = ()
+    families: Callable[[], Families] = no_families
 
 
 @cache

@@ -51,6 +51,7 @@ CHECKOUT = Machine(
     initial="open",
     table=TABLE,
     rank=RANK,
+    ladder=("open", "expired", "paid"),
     clocks={
         "open": Clock(2 * DAY, "ours: a patient who means to pay does so soon; the claim waits ten days")
     },

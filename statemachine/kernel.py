@@ -60,9 +60,11 @@ class Machine:
     `rank` orders the signals of one second and thereby lists every signal. `clocks` gives the states that
     should not last their time, `prompts` the signals that other news should follow soon, `wait` the clock
     that outlives states. `lines_from` gives the signal that an entity's lines come from in a state, beside
-    what the outcome says of settled ones.
+    what the outcome says of settled ones. `ladder` has the states of a machine whose facts have no time, from
+    the lowest to the highest: of these the highest that was heard of is the state, so that no order of
+    arrival matters.
     Raises MachineError when the table has a hole, names a state or signal that does not exist, or moves a
-    state to itself.
+    state to itself; or where a signal is no step of the ladder.
     """
 
     __slots__ = (
@@ -70,6 +72,7 @@ class Machine:
         "clocks",
         "initial",
         "kind",
+        "ladder",
         "lines_from",
         "outcome",
         "prompts",
@@ -91,8 +94,9 @@ class Machine:
         lines_from: LinesFrom = MappingProxyType({}),
         prompts: Clocks = MappingProxyType({}),
         wait: Wait | None = None,
+        ladder: tuple[str, ...] = (),
     ) -> None:
-        found = table_errors(initial, table, rank, outcome, clocks, lines_from, prompts, wait)
+        found = table_errors(initial, table, rank, outcome, clocks, lines_from, prompts, wait, ladder)
         if found:
             raise MachineError("\n".join(f"{kind}: {fault}" for fault in found))
         self.kind = kind
@@ -104,6 +108,7 @@ class Machine:
         self.clocks = MappingProxyType(dict(clocks))
         self.prompts = MappingProxyType(dict(prompts))
         self.wait = wait
+        self.ladder = ladder
         settled = dict.fromkeys(outcome.settled_in, outcome.source) if outcome is not None else {}
         self.lines_from = MappingProxyType({**settled, **lines_from})
         self._cells = {

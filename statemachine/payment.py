@@ -74,4 +74,5 @@ PAYMENT = Machine(
     initial="pending",
     table={state: _row(state) for state in LADDER},
     rank=RANK,
+    ladder=LADDER,
 )

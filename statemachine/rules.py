@@ -14,7 +14,7 @@ Wait("owed", ends={"paid"}, ...)        a clock that outlives the state in which
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -48,6 +48,7 @@ DAY = 86_400
 
 #: How the signals of snapshots begin: `seen:STATE` is what the partner's own record says now. It confirms or
 #: moves forward; what lies behind the state is a conflict and never late, since it speaks of the present.
+#: But on a ladder: there nothing says when a record was true.
 SEEN = "seen:"
 
 
@@ -168,6 +169,7 @@ def table_errors(
     lines_from: LinesFrom,
     prompts: Clocks,
     wait: Wait | None = None,
+    ladder: Sequence[str] = (),
 ) -> list[str]:
     """What keeps a table from being a machine, one text for each fault; empty when it is whole."""
     found = [] if initial in table else [f"the initial state {initial} has no row"]
@@ -197,7 +199,10 @@ def table_errors(
     for state, source in lines_from.items():
         if state not in table or source not in rank:
             found.append(f"the lines of {state} from {source}: there is no such state or signal")
-    return found if wait is None else found + _wait_faults(wait, table, rank)
+    if wait is not None:
+        found += _wait_faults(wait, table, rank)
+    # A table with a hole is no ladder, and says so above.
+    return found if found or not ladder else _ladder_faults(ladder, table, rank)
 
 
 def _wait_faults(wait: Wait, table: Table, rank: Rank) -> list[str]:
@@ -208,6 +213,25 @@ def _wait_faults(wait: Wait, table: Table, rank: Rank) -> list[str]:
     if wait.clock.seconds <= 0 or not wait.clock.why:
         found.append("the wait has no length or no reason")
     return found
+
+
+def _ladder_faults(ladder: Sequence[str], table: Table, rank: Rank) -> list[str]:
+    """What keeps the highest state that was heard of from being the state, whatever came when."""
+    if sorted(ladder) != sorted(table):
+        return ["the ladder does not have each state once"]
+    found = []
+    for signal in rank:
+        told = [table[state][signal][:2] for state in ladder]
+        steps = [_told_on(ladder, place) for place in range(len(ladder))]
+        if told not in (*steps, [CONFIRM[:2]] * len(ladder), [CONFLICT[:2]] * len(ladder)):
+            found.append(f"{signal} is no step of the ladder")
+    return found
+
+
+def _told_on(ladder: Sequence[str], place: int) -> list[tuple[Verdict, str | None]]:
+    """What news of one state means in each: it moves up to it, confirms it, and is late above."""
+    moves: list[tuple[Verdict, str | None]] = [(Verdict.MOVED, ladder[place])] * place
+    return [*moves, (Verdict.CONFIRMED, None), *[(Verdict.LATE, None)] * (len(ladder) - place - 1)]
 
 
 def _rule_faults(state: str, rule: Rule, table: Table) -> list[str]:

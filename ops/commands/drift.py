@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ops.arguments.partners import check_partner
 from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
@@ -18,14 +19,20 @@ def register(app: typer.Typer) -> None:
     app.command()(drift)
 
 
-def drift(data: DataOption = None, as_json: JsonOption = False) -> None:
+def drift(
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
     """List types, fields and codes that no contract of a partner names, the latest first; never values."""
     settings = load(data).require("database")
+    if partner is not None:
+        check_partner(settings, partner)
     from store.db.connections import connect
     from store.ledger.drift import report
 
     with connect(settings.database, "ops") as conn:
-        found = report(conn)
+        found = [row for row in report(conn) if partner in (None, row.partner)]
     if as_json:
         write_json({"drift": [_document(row) for row in found]})
         return

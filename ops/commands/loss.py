@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.arguments.moments import parse_moment
+from ops.arguments.partners import check_partner
 from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
     from settings import Settings
+    from workers.reports.callback_types import Named
 
 __all__ = ["register"]
 
@@ -42,6 +44,7 @@ def loss(
     of_type: Annotated[
         str | None, typer.Option("--type", metavar="TYPE", help="Only this type, such as ORDER.")
     ] = None,
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     evidence: Annotated[
         Path | None,
         typer.Option(
@@ -53,14 +56,14 @@ def loss(
     as_json: JsonOption = False,
 ) -> None:
     """Count by type and day what came by push, by pull only (lost by the push), both ways, and how late."""
-    types = None if of_type is None else [_known(of_type)]
     settings = load(data).require("database")
+    wanted = _wanted(settings, of_type, partner)
     from ops.render.console import notes
 
     with notes.status("counting"):
-        document, ids = _read(settings, since, until, types, with_ids=evidence is not None)
+        document, ids = _read(settings, since, until, wanted, with_ids=evidence is not None)
     if evidence is not None:
-        _write(evidence, {"partner": "truepill", **document, **ids})
+        _write(evidence, {**document, **ids})
     if as_json:
         write_json(document)
     else:
@@ -69,21 +72,30 @@ def loss(
         notes.print(f"the evidence is written: {evidence}", soft_wrap=True, markup=False)
 
 
-def _known(of_type: str) -> str:
-    """The type as it is spelled here. Raises typer.BadParameter."""
-    from partners.truepill.families import FAMILIES
+def _wanted(settings: Settings, of_type: str | None, partner: str | None) -> list[Named] | None:
+    """The types that are asked for, as they are spelled here; None for all. Raises typer.BadParameter."""
+    from workers.reports.callback_types import callback_types
 
-    names = sorted(family.callback_type for family in FAMILIES.values())
-    if of_type.upper() not in names:
-        raise typer.BadParameter(f"there is no type {of_type}: there is {', '.join(names)}")
-    return of_type.upper()
+    names = callback_types(settings.partner_folders).names()
+    if partner is not None:
+        check_partner(settings, partner)
+        names = [one for one in names if one.partner == partner]
+    elif of_type is None:
+        return None
+    if of_type is None:
+        return names
+    found = [one for one in names if one.callback_type.upper() == of_type.upper()]
+    if not found:
+        told = ", ".join(sorted({one.callback_type for one in names}))
+        raise typer.BadParameter(f"there is no type {of_type}: there is {told}")
+    return found
 
 
 def _read(
     settings: Settings,
     since: datetime | None,
     until: datetime | None,
-    types: list[str] | None,
+    wanted: list[Named] | None,
     *,
     with_ids: bool,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -91,28 +103,39 @@ def _read(
     from ops.render.loss_report import Found, evidence, report
     from store.db.connections import connect
     from store.pulls import poll_schedule
-    from store.reports import loss, unconfirmed
+    from store.reports import loss, recorded, unconfirmed
     from store.reports.loss_days import DAYS
-    from workers.reports.loss_days import span
+    from workers.reports.callback_types import callback_types
+    from workers.reports.loss_days import counts, span
     from workers.reports.pull_reach import confirming
 
+    types = callback_types(settings.partner_folders)
     with (
         connect(settings.database, "ops", statement_ms=STATEMENT_MS) as conn,
         loss.snapshot(conn),
     ):
         now = poll_schedule.server_time(conn)
         first = since or _midnight(until or now) - timedelta(days=DAYS - 1)
-        of = span(first, until or now + AHEAD, types)
-        by = confirming(conn, settings.pull.overlap)
+        of = span(first, until or now + AHEAD, types, wanted)
+        by = confirming(conn, settings.pull.overlap, types)
         found = Found(
-            loss.count(conn, of),
+            types,
+            wanted,
+            counts(conn, of, by, types),
             loss.delays(conn, of),
             loss.deliveries(conn, of),
-            unconfirmed.unconfirmed(conn, of, by),
-            [] if types else loss.records(conn, of),
+            [] if wanted else loss.records(conn, of),
         )
         document = {"at": now, "since": first, "until": until, "judged": by.whole, **report(found)}
-        ids = evidence(loss.lost(conn, of), unconfirmed.flagged(conn, of, by)) if with_ids else {}
+        ids = {}
+        if with_ids:
+            ids = evidence(
+                found,
+                loss.lost(conn, of),
+                unconfirmed.flagged(conn, of, by),
+                recorded.untold_each(conn, of, by.recordings, by.grace),
+                recorded.flagged(conn, of, by.recordings, by.grace),
+            )
     return document, ids
 
 
@@ -147,10 +170,10 @@ def _print(document: dict[str, Any]) -> None:
     from ops.render.tables import moment, note, print_table
 
     if document["days"]:
-        days = [(row["day"], row["type"], *_cells(row)) for row in document["days"]]
-        print_table(("day", "type", *_HEADERS), days, fold=_HEADERS[-2:])
-        types = [(row["type"], *_cells(row)) for row in document["types"]]
-        print_table(("all days", *_HEADERS), types, fold=_HEADERS[-2:])
+        days = [(row["day"], row["partner"], row["type"], *_cells(row)) for row in document["days"]]
+        print_table(("day", "partner", "type", *_HEADERS), days, fold=_HEADERS[-2:])
+        types = [(row["partner"], row["type"], *_cells(row)) for row in document["types"]]
+        print_table(("all days", "type", *_HEADERS), types, fold=_HEADERS[-2:])
     else:
         until = "" if document["until"] is None else f" and before {moment(document['until'])}"
         screen.print(f"no callback occurred since {moment(document['since'])}{until}", soft_wrap=True)

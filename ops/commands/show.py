@@ -60,7 +60,7 @@ def print_history(document: dict[str, Any]) -> None:
     from rich.text import Text
 
     from ops.render.console import screen
-    from ops.render.tables import cell, moment, plain, print_fields, print_table
+    from ops.render.tables import cell, moment, occurred, plain, print_fields, print_table
 
     name = f"{document['kind']} {plain(document['key'])}: "
     screen.print(Text.assemble((name, "bold"), _headline(document)), soft_wrap=True)
@@ -80,7 +80,7 @@ def print_history(document: dict[str, Any]) -> None:
     facts = document["facts"]
     rows = [
         (
-            moment(fact["occurred_at"]),
+            occurred(fact["occurred_at"], fact["dated_by"]),
             _said(fact),
             fact["verdict"],
             _move(fact),
@@ -102,7 +102,8 @@ def print_history(document: dict[str, Any]) -> None:
         if "detail" in fact:
             texts = {name: value for name, value in fact["detail"].items() if name != "lines"}
             received = {"received": moment(fact["received_at"])}
-            print_fields(f"{moment(fact['occurred_at'])} {_said(fact)}", received | texts)
+            when = occurred(fact["occurred_at"], fact["dated_by"])
+            print_fields(f"{when} {_said(fact)}", received | texts)
     for line in document["lines"]:
         if line.get("detail"):
             print_fields(f"line {line['position']} {line['token'] or ''}", line["detail"])

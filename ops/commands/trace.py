@@ -49,7 +49,7 @@ def trace(
 
 
 def _print(document: dict[str, Any]) -> None:
-    from ops.render.tables import moment, print_table
+    from ops.render.tables import moment, occurred, print_table
 
     entities = [
         (one["kind"], one["key"], one["state"], moment(one["since"]), moment(one["deadline"]), one["by"])
@@ -63,7 +63,7 @@ def _print(document: dict[str, Any]) -> None:
         print_table(("under review", "why"), rows, fold=("why",))
     story = [
         (
-            moment(entry["at"]),
+            occurred(entry["at"], entry["dated_by"]),
             entry["kind"],
             entry["key"],
             " ".join(filter(None, (entry["signal"], entry["code"]))),

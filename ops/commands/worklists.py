@@ -217,8 +217,12 @@ def _partners(conn: Connection, now: datetime, settings: Settings) -> list[dict[
 
     from ops.doctor.silence import of_partner
     from store.reports import pushes, queries
+    from workers.reports.callback_types import callback_types
+    from workers.reports.pull_reach import recordings
 
-    found = pushes.silences(queries.driver(conn), now, timedelta(seconds=settings.silence.push))
+    recorded = recordings(callback_types(settings.partner_folders))
+    least = timedelta(seconds=settings.silence.push)
+    found = pushes.silences(queries.driver(conn), now, least, recorded)
     return [
         {
             "what": "partner",

@@ -49,7 +49,9 @@ def unconfirmed_pushes(settings: Settings) -> Iterator[Check]:
         yield Check("loss ledger", "warn", text, _STALE_TODO)
     flagged = sum(row.flagged for row in found)
     if flagged:
-        types = ", ".join(f"{row.callback_type} {row.flagged:,}" for row in found if row.flagged)
+        types = ", ".join(
+            f"{row.partner} {row.callback_type} {row.flagged:,}" for row in found if row.flagged
+        )
         text = f"{flagged:,} came by push alone, and not where the partner had to tell them too: {types}"
         yield Check("unconfirmed", "warn", text, _TODO)
         return

@@ -14,6 +14,8 @@ from store.db.connections import connect
 from store.pulls import poll_schedule
 from store.reports import pushes, silence
 from store.reports.pushes import Silence
+from workers.reports.callback_types import callback_types
+from workers.reports.pull_reach import recordings
 
 __all__ = ["of_partner", "silences"]
 
@@ -28,10 +30,11 @@ def silences(settings: Settings) -> Iterator[Check]:
     """Whether partners push as they use to, and whether anything has been waited for too long."""
     if settings.database_url is None:
         return
+    recorded = recordings(callback_types(settings.partner_folders))
     try:
         with connect(settings.database, "ops") as conn:
             now = poll_schedule.server_time(conn)
-            partners = pushes.silences(conn, now, timedelta(seconds=settings.silence.push))
+            partners = pushes.silences(conn, now, timedelta(seconds=settings.silence.push), recorded)
             counted = silence.counts(conn, now, settings.silence.after)
     except (psycopg.OperationalError, psycopg.errors.UndefinedTable):
         return  # the checks of the database say what is wrong with it

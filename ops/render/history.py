@@ -22,7 +22,8 @@ from store.ledger import links, relations
 from store.ledger.links import Linked
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
 from store.ledger.relations import Related
-from store.reports import queries, unconfirmed
+from store.reports import queries, recorded, unconfirmed
+from workers.reports.callback_types import callback_types
 from workers.reports.pull_reach import confirming
 
 __all__ = ["History", "crowd_notes", "history"]
@@ -54,8 +55,10 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
         alone: dict[bytes, bool] = {}
         if any(row.via == ("push",) for row in rows):
             driver = queries.driver(conn)
-            by = confirming(driver, settings.pull.overlap)
+            by = confirming(driver, settings.pull.overlap, callback_types(settings.partner_folders))
             alone = unconfirmed.of_entity(driver, entity.id, by)
+            if recordings := [one for one in by.recordings if one.kind == kind]:
+                alone |= recorded.of_entity(driver, entity.id, recordings, by.grace)
         keyed_hash = KeyedHash(settings.lookup_key or b"")
         duplicates = unresolved(conn, keyed_hash, entity.id, rows, sealed) if settings.lookup_key else []
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
@@ -127,6 +130,7 @@ def _fact(step: Step, row: FactRow, sealed: Details, details: bool) -> dict[str,
     found: dict[str, Any] = {
         "signal": step.fact.signal,
         "occurred_at": seconds(step.fact.occurred_at),
+        "dated_by": "receipt" if row.undated else "partner",
         "received_at": row.received_at,
         "via": list(row.via),
         "verdict": str(step.verdict),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from store.reports.loss import Delayed, DeliveryCount, FactCount, Lost, Recorded
-from store.reports.unconfirmed import Flagged, Unconfirmed
-from workers.reports.loss_days import type_of
+from store.reports.loss import Delayed, DeliveryCount, Lost, Recorded
+from store.reports.recorded import PushedAlone, UntoldEach
+from store.reports.unconfirmed import Flagged
+from workers.reports.callback_types import CallbackTypes, Named
 
 __all__ = ["Found", "evidence", "report"]
 
@@ -19,13 +20,22 @@ NOTHING = "nothing"
 
 @dataclass(frozen=True)
 class Found:
-    """What the ledger holds of a span."""
+    """What the ledger holds of a span; `wanted` are the types that are told, None for all.
 
-    counted: list[FactCount]
+    `counted` has what COUNTS of `store.reports.loss_days` names, by day and type.
+    """
+
+    types: CallbackTypes
+    wanted: Collection[Named] | None
+    counted: Mapping[tuple[date, Named], Counter[str]]
     delayed: list[Delayed]
     deliveries: list[DeliveryCount]
-    unconfirmed: list[Unconfirmed]
     recorded: list[Recorded]
+
+    def named(self, family: str, partner: str | None = None) -> Named | None:
+        """As `CallbackTypes.named`; None too for what is not wanted."""
+        found = self.types.named(family, partner)
+        return found if found is not None and (self.wanted is None or found in self.wanted) else None
 
 
 @dataclass
@@ -82,32 +92,39 @@ def _sorted(says: Counter[str]) -> dict[str, int]:
 
 def report(found: Found) -> dict[str, Any]:
     """`days`: by day and type; `types`: by type, all days together; `records`: what records alone say."""
-    days: dict[tuple[date, str], _Row] = {}
-    types: dict[str, _Row] = {}
+    days: dict[tuple[date, Named], _Row] = {}
+    types: dict[Named, _Row] = {}
 
-    def rows(day: date, family: str) -> Iterable[_Row]:
-        name = type_of(family)
+    def rows(day: date, name: Named | None) -> Iterable[_Row]:
+        if name is None:
+            return ()
         return days.setdefault((day, name), _Row()), types.setdefault(name, _Row())
 
-    for counted in found.counted:
-        for row in rows(counted.day, counted.family):
-            row.pushed += counted.number if counted.pushed else 0
-            row.pulled_only += 0 if counted.pushed else counted.number
-            row.both += counted.number if counted.pushed and counted.pulled else 0
+    for (day, name), counted in found.counted.items():
+        if found.wanted is not None and name not in found.wanted:
+            continue
+        for row in rows(day, name):
+            row.pushed += counted["pushed"]
+            row.pulled_only += counted["pulled_only"]
+            row.both += counted["both_ways"]
+            row.unconfirmed += counted["unconfirmed"]
+            row.flagged += counted["flagged"]
     for delayed in found.delayed:
-        for row in rows(delayed.day, delayed.family):
+        for row in rows(delayed.day, found.named(delayed.family, delayed.partner)):
             row.late[delayed.way][delayed.seconds] += delayed.number
             row.most[delayed.way] = max(row.most.get(delayed.way, 0), delayed.most)
     for delivery in found.deliveries:
-        for row in rows(delivery.day, delivery.family):
+        for row in rows(delivery.day, found.named(delivery.family, delivery.partner)):
             row.says[delivery.pushed][_said(delivery.status, delivery.status_code)] += delivery.number
-    for alone in found.unconfirmed:
-        for row in rows(alone.day, alone.family):
-            row.unconfirmed += alone.number
-            row.flagged += alone.flagged
     return {
-        "days": [{"day": day, "type": name, **row.document()} for (day, name), row in sorted(days.items())],
-        "types": [{"type": name, **row.document()} for name, row in sorted(types.items())],
+        "days": [
+            {"day": day, "partner": name.partner, "type": name.callback_type, **row.document()}
+            for (day, name), row in sorted(days.items())
+        ],
+        "types": [
+            {"partner": name.partner, "type": name.callback_type, **row.document()}
+            for name, row in sorted(types.items())
+        ],
         "records": [{"kind": one.kind, "day": one.day, "seen": one.number} for one in found.recorded],
     }
 
@@ -117,12 +134,54 @@ def _said(status: str | None, code: int | None) -> str:
     return " ".join(str(part) for part in (status, code) if part is not None) or NOTHING
 
 
-def evidence(lost: Iterable[Lost], flagged: Iterable[Flagged]) -> dict[str, Any]:
-    """For the partner: ids and times of what it did not push, and of what it has to say whether it did."""
+def evidence(
+    found: Found,
+    lost: Iterable[Lost],
+    flagged: Iterable[Flagged],
+    untold: Iterable[UntoldEach],
+    alone: Iterable[PushedAlone],
+) -> dict[str, Any]:
+    """For a partner: ids and times of what it did not push, and of what it has to say whether it did."""
     return {
-        "never_pushed": [
-            {
-                "type": type_of(one.family),
+        "never_pushed": [*_never_pushed(found, lost), *_never_told(found, untold)],
+        "pushed_and_not_given": [*_not_given(found, flagged), *_not_recorded(found, alone)],
+    }
+
+
+def _not_given(found: Found, flagged: Iterable[Flagged]) -> Iterator[dict[str, Any]]:
+    for one in flagged:
+        if (name := found.named(one.family, one.partner)) is not None:
+            yield {
+                "partner": name.partner,
+                "type": name.callback_type,
+                "kind": one.kind,
+                "id": one.key,
+                "occurred_at": one.occurred_at,
+                "received_at": one.pushed_at,
+                "event": one.event.hex,
+            }
+
+
+def _not_recorded(found: Found, alone: Iterable[PushedAlone]) -> Iterator[dict[str, Any]]:
+    for one in alone:
+        if (name := found.named(one.signal)) is not None:
+            yield {
+                "partner": name.partner,
+                "type": name.callback_type,
+                "kind": one.kind,
+                "id": one.key,
+                "occurred_at": one.occurred_at,
+                "received_at": one.occurred_at,
+                "event": one.event.hex,
+            }
+
+
+def _never_pushed(found: Found, lost: Iterable[Lost]) -> Iterator[dict[str, Any]]:
+    for one in lost:
+        if (name := found.named(one.family, one.partner)) is not None:
+            yield {
+                "partner": name.partner,
+                "type": name.callback_type,
                 "kind": one.kind,
                 "id": one.key,
                 "occurred_at": one.occurred_at,
@@ -130,17 +189,20 @@ def evidence(lost: Iterable[Lost], flagged: Iterable[Flagged]) -> dict[str, Any]
                 "delivery": {"status": one.status, "status_code": one.status_code},
                 "event": one.event.hex,
             }
-            for one in lost
-        ],
-        "pushed_and_not_given": [
-            {
-                "type": type_of(one.family),
+
+
+def _never_told(found: Found, untold: Iterable[UntoldEach]) -> Iterator[dict[str, Any]]:
+    """What records alone say: their partner prints no time, and says nothing of its pushes."""
+    signals = found.types.signals_recorded()
+    for one in untold:
+        if (name := found.named(signals[one.kind, one.recorded_as])) is not None:
+            yield {
+                "partner": name.partner,
+                "type": name.callback_type,
                 "kind": one.kind,
                 "id": one.key,
                 "occurred_at": one.occurred_at,
-                "received_at": one.pushed_at,
+                "pulled_at": one.occurred_at,
+                "delivery": {"status": None, "status_code": None},
                 "event": one.event.hex,
             }
-            for one in flagged
-        ],
-    }

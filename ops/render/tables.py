@@ -15,7 +15,18 @@ from rich.text import Text
 
 from ops.render.console import notes, screen
 
-__all__ = ["age", "cell", "moment", "note", "plain", "print_fields", "print_table", "progress", "seconds"]
+__all__ = [
+    "age",
+    "cell",
+    "moment",
+    "note",
+    "occurred",
+    "plain",
+    "print_fields",
+    "print_table",
+    "progress",
+    "seconds",
+]
 
 _WIDEST = 10_000
 #: How wide a table is where there is no terminal, and what a folded column has at least.
@@ -95,6 +106,11 @@ def seconds(at: int) -> datetime:
 def moment(at: datetime | None) -> str | None:
     """A time to the second, as people read it; always UTC."""
     return None if at is None else at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def occurred(at: datetime, dated_by: str) -> str:
+    """When a fact occurred; where its partner prints no time, that this is when it was first received."""
+    return f"{moment(at)} (received)" if dated_by == "receipt" else moment(at) or ""
 
 
 def age(of: float | None) -> str:

@@ -103,6 +103,7 @@ def _told(
         row = known[machine.order(fact)][1]
         entry = {
             "at": seconds(fact.occurred_at),
+            "dated_by": "receipt" if row.undated else "partner",
             "kind": entity.kind,
             "key": entity.key,
             "signal": fact.signal,

@@ -87,9 +87,10 @@ def _entry(entry: dict[str, Any]) -> str:
     said = _text(" ".join(filter(None, (entry["signal"], entry["code"]))))
     went = entry["to"] if entry["from"] == entry["to"] else f"{entry['from']} → {entry['to']}"
     events = _text(", ".join(entry["events"]))
+    dated = " (received)" if entry["dated_by"] == "receipt" else ""
     return (
         f'<li class="{_text(entry["verdict"])}">{_time(entry["at"], clock_only=True)}'
-        f"<strong>{_text(entry['kind'])}</strong> <code>{_text(entry['key'])}</code> {said}: "
+        f"<strong>{_text(entry['kind'])}</strong> <code>{_text(entry['key'])}</code> {said}{dated}: "
         f'<span class="verdict">{_text(entry["verdict"])}</span>, {_text(went)}'
         f'<span class="events">event <code>{events}</code></span></li>'
     )

@@ -146,12 +146,15 @@ def _lost(conn: Any) -> Counter[str]:
     from datetime import UTC, datetime
 
     from store.reports import loss, queries
-    from workers.reports.loss_days import span, type_of
+    from workers.reports.callback_types import callback_types
+    from workers.reports.loss_days import span
 
     lost: Counter[str] = Counter()
-    ever = span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC))
+    types = callback_types()
+    ever = span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC), types)
     for row in loss.count(queries.driver(conn), ever):
-        lost[type_of(row.family)] += 0 if row.pushed else row.number
+        if name := types.named(row.family):
+            lost[name.callback_type] += 0 if row.pushed else row.number
     return lost
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from partners.families import Families
 from partners.registry import Partner, Reader
 
 if TYPE_CHECKING:
@@ -31,12 +32,19 @@ def _reads() -> Callable[..., RecordReads]:
     return reads
 
 
+def _families() -> Families:
+    from partners.healnow.families import families
+
+    return families()
+
+
 PARTNER = Partner(
     name="healnow",
     kinds=("payment", "checkout"),
     timeless=True,
     reader=_reader,
     record_reader=_record_reader,
+    families=_families,
     base_url="https://api.healnow.io",
     reads=_reads,
     streams=("orders", "patients", "checkouts", "prescriptions"),

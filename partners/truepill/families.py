@@ -1,4 +1,4 @@
-"""Which callback a fact stands for: the family of its signal is a type, whatever way a copy came.
+"""Which callback a fact of the pharmacy stands for: the family of its signal is a type, however a copy came.
 
 The type that a copy names is no help there: the partner pushes one event under one name and gives it to
 pulls under another (DIRECT_TRANSFER, DIRECT_TRANSFER_V2).
@@ -8,20 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import NamedTuple
 
-__all__ = ["FAMILIES", "SECONDARY", "Family"]
+from partners.families import Families, Family
 
-
-class Family(NamedTuple):
-    """A callback type, the kind that it is about, and whether a pulled copy itself says whose it is.
-
-    Where it does, reading the type by time brings every one; where not, its request has to be asked.
-    """
-
-    callback_type: str
-    kind: str
-    names_itself: bool = False
+__all__ = ["FAMILIES", "SECONDARY", "families"]
 
 
 #: By what stands before the colon of a signal. Families of snapshots and derived facts are no callbacks.
@@ -44,3 +34,8 @@ FAMILIES: Mapping[str, Family] = MappingProxyType(
 #: What a callback states beside its main fact: a NOTIFY_RX that names a successor says that one was received
 #: and the other superseded, and is one callback.
 SECONDARY = frozenset({"rx:superseded"})
+
+
+def families() -> Families:
+    """For the registry."""
+    return Families(events=FAMILIES, secondary=SECONDARY)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from partners.families import Families
 from partners.registry import Partner, Reader
 
 __all__ = ["PARTNER"]
@@ -19,6 +20,12 @@ def _record_reader() -> Reader:
     return read
 
 
+def _families() -> Families:
+    from partners.truepill.families import families
+
+    return families()
+
+
 PARTNER = Partner(
     name="truepill",
     kinds=(
@@ -34,6 +41,7 @@ PARTNER = Partner(
     timeless=False,
     reader=_reader,
     record_reader=_record_reader,
+    families=_families,
     base_url="https://api.truepill.com",
     scheme="ApiKey",
 )

@@ -152,12 +152,17 @@ def move(conn: Connection, kind: str, source: str, target: str) -> None:
 NEWS = Columns("alias_news", {"seq": BIGINT, "kind": WORD, "alias": TEXT, "key": TEXT})
 _NOTE_NEWS = f"""
 INSERT INTO alias_news ({NEWS.names}) SELECT {NEWS.values} FROM {NEWS.rows}
-ON CONFLICT (kind, alias, seq) DO UPDATE SET key = excluded.key, stale = false
+ON CONFLICT (kind, alias, seq) DO UPDATE SET key = excluded.key,
+    stale = alias_news.key IS NOT NULL AND (alias_news.stale OR alias_news.key IS DISTINCT FROM excluded.key)
 """
 
 
 def note_news(conn: Connection, rows: Sequence[AliasNewsRow]) -> None:
-    """Keep under which names events came, and for whose they were taken now."""
+    """Keep under which names events came, and for whose they were taken now.
+
+    An event that came again, since it may be news, is doubtful when it was taken for another's the first
+    time: what it stated then is to be taken back.
+    """
     conn.execute(_NOTE_NEWS, NEWS.parameters(rows))
 
 

@@ -20,6 +20,7 @@ from store.db import arrays
 __all__ = [
     "DAY",
     "FAMILY",
+    "PARTNER",
     "WITHIN",
     "Delayed",
     "DeliveryCount",
@@ -33,6 +34,7 @@ __all__ = [
     "deliveries",
     "lost",
     "records",
+    "shared",
     "snapshot",
 ]
 
@@ -42,12 +44,16 @@ Connection = psycopg.Connection[Any]
 class Span(NamedTuple):
     """Facts that occurred since `since` and before `until`, less `secondary` signals and, if `families` is
     given, those of other families.
+
+    Of `shared` families, which several partners have, a copy is asked whose the fact is: so `partner` in what
+    is found here is None for all others, whose family says it.
     """
 
     since: datetime
     until: datetime
     secondary: Sequence[str]
     families: Sequence[str] | None = None
+    shared: Sequence[str] = ()
 
 
 class FactCount(NamedTuple):
@@ -58,6 +64,7 @@ class FactCount(NamedTuple):
     pushed: bool
     pulled: bool
     number: int
+    partner: str | None = None
 
 
 class Delayed(NamedTuple):
@@ -69,6 +76,7 @@ class Delayed(NamedTuple):
     seconds: int
     number: int
     most: int
+    partner: str | None = None
 
 
 class DeliveryCount(NamedTuple):
@@ -80,6 +88,7 @@ class DeliveryCount(NamedTuple):
     status: str | None
     status_code: int | None
     number: int
+    partner: str | None = None
 
 
 class Recorded(NamedTuple):
@@ -101,6 +110,7 @@ class Lost(NamedTuple):
     status: str | None
     status_code: int | None
     event: UUID
+    partner: str | None = None
 
 
 @contextmanager
@@ -117,6 +127,9 @@ def snapshot(conn: Connection) -> Iterator[None]:
 #: Parts of statements over facts `f`; `bounds` gives the parameters of `WITHIN`.
 FAMILY = "split_part(f.signal, ':', 1)"
 DAY = "(f.occurred_at AT TIME ZONE 'UTC')::date"
+#: Whose a fact is; most installations share no family, and there this is a constant.
+PARTNER = f"""CASE WHEN %(has_shared)s::bool AND {FAMILY} = ANY(%(shared)s::text[])
+    THEN (SELECT c.partner FROM events c WHERE c.id = f.preferred) END"""
 WITHIN = f"""f.occurred_at >= %(since)s AND f.occurred_at < %(until)s
   AND f.signal <> ALL(%(secondary)s::text[])
   AND (%(families)s::text[] IS NULL OR {FAMILY} = ANY(%(families)s::text[]))"""
@@ -129,12 +142,18 @@ def bounds(span: Span) -> dict[str, Any]:
         "until": span.until,
         "secondary": arrays.texts(span.secondary),
         "families": None if span.families is None else arrays.texts(span.families),
+        **shared(span.shared),
     }
 
 
+def shared(families: Sequence[str]) -> dict[str, Any]:
+    """The parameters of `PARTNER`."""
+    return {"has_shared": bool(families), "shared": arrays.texts(families)}
+
+
 _COUNT = f"""
-SELECT {FAMILY}, {DAY}, 'push' = ANY(f.via), 'pull' = ANY(f.via), count(*)
-FROM facts f WHERE {WITHIN} AND f.via && '{{push,pull}}' GROUP BY 1, 2, 3, 4
+SELECT {FAMILY}, {DAY}, 'push' = ANY(f.via), 'pull' = ANY(f.via), count(*), {PARTNER}
+FROM facts f WHERE {WITHIN} AND f.via && '{{push,pull}}' GROUP BY 1, 2, 3, 4, 6
 """
 
 
@@ -149,18 +168,21 @@ _DELAYS = f"""
 SELECT {FAMILY}, {DAY}, w.way, d.seconds - d.seconds %% CASE
          WHEN d.seconds < 100 THEN 1 WHEN d.seconds < 1000 THEN 10 WHEN d.seconds < 10000 THEN 100
          WHEN d.seconds < 100000 THEN 1000 WHEN d.seconds < 1000000 THEN 10000 ELSE 100000 END,
-       count(*), max(d.seconds)
+       count(*), max(d.seconds), {PARTNER}
 FROM facts f
 CROSS JOIN LATERAL (VALUES ('push', f.pushed_at), ('pull', f.pulled_at)) AS w (way, at)
 CROSS JOIN LATERAL (
     SELECT greatest(0, floor(date_part('epoch', w.at - f.occurred_at)))::int AS seconds
 ) d
-WHERE {WITHIN} AND w.at IS NOT NULL GROUP BY 1, 2, 3, 4
+WHERE {WITHIN} AND w.at IS NOT NULL AND f.undated IS NULL GROUP BY 1, 2, 3, 4, 7
 """
 
 
 def delays(conn: Connection, span: Span) -> list[Delayed]:
-    """How late the first copies of each way were received; a copy from ahead of our clock was not late."""
+    """How late the first copies of each way were received; a copy from ahead of our clock was not late.
+
+    What is dated by its receipt says nothing of that.
+    """
     return [Delayed._make(row) for row in conn.execute(_DELAYS, bounds(span))]
 
 
@@ -174,16 +196,16 @@ LEFT JOIN LATERAL (
 """
 # Both halves begin at what is rare: what was lost, and what the partner believes was not delivered.
 _DELIVERIES = f"""
-SELECT {FAMILY}, {DAY}, false, delivery.status, delivery.status_code, count(*)
-FROM facts f {_DELIVERY} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5
+SELECT {FAMILY}, {DAY}, false, delivery.status, delivery.status_code, count(*), {PARTNER}
+FROM facts f {_DELIVERY} WHERE {WITHIN} AND f.via = '{{pull}}' GROUP BY 1, 2, 4, 5, 7
 UNION ALL
-SELECT {FAMILY}, {DAY}, true, delivery.status, delivery.status_code, count(*)
+SELECT {FAMILY}, {DAY}, true, delivery.status, delivery.status_code, count(*), {PARTNER}
 FROM (
     SELECT DISTINCT s.entity_id, s.fact_id FROM deliveries d JOIN event_facts s ON s.seq = d.seq
     WHERE d.status IS DISTINCT FROM 'success'
 ) doubted JOIN facts f USING (entity_id, fact_id) {_DELIVERY}
 WHERE {WITHIN} AND f.via @> '{{push,pull}}' AND delivery.status IS DISTINCT FROM 'success'
-GROUP BY 1, 2, 4, 5
+GROUP BY 1, 2, 4, 5, 7
 """
 
 
@@ -196,7 +218,7 @@ def deliveries(conn: Connection, span: Span) -> list[DeliveryCount]:
 
 _LOST = f"""
 SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pulled_at, f.received_at),
-       delivery.status, delivery.status_code, f.preferred
+       delivery.status, delivery.status_code, f.preferred, {PARTNER}
 FROM facts f JOIN entities e ON e.id = f.entity_id {_DELIVERY}
 WHERE {WITHIN} AND f.via = '{{pull}}' ORDER BY f.occurred_at, e.kind, e.key, f.fact_id
 """

@@ -19,9 +19,10 @@ DAYS = 30
 
 
 class DayRow(NamedTuple):
-    """One day's counts of one callback type."""
+    """One day's counts of one callback type of a partner."""
 
     day: date
+    partner: str
     callback_type: str
     pushed: int
     pulled_only: int
@@ -31,14 +32,17 @@ class DayRow(NamedTuple):
 
 
 #: What is counted of each day and type, in the order in which it stands in a DayRow and in Totals.
-COUNTS = DayRow._fields[2:]
+COUNTS = DayRow._fields[3:]
 #: As the fields of a DayRow, less its day.
-LOSSES = Columns("losses", {"callback_type": WORD} | dict.fromkeys(COUNTS, BIGINT))
+LOSSES = Columns("losses", {"partner": WORD, "callback_type": WORD} | dict.fromkeys(COUNTS, BIGINT))
 
 
 class Totals(NamedTuple):
-    """The counts of a type over the last days. `since`: the earliest of the days with something flagged."""
+    """The counts of a partner's type over the last days. `since`: the earliest of the days with something
+    flagged.
+    """
 
+    partner: str
     callback_type: str
     pushed: int
     pulled_only: int
@@ -83,12 +87,12 @@ def replace_day(conn: Connection, day: date, rows: Sequence[DayRow]) -> None:
 
 
 _TOTALS = f"""
-SELECT callback_type, {", ".join(f"sum({count})::bigint" for count in COUNTS)},
+SELECT partner, callback_type, {", ".join(f"sum({count})::bigint" for count in COUNTS)},
        min(day) FILTER (WHERE flagged > 0)
-FROM losses WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s GROUP BY 1 ORDER BY 1
+FROM losses WHERE day > (now() AT TIME ZONE 'UTC')::date - %(days)s GROUP BY 1, 2 ORDER BY 1, 2
 """
 
 
 def totals(conn: Connection, days: int) -> list[Totals]:
-    """The last days (UTC, today included) together, by type."""
+    """The last days (UTC, today included) together, by partner and type."""
     return [Totals._make(row) for row in conn.execute(_TOTALS, {"days": days})]

@@ -7,10 +7,14 @@ many as fall on a quarter of the days do not. Nothing here reads more than `SAMP
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 import psycopg
+
+from store.db import arrays
+from store.reports.recorded import Recording
 
 __all__ = ["SAMPLE", "Silence", "learn", "silences"]
 
@@ -108,19 +112,52 @@ WHERE e.partner = %(partner)s AND e.via = 'pull' AND NOT 'push' = ANY(f.via)
 """
 
 
-def silences(conn: Connection, now: datetime, least: timedelta) -> list[Silence]:
-    """Every partner that was heard of. A silence up to `least` is always usual. Raises psycopg.Error."""
+# Of a partner that gives records: states that these tell and that no push has told.
+_MISSED_RECORDS = """
+SELECT count(DISTINCT (f.entity_id, f.signal))
+FROM (SELECT seq, partner, via FROM events WHERE seq > %(seq)s ORDER BY seq DESC LIMIT %(sample)s) e
+JOIN event_facts s ON s.seq = e.seq
+JOIN facts f ON f.entity_id = s.entity_id AND f.fact_id = s.fact_id
+WHERE e.partner = %(partner)s AND e.via = 'snapshot' AND f.signal = ANY(%(recorded)s::text[])
+  AND f.occurred_at > %(since)s AND f.occurred_at <= %(until)s
+  AND NOT EXISTS (
+      SELECT FROM facts p JOIN unnest(%(signals)s::text[], %(recorded)s::text[]) AS r (signal, recorded)
+                          ON r.signal = p.signal AND r.recorded = f.signal
+      WHERE p.entity_id = f.entity_id AND 'push' = ANY(p.via)
+  )
+"""
+
+
+def silences(
+    conn: Connection, now: datetime, least: timedelta, recorded: Sequence[Recording] = ()
+) -> list[Silence]:
+    """Every partner that was heard of. A silence up to `least` is always usual. Raises psycopg.Error.
+
+    `recorded`: what only records tell, of partners without events.
+    """
     found = []
     for partner, began_at, last_at, last_seq, days, usual in conn.execute(_SILENCES, {"sample": SAMPLE}):
         allowed = max(least, usual or least, timedelta(0) if days >= LEARNT_DAYS else UNLEARNT)
         silence = Silence(partner, began_at, last_at, allowed, 0)
         if now - silence.since > allowed:
-            silence = silence._replace(missed=_missed(conn, silence, last_seq, now - DELAY))
+            silence = silence._replace(missed=_missed(conn, silence, last_seq, now - DELAY, recorded))
         found.append(silence)
     return found
 
 
-def _missed(conn: Connection, silence: Silence, last_seq: int, until: datetime) -> int:
-    span = {"seq": last_seq, "since": silence.since, "until": until}
-    row = conn.execute(_MISSED, {**span, "partner": silence.partner, "sample": SAMPLE}).fetchone()
+def _missed(
+    conn: Connection, silence: Silence, last_seq: int, until: datetime, recorded: Sequence[Recording]
+) -> int:
+    told = [one for one in recorded if one.partner == silence.partner and one.recorded_as is not None]
+    of = {
+        "seq": last_seq,
+        "since": silence.since,
+        "until": until,
+        "partner": silence.partner,
+        "sample": SAMPLE,
+    }
+    if told:
+        of["signals"] = arrays.texts([one.signal for one in told])
+        of["recorded"] = arrays.texts([one.recorded_as for one in told])
+    row = conn.execute(_MISSED_RECORDS if told else _MISSED, of).fetchone()
     return row[0] if row else 0

@@ -14,7 +14,8 @@ from uuid import UUID
 import psycopg
 
 from store.db import arrays
-from store.reports.loss import DAY, FAMILY, WITHIN, Span, bounds
+from store.reports.loss import DAY, FAMILY, PARTNER, WITHIN, Span, bounds, shared
+from store.reports.recorded import Recording
 
 __all__ = [
     "Confirming",
@@ -46,7 +47,7 @@ class Position(NamedTuple):
 
 
 class Reach(NamedTuple):
-    """How far pulls could have confirmed what a family states.
+    """How far pulls could have confirmed what a partner's family states.
 
     By time: all that occurred from `since` on and before `until` was read; both None where the family is not
     read by time. `asked`: requests are asked about themselves.
@@ -56,19 +57,23 @@ class Reach(NamedTuple):
     since: datetime | None
     until: datetime | None
     asked: bool
+    partner: str = ""
 
 
 class Confirming(NamedTuple):
     """What to judge by. `grace`: seconds after a fact from which an answer about its request has to hold it.
 
     Answers are believed that came before `applied_until`: what later ones brought may not be applied yet.
-    `whole`: every pass over a stream did, so nothing is left unjudged for that reason.
+    `whole`: every pass over a stream did, so nothing is left unjudged for that reason. `recordings` say what
+    records confirm (`store.reports.recorded`); `shared` is as of a Span.
     """
 
     reaches: Sequence[Reach]
     grace: float
     applied_until: datetime
     whole: bool
+    recordings: Sequence[Recording] = ()
+    shared: Sequence[str] = ()
 
 
 class Unconfirmed(NamedTuple):
@@ -78,6 +83,7 @@ class Unconfirmed(NamedTuple):
     day: date
     number: int
     flagged: int
+    partner: str | None = None
 
 
 class Flagged(NamedTuple):
@@ -89,6 +95,7 @@ class Flagged(NamedTuple):
     occurred_at: datetime
     pushed_at: datetime
     event: UUID
+    partner: str | None = None
 
 
 _POSITIONS = """
@@ -97,14 +104,16 @@ WHERE partner = %(partner)s AND completed_at IS NOT NULL AND name NOT LIKE '%%:%
 """
 
 
-def unread_types(conn: psycopg.Connection[Any]) -> set[str]:
-    """The types of which pulled copies are quarantined because they do not say where their request stands."""
+def unread_types(conn: psycopg.Connection[Any]) -> set[tuple[str, str]]:
+    """The types, as (partner, type), of which pulled copies are quarantined because they do not say where
+    their request stands.
+    """
     rows = conn.execute(
-        "SELECT DISTINCT q.callback_type FROM quarantine q JOIN events e ON e.seq = q.seq "
+        "SELECT DISTINCT e.partner, q.callback_type FROM quarantine q JOIN events e ON e.seq = q.seq "
         "WHERE q.reason IN ('missing_status', 'unknown_status') AND e.via = 'pull' "
         "AND q.callback_type IS NOT NULL"
     )
-    return {name for (name,) in rows}
+    return {(partner, name) for partner, name in rows}
 
 
 def positions(conn: Connection, partner: str) -> list[Position]:
@@ -114,13 +123,13 @@ def positions(conn: Connection, partner: str) -> list[Position]:
 
 _APPLIED_UNTIL = f"""
 SELECT least(min(q.received_at), clock_timestamp()) - interval '{_SKEW_SECONDS} seconds'
-FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = 'pull'
+FROM queue q JOIN events e ON e.seq = q.seq WHERE e.via = %(via)s
 """
 
 
-def applied_until(conn: Connection) -> datetime:
-    """What was pulled before then is applied, whatever is pulled from now on."""
-    return conn.execute(_APPLIED_UNTIL).fetchall()[0][0]  # type: ignore[no-any-return]
+def applied_until(conn: Connection, via: str = "pull") -> datetime:
+    """What was pulled before then is applied, whatever is pulled from now on; or what was read as records."""
+    return conn.execute(_APPLIED_UNTIL, {"via": via}).fetchall()[0][0]  # type: ignore[no-any-return]
 
 
 # A refused answer says nothing of what there is.
@@ -130,8 +139,9 @@ _PASSED = """(r.until IS NOT NULL AND f.occurred_at >= r.since AND f.occurred_at
 _REACHED = f"""
 FROM facts f
 JOIN unnest(%(reach_families)s::text[], %(reach_since)s::timestamptz[], %(reach_until)s::timestamptz[],
-            %(reach_asked)s::bool[])
-     AS r (family, since, until, asked) ON r.family = {FAMILY}
+            %(reach_asked)s::bool[], %(reach_partners)s::text[])
+     AS r (family, since, until, asked, partner) ON r.family = {FAMILY}
+     AND (NOT %(has_shared)s::bool OR r.partner = coalesce({PARTNER}, r.partner))
 LEFT JOIN lookups l ON l.entity_id = f.entity_id
 """
 
@@ -142,6 +152,8 @@ def _parameters(by: Confirming) -> dict[str, Any]:
         "reach_since": arrays.texts([_text(reach.since) for reach in by.reaches]),
         "reach_until": arrays.texts([_text(reach.until) for reach in by.reaches]),
         "reach_asked": arrays.texts(["t" if reach.asked else "f" for reach in by.reaches]),
+        "reach_partners": arrays.texts([reach.partner for reach in by.reaches]),
+        **shared(by.shared),
         "grace": by.grace,
         "applied_until": by.applied_until,
     }
@@ -152,8 +164,8 @@ def _text(moment: datetime | None) -> str | None:
 
 
 _UNCONFIRMED = f"""
-SELECT {FAMILY}, {DAY}, count(*), count(*) FILTER (WHERE {_PASSED})
-{_REACHED} WHERE {WITHIN} AND f.via = '{{push}}' GROUP BY 1, 2
+SELECT {FAMILY}, {DAY}, count(*), count(*) FILTER (WHERE {_PASSED}), {PARTNER}
+{_REACHED} WHERE {WITHIN} AND f.via = '{{push}}' GROUP BY 1, 2, 5
 """
 
 
@@ -164,7 +176,8 @@ def unconfirmed(conn: Connection, span: Span, by: Confirming) -> list[Unconfirme
 
 
 _FLAGGED = f"""
-SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pushed_at, f.received_at), f.preferred
+SELECT {FAMILY}, e.kind, e.key, f.occurred_at, coalesce(f.pushed_at, f.received_at), f.preferred,
+       {PARTNER}
 {_REACHED} JOIN entities e ON e.id = f.entity_id
 WHERE {WITHIN} AND f.via = '{{push}}' AND {_PASSED}
 ORDER BY f.occurred_at, e.kind, e.key, f.fact_id

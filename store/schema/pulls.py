@@ -166,6 +166,7 @@ losses = Table(
     "losses",
     metadata,
     Column("day", Date, primary_key=True),
+    Column("partner", Text, primary_key=True, server_default=text("'truepill'")),
     Column("callback_type", Text, primary_key=True),
     Column("pushed", BigInteger, nullable=False),
     Column("pulled_only", BigInteger, nullable=False),

@@ -51,16 +51,15 @@ class Ledger:
         sealed = self.tools.sealer.seal(raw, name)
         return Arrival(name, partner, via, received_at or self.tools.clock(), sealed, timeless)
 
-    def admit(self, *bodies: Body, via: str = "push", partner: str = "truepill") -> list[int]:
-        """The inbox ids of those that are new."""
-        timeless = partner == "healnow"
-        made = (self.arrival(body, via=via, partner=partner, timeless=timeless) for body in bodies)
-        batch = {a.id: a for a in made}
+    def admit(self, *bodies: Body, via: str = "push", **given: Any) -> list[int]:
+        """The inbox ids of those that are new; `given` as for an arrival."""
+        given.setdefault("timeless", given.get("partner") == "healnow")
+        batch = {a.id: a for a in (self.arrival(body, via=via, **given) for body in bodies)}
         seqs = admit_now(self.conn, list(batch.values()))
         return [seqs[name] for name in batch if name in seqs]
 
-    def apply(self, *bodies: Body, via: str = "push", partner: str = "truepill") -> Applied:
-        return apply_queued(self.conn, self.admit(*bodies, via=via, partner=partner), self.tools)
+    def apply(self, *bodies: Body, via: str = "push", **given: Any) -> Applied:
+        return apply_queued(self.conn, self.admit(*bodies, via=via, **given), self.tools)
 
     def settle(self) -> None:
         """Apply what is queued, what follows from it, and what is doubtful since."""

@@ -71,10 +71,7 @@ def plan(
         row = rows.get(s.fact_id)
         if row is None or s.event_id not in row.events:
             counted.append(s)
-        if row is None:
-            rows[s.fact_id] = _first(entity.id, s, before.get(s.fact_id))
-        else:
-            rows[s.fact_id] = _merged(row, s)
+        rows[s.fact_id] = _first(entity.id, s) if row is None else _merged(row, s)
         if s.fact_id not in before:
             fresh.setdefault(s.fact_id, s.fact)
     if known is None:
@@ -101,7 +98,7 @@ def _all_new(machine: Machine, entity: EntityRow, stated_facts: Sequence[StatedF
     """What most events come to: facts that are later than all others, each stated once."""
     summary = _stepped(machine, summary_of(entity), [s.fact for s in stated_facts])
     after = _after(machine, entity, summary, stated_facts)
-    rows = [_first(entity.id, s, None) for s in stated_facts]
+    rows = [_first(entity.id, s) for s in stated_facts]
     return _new(Change, (after, rows, [], [], list(stated_facts), after != entity))
 
 
@@ -145,13 +142,10 @@ def _content(row: FactRow, fact: Fact) -> Fact:
     return fact if len(row.events) == 1 else fact_of(row)
 
 
-def _first(entity_id: int, s: StatedFact, before: FactRow | None) -> FactRow:
-    """A fact's row by its first copy. `before`: what was kept of it, whose time an undated one has still."""
+def _first(entity_id: int, s: StatedFact) -> FactRow:
     event_id, via, received_at = s[1:4]
     fact, fact_name, lines, detail = s[5:9]
     at, signal, code, discriminator, _, due, millisecond = fact
-    if s.undated and before is not None:
-        at = min(at, before.occurred_at)
     pushed_at = received_at if via == "push" else None
     pulled_at = received_at if via == "pull" else None
     identity = (entity_id, fact_name, at, signal, code, discriminator)

@@ -8,6 +8,7 @@ unsealing, decoding, sealing and hashing.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import psycopg
@@ -69,6 +70,8 @@ def update_states(
         for fact in facts.facts_of(conn, refold):
             known[fact.entity_id].append(fact)
     ways = _ways(conn, known, withdrawn)
+    if first_receipts := _first_receipts(known, withdrawn):
+        stated_facts = {name: _redated(stated, first_receipts) for name, stated in stated_facts.items()}
     moved = []
     stating: list[EventFactRow] = []
     for row in rows:
@@ -93,6 +96,30 @@ def _ways(
         for event in left(row, names[row.fact_id])
     ]
     return event_facts.ways_of(conn, several) if several else {}
+
+
+def _first_receipts(known: Mapping[int, Sequence[FactRow]], withdrawn: Withdrawn) -> Mapping[bytes, datetime]:
+    """When events that are read anew were first received, by id, as far as undated facts of theirs tell it.
+
+    Their rows have when they came last, and what they state may be another entity's now.
+    """
+    found: dict[bytes, datetime] = {}
+    for entity_id, names in withdrawn.items():
+        for row in known.get(entity_id, ()):
+            if row.undated:
+                for event in names.get(row.fact_id, ()):
+                    found[event] = min(row.received_at, found.get(event, row.received_at))
+    return found
+
+
+def _redated(stated: Sequence[StatedFact], first_receipts: Mapping[bytes, datetime]) -> Sequence[StatedFact]:
+    return [_dated_by(s, first_receipts.get(s.event_id)) if s.undated else s for s in stated]
+
+
+def _dated_by(s: StatedFact, first: datetime | None) -> StatedFact:
+    if first is None or first >= s.received_at:
+        return s
+    return s._replace(received_at=first, fact=s.fact._replace(occurred_at=int(first.timestamp())))
 
 
 def _write(

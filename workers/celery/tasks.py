@@ -26,6 +26,8 @@ from workers.celery.errors import sanitized_errors
 from workers.celery.hints import HintPublisher, cut, send, send_all
 from workers.celery.runtime import Runtime, runtime
 from workers.reports import silence
+from workers.reports.callback_types import callback_types
+from workers.reports.pull_reach import recordings
 
 if TYPE_CHECKING:
     from workers.pull.puller import Puller
@@ -110,7 +112,15 @@ def watch() -> None:
     """Learn how often partners push, and take the figures of what is silent."""
     with sanitized_errors():
         worker = runtime()
-        worker.run(partial(silence.watch, now=worker.tools.clock(), settings=worker.settings.silence))
+        recorded = recordings(callback_types(worker.settings.partner_folders))
+        worker.run(
+            partial(
+                silence.watch,
+                now=worker.tools.clock(),
+                settings=worker.settings.silence,
+                recorded=recorded,
+            )
+        )
 
 
 @app.task(name="rxledger.losses")
@@ -120,7 +130,9 @@ def count_losses() -> None:
 
     with sanitized_errors():
         worker = runtime()
-        worker.run(partial(recount, overlap=worker.settings.pull.overlap, seconds=LOSSES_SECONDS))
+        types = callback_types(worker.settings.partner_folders)
+        overlap = worker.settings.pull.overlap
+        worker.run(partial(recount, overlap=overlap, types=types, seconds=LOSSES_SECONDS))
 
 
 # The partner may take minutes over a page, and its pages hold no lock meanwhile.

@@ -10,15 +10,15 @@ from typing import Any
 
 import psycopg
 
-from partners.truepill.families import FAMILIES, SECONDARY
-from store.reports import gauges, loss, loss_days, unconfirmed
+from store.reports import gauges, loss, loss_days, recorded, unconfirmed
 from store.reports.gauges import Gauge
 from store.reports.loss import Span
 from store.reports.loss_days import COUNTS, DAYS, DayRow
 from store.reports.unconfirmed import Confirming
+from workers.reports.callback_types import CallbackTypes, Named
 from workers.reports.pull_reach import confirming
 
-__all__ = ["count_day", "recount", "span", "type_of"]
+__all__ = ["count_day", "counts", "recount", "span"]
 
 Connection = psycopg.Connection[Any]
 
@@ -27,39 +27,54 @@ FRESH_DAYS = 3
 STALE = timedelta(hours=6)
 
 
-def type_of(family: str) -> str:
-    """The callback type of a family; one that is not known stands for itself."""
-    found = FAMILIES.get(family)
-    return family if found is None else found.callback_type
-
-
-def span(since: datetime, until: datetime, types: Iterable[str] | None = None) -> Span:
+def span(
+    since: datetime, until: datetime, types: CallbackTypes, wanted: Iterable[Named] | None = None
+) -> Span:
     """The callbacks of a time, of all types or of these."""
-    wanted = None if types is None else set(types)
-    families = None if wanted is None else [name for name in FAMILIES if type_of(name) in wanted]
-    return Span(since, until, sorted(SECONDARY), families)
+    families = None if wanted is None else types.families(wanted)
+    return Span(since, until, types.secondary, families, types.shared)
 
 
-def count_day(conn: Connection, day: date, by: Confirming) -> list[DayRow]:
-    """One day's counts by type."""
+def count_day(conn: Connection, day: date, by: Confirming, types: CallbackTypes) -> list[DayRow]:
+    """One day's counts by partner and type."""
     start = datetime.combine(day, datetime.min.time(), UTC)
-    of_day = span(start, start + timedelta(days=1))
-    found: dict[str, Counter[str]] = {}
-    for row in loss.count(conn, of_day):
-        counts = found.setdefault(type_of(row.family), Counter())
-        counts["pushed"] += row.number if row.pushed else 0
-        counts["pulled_only"] += 0 if row.pushed else row.number
-        counts["both_ways"] += row.number if row.pushed and row.pulled else 0
-    for one in unconfirmed.unconfirmed(conn, of_day, by):
-        counts = found.setdefault(type_of(one.family), Counter())
-        counts["unconfirmed"] += one.number
-        counts["flagged"] += one.flagged
-    return [DayRow(day, name, *(counts[each] for each in COUNTS)) for name, counts in sorted(found.items())]
+    found = counts(conn, span(start, start + timedelta(days=1), types), by, types)
+    return [
+        DayRow(day, *name, *(of_type[each] for each in COUNTS))
+        for (_, name), of_type in sorted(found.items())
+    ]
+
+
+def counts(
+    conn: Connection, of: Span, by: Confirming, types: CallbackTypes
+) -> dict[tuple[date, Named], Counter[str]]:
+    """What COUNTS names, by day and type."""
+    found: dict[tuple[date, Named], Counter[str]] = {}
+
+    def add(day: date, family: str, partner: str | None = None, **more: int) -> None:
+        name = types.named(family, partner)
+        if name is not None:
+            found.setdefault((day, name), Counter()).update(more)
+
+    for row in loss.count(conn, of):
+        both = row.number if row.pushed and row.pulled else 0
+        pushed, lost = (row.number, 0) if row.pushed else (0, row.number)
+        add(row.day, row.family, row.partner, pushed=pushed, pulled_only=lost, both_ways=both)
+    for alone in unconfirmed.unconfirmed(conn, of, by):
+        add(alone.day, alone.family, alone.partner, unconfirmed=alone.number, flagged=alone.flagged)
+    for told in recorded.pushed(conn, of, by.recordings, by.grace):
+        add(told.day, told.signal, pushed=told.number, both_ways=told.confirmed)
+        add(told.day, told.signal, unconfirmed=told.unconfirmed, flagged=told.flagged)
+    signals = types.signals_recorded()
+    for untold in recorded.untold(conn, of, by.recordings, by.grace):
+        add(untold.day, signals[untold.kind, untold.recorded_as], pulled_only=untold.number)
+    return found
 
 
 def recount(
     conn: Connection,
     overlap: int,
+    types: CallbackTypes,
     *,
     seconds: float,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -74,10 +89,10 @@ def recount(
     ends = timer() + seconds
     done: list[date] = []
     for day in _due(loss_days.count_times(conn, DAYS), now()):
-        by = confirming(conn, overlap)
+        by = confirming(conn, overlap, types)
         if not by.whole or (done and timer() > ends):
             break
-        loss_days.replace_day(conn, day, count_day(conn, day, by))
+        loss_days.replace_day(conn, day, count_day(conn, day, by, types))
         done.append(day)
     if done:
         with conn.transaction():
@@ -102,7 +117,7 @@ def _is_stale(counted_at: datetime | None, now: datetime) -> bool:
 def _gauges(conn: Connection) -> Iterator[Gauge]:
     for row in loss_days.totals(conn, DAYS):
         for came in COUNTS:
-            labels = {"type": row.callback_type, "came": came}
+            labels = {"partner": row.partner, "type": row.callback_type, "came": came}
             yield Gauge(gauges.LOSS_CALLBACKS, labels, getattr(row, came))
     if (at := loss_days.last_counted(conn)) is not None:
         yield Gauge(gauges.LOSS_COUNTED, {}, at.timestamp())

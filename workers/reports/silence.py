@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from settings import SilenceSettings
 from store.db.locks import SILENCE, try_lock
 from store.reports import gauges, pushes, silence
 from store.reports.gauges import Gauge
+from store.reports.recorded import Recording
 
 __all__ = ["watch"]
 
@@ -19,22 +20,33 @@ _OF_PARTNERS = (gauges.SILENT_PARTNER, gauges.MISSED_FACTS, gauges.USUAL_GAP, ga
 _OF_ENTITIES = (gauges.SILENT_ENTITIES, gauges.WATCHED)
 
 
-def watch(conn: psycopg.Connection[Any], now: datetime, settings: SilenceSettings) -> None:
+def watch(
+    conn: psycopg.Connection[Any],
+    now: datetime,
+    settings: SilenceSettings,
+    recorded: Sequence[Recording] = (),
+) -> None:
     """Learn what is usual and write the gauges; does nothing while another does. Raises psycopg.Error.
+
+    `recorded`: what only records tell, of partners without events.
 
     Partners and entities each in a transaction: counting the entities of a large table takes a while.
     """
     with conn.transaction():
         if try_lock(conn, SILENCE):
             pushes.learn(conn, now)
-            gauges.replace(conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push))))
+            gauges.replace(
+                conn, _OF_PARTNERS, list(_partners(conn, now, timedelta(seconds=settings.push), recorded))
+            )
     with conn.transaction():
         if try_lock(conn, SILENCE):
             gauges.replace(conn, _OF_ENTITIES, list(_entities(conn, now, settings.after)))
 
 
-def _partners(conn: psycopg.Connection[Any], now: datetime, least: timedelta) -> Iterator[Gauge]:
-    for one in pushes.silences(conn, now, least):
+def _partners(
+    conn: psycopg.Connection[Any], now: datetime, least: timedelta, recorded: Sequence[Recording]
+) -> Iterator[Gauge]:
+    for one in pushes.silences(conn, now, least, recorded):
         labels = {"partner": one.partner}
         yield Gauge(gauges.SILENT_PARTNER, labels, float(one.missed > 0))
         yield Gauge(gauges.MISSED_FACTS, labels, one.missed)

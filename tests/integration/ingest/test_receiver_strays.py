@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from settings import PartnerSettings
 from tests.integration.ingest.conftest import Serve
 from tests.integration.ingest.test_receiver_answers import HEAD, counted, fresh
-from tests.support.receiver import Running, raw
+from tests.support.receiver import TOKEN, Running, raw
 
 Told = Callable[[], list[str]]
 POST = HEAD + b"Connection: close\r\nContent-Length: 2\r\n\r\n{}"
@@ -63,8 +64,10 @@ def test_a_slash_too_many_is_named(receiver: Running, told: Told, path: str) -> 
 
 
 def test_a_partner_without_a_secret_is_named_and_other_paths_are_only_counted(
-    receiver: Running, told: Told
+    start: Serve, told: Told
 ) -> None:
+    partners = (PartnerSettings("healnow"), PartnerSettings("truepill", tokens=(TOKEN,)))
+    receiver = start(partners=partners)
     for path in ("/webhooks/healnow", "/wp-login.php", "/webhooks/tok-of-somebody"):
         assert receiver.request("POST", path, fresh()).status == 404
     assert counted(receiver, 'rxledger_unrouted_total{reason="not_found"}') == 3

@@ -143,7 +143,8 @@ def test_a_request_of_which_a_copy_cannot_be_read_excuses_no_other(both_lost_and
 
 
 def keep(cli: Cli, *, flagged: int) -> None:
-    loss_days.replace_day(cli.ledger.conn, AT.date(), [DayRow(AT.date(), "NOTIFY_RX", 9, 3, 4, 5, flagged)])
+    row = DayRow(AT.date(), "truepill", "NOTIFY_RX", 9, 3, 4, 5, flagged)
+    loss_days.replace_day(cli.ledger.conn, AT.date(), [row])
 
 
 def test_doctor_warns_of_what_is_flagged_and_says_what_to_do(cli: Cli) -> None:

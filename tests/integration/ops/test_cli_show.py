@@ -11,6 +11,7 @@ from tests.support.factories import (
     RefusedMedication,
     Shipment,
 )
+from tests.support.payments import HEALNOW, callback
 from tests.support.records import FillRecord, enveloped
 
 AT = 1_590_800_000
@@ -167,3 +168,20 @@ def test_a_database_that_cannot_be_reached_is_one_line(cli: Cli) -> None:
     assert ran.code == 1
     assert ran.err.startswith("rxledger: PostgreSQL cannot be used just now")
     assert ran.err.count("\n") == 1
+
+
+def test_a_fact_whose_partner_prints_no_time_is_said_to_be_dated_by_its_receipt(cli: Cli) -> None:
+    cli.ledger.apply(callback("paid", id="rx1", eid=KEY), **HEALNOW)
+    cli.ledger.apply(OrderSuccess(request_id=KEY, timestamp=AT))
+
+    (paid,) = cli.run("show", "payment", "rx1", "--json").document["facts"]
+    (packed,) = cli.run("show", "fill_request", KEY, "--json").document["facts"]
+    story = cli.run("trace", KEY, "--json").document["story"]
+
+    assert (paid["dated_by"], packed["dated_by"]) == ("receipt", "partner")
+    assert {entry["kind"]: entry["dated_by"] for entry in story} == {
+        "payment": "receipt",
+        "fill_request": "partner",
+    }
+    assert "Z (received)" in cli.run("show", "payment", "rx1").out
+    assert "(received)" not in cli.run("show", "fill_request", KEY).out

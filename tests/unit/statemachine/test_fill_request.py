@@ -44,7 +44,8 @@ order:returned          R:CI  R:CI  R:CI  R:I  R  R  =  R  !  !
 claim:owed              A     A     =     ~    ~  ~  ~  ~  ~  ~
 claim:settled           =     =     P     ~    ~  ~  ~  ~  ~  ~
 claim:reversed          =     =     P     ~    ~  ~  =  ~  =  =
-payment:known           =     =     P     ~    ~  ~  ~  ~  !  !
+payment:known           =     =     P     ~    ~  ~  ~  ~  ~  ~
+payment:stranded        =     =     =     ~    ~  ~  ~  ~  !  !
 shipment:unknown        =     =     =     =    =  =  =  =  =  =
 shipment:pre_transit    C     C     C     =    ~  ~  ~  ~  !  !
 shipment:transit        I:C   I:C   I:C   I    =  ~  ~  I  !  !
@@ -174,6 +175,16 @@ STORIES = {
         ],
         "moved confirmed moved moved moved moved confirmed",
         ("returned", "full"),
+    ),
+    "paid for, and reversed all the same": (
+        [
+            fact(0, "claim:owed"),
+            fact(10, "order:unpaid", code="R028"),
+            fact(20, "payment:known"),
+            fact(20, "payment:stranded"),
+        ],
+        "moved moved late conflict",
+        ("cancelled", "none"),
     ),
     "cancelled, and yet spoken of": (
         [

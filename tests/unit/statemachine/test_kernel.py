@@ -288,6 +288,8 @@ def row(**rules: Rule) -> dict[str, Rule]:
         ({"prompts": {"read": Clock(0, "why")}}, "letter: the clock after read has no length or no reason"),
         ({"lines_from": {"lost": "post"}}, "letter: the lines of lost from post: there is no such state"),
         ({"lines_from": {"written": "burn"}}, "letter: the lines of written from burn: there is no such"),
+        ({"ladder": ("written", "posted", "read")}, "letter: the ladder does not have each state once"),
+        ({"ladder": ("written", "posted", "read", "torn")}, "letter: tear is no step of the ladder"),
     ],
 )
 def test_a_table_that_is_not_whole_is_refused_when_it_is_made(change: dict[str, Any], fault: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from statemachine import MACHINES, Fact, Summary, Verdict, current_lines
+from statemachine import MACHINES, Fact, Machine, Summary, Verdict, current_lines
 from statemachine.model import adds_nothing, is_snapshot
 from tests.support.grids import START, Story, fact, told_in_every_order
 
@@ -78,14 +78,16 @@ def test_only_signals_of_snapshots_are_taken_for_some() -> None:
 
 
 @pytest.mark.parametrize("machine", MACHINES.values(), ids=MACHINES.keys())
-def test_a_snapshot_leads_to_the_state_that_it_names_or_nowhere_and_is_never_late(machine: object) -> None:
-    assert isinstance(machine, type(FILL))
+def test_a_snapshot_leads_to_the_state_that_it_names_or_nowhere_and_is_late_on_ladders_alone(
+    machine: Machine,
+) -> None:
+    """On a ladder nothing has a time: a record that was read before the news may come after it."""
     for state, row in machine.table.items():
         for signal, rule in row.items():
             if is_snapshot(signal):
                 named = {"seen:unpaid": "cancelled"}.get(signal, signal.removeprefix("seen:"))
                 assert rule.to in (None, named)
-                assert rule.verdict is not Verdict.LATE
+                assert rule.verdict is not (Verdict.CONFLICT if machine.ladder else Verdict.LATE)
                 if signal == f"seen:{state}":
                     assert rule.verdict is Verdict.CONFIRMED
 
@@ -102,6 +104,8 @@ TIES = {
     "copay": ("seen:pending", "copay:triage", "seen:triage", "copay:success", "seen:completed"),
     "consult": ("consult:assigned", "seen:assigned", "consult:review", "seen:review", "consult:completed"),
     "prescription": ("rx:received", "seen:received", "seen:unfillable", "rx:superseded"),
+    "payment": ("payment:pending", "seen:pending", "payment:paid", "seen:paid", "seen:cancelled"),
+    "checkout": ("checkout:opened", "seen:open", "seen:expired", "seen:paid"),
 }
 
 

@@ -23,7 +23,8 @@ from tests.support.backends import somebody_waits
 from tests.support.factories import Consult, CopaySuccess, NotifyRx, OrderSuccess, Shipment, TransferContact
 from tests.support.ledger import Ledger
 from tests.support.records import FillRecord, enveloped
-from workers.reports.loss_days import count_day, recount, span, type_of
+from workers.reports.callback_types import callback_types
+from workers.reports.loss_days import count_day, recount, span
 from workers.reports.pull_reach import confirming
 
 Connection = psycopg.Connection[Any]
@@ -31,13 +32,14 @@ Connection = psycopg.Connection[Any]
 DAY = date(2026, 3, 1)
 AT = int(datetime(2026, 3, 1, 11, 0, tzinfo=UTC).timestamp())
 GRACE = 3600
-WHOLE = span(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC))
+TYPES = callback_types()
+WHOLE = span(datetime(2026, 2, 1, tzinfo=UTC), datetime(2026, 4, 1, tzinfo=UTC), TYPES)
 
 
 def counts(ledger: Ledger, day: date = DAY) -> dict[str, tuple[int, ...]]:
     """By type: pushed, pulled only, both ways, unconfirmed, flagged."""
-    rows = count_day(ledger.conn, day, confirming(ledger.conn, GRACE))
-    return {row.callback_type: tuple(row[2:]) for row in rows}
+    rows = count_day(ledger.conn, day, confirming(ledger.conn, GRACE, TYPES), TYPES)
+    return {row.callback_type: row[3:] for row in rows}
 
 
 @cache
@@ -155,7 +157,7 @@ def test_the_partners_last_word_on_each_push_is_told(ledger: Ledger) -> None:
     says(3, "error", 503)  # and that we had not
     says(4, "pending")
     says(4, "success", 200)
-    assert {row[2:] for row in loss.deliveries(ledger.conn, WHOLE)} == {
+    assert {row[2:6] for row in loss.deliveries(ledger.conn, WHOLE)} == {
         (False, None, None, 1),
         (False, "success", 200, 1),
         (True, "error", 503, 1),
@@ -241,7 +243,7 @@ def test_nothing_is_flagged_by_what_may_wait_in_the_queue(ledger: Ledger) -> Non
     looked_at = int(datetime.now(UTC).timestamp()) - 60
     asked_about(ledger.conn, "fill_request", looked_at)
     assert {name: found[4] for name, found in counts(ledger).items()} == {"NOTIFY_RX": 0, "ORDER": 0}
-    assert recount(ledger.conn, GRACE, seconds=60) == []
+    assert recount(ledger.conn, GRACE, TYPES, seconds=60) == []
     ledger.settle()
     found = counts(ledger)
     assert (found["NOTIFY_RX"][4], found["ORDER"][4]) == (1, 1)
@@ -251,9 +253,13 @@ def test_flagged_facts_are_listed_and_marked_on_their_entity(ledger: Ledger) -> 
     ledger.apply(order(1), dict(Shipment(request_id="fill_1", timestamp=AT + 60)))
     ledger.apply(order(1), via="pull")
     asked_about(ledger.conn, "fill_request", AT + 2 * GRACE)
-    by = confirming(ledger.conn, GRACE)
+    by = confirming(ledger.conn, GRACE, TYPES)
     (one,) = unconfirmed.flagged(ledger.conn, WHOLE, by)
-    assert (type_of(one.family), one.kind, one.key) == ("SHIPMENT", "fill_request", "fill_1")
+    assert (TYPES.named(one.family), one.kind, one.key) == (
+        ("truepill", "SHIPMENT"),
+        "fill_request",
+        "fill_1",
+    )
     assert one.occurred_at == datetime.fromtimestamp(AT + 60, UTC)
     (entity_id,) = ledger.conn.execute("SELECT id FROM entities").fetchone() or (0,)
     assert list(unconfirmed.of_entity(ledger.conn, entity_id, by).values()) == [True]
@@ -303,9 +309,9 @@ def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger
     ledger = Ledger(ledger.conn, ledger.tools._replace(clock=lambda: now))
     ledger.apply(body, via="pull")
 
-    assert len(recount(ledger.conn, GRACE, seconds=60)) == loss_days.DAYS
+    assert len(recount(ledger.conn, GRACE, TYPES, seconds=60)) == loss_days.DAYS
     (row,) = loss_days.totals(ledger.conn, loss_days.DAYS)
-    assert (row.callback_type, row.pushed, row.pulled_only) == ("ORDER", 0, 1)
+    assert row[:4] == ("truepill", "ORDER", 0, 1)
     counted_at = loss_days.last_counted(ledger.conn)
     assert counted_at is not None
     kept = dict(ledger.conn.execute("SELECT coalesce(labels->>'came', name), value FROM gauges").fetchall())
@@ -313,30 +319,34 @@ def test_the_days_are_kept_as_they_were_counted_and_counted_again(ledger: Ledger
     assert kept[gauges.LOSS_COUNTED] == pytest.approx(counted_at.timestamp())
 
     ledger.apply(body)
-    assert len(recount(ledger.conn, GRACE, seconds=60)) == 3  # an older day has its turn when it is stale
+    assert (
+        len(recount(ledger.conn, GRACE, TYPES, seconds=60)) == 3
+    )  # an older day has its turn when it is stale
     assert loss_days.totals(ledger.conn, loss_days.DAYS) == [row]
     ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '7 hours'")
-    assert len(recount(ledger.conn, GRACE, seconds=60)) == loss_days.DAYS
+    assert len(recount(ledger.conn, GRACE, TYPES, seconds=60)) == loss_days.DAYS
     (row,) = loss_days.totals(ledger.conn, loss_days.DAYS)
     assert (row.pushed, row.pulled_only, row.both_ways) == (1, 0, 1)
 
 
 def test_counting_ends_when_its_time_is_over_and_goes_on_with_the_stalest(ledger: Ledger) -> None:
     ticks = iter(range(1000))
-    counted = [recount(ledger.conn, GRACE, seconds=5, timer=lambda: float(next(ticks))) for _ in range(9)]
+    counted = [
+        recount(ledger.conn, GRACE, TYPES, seconds=5, timer=lambda: float(next(ticks))) for _ in range(9)
+    ]
     assert {len(days) for days in counted[:2]} == {6}
     assert len({day for days in counted for day in days}) == loss_days.DAYS
 
 
 def test_slow_counting_leaves_no_day_uncounted_for_ever(ledger: Ledger) -> None:
     """There is time for one day at a time, and by then the last days are to be counted again."""
-    counted = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(loss_days.DAYS)]
+    counted = [recount(ledger.conn, GRACE, TYPES, seconds=-1) for _ in range(loss_days.DAYS)]
     assert counted[0] == [max(day for days in counted for day in days)]
     assert sorted(day for days in counted for day in days) == sorted(
         loss_days.count_times(ledger.conn, loss_days.DAYS)
     )
     ledger.conn.execute("UPDATE losses_counted SET counted_at = counted_at - interval '7 hours'")
-    again = [recount(ledger.conn, GRACE, seconds=-1) for _ in range(loss_days.DAYS)]
+    again = [recount(ledger.conn, GRACE, TYPES, seconds=-1) for _ in range(loss_days.DAYS)]
     assert again == counted
 
 

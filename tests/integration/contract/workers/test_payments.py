@@ -10,7 +10,7 @@ import pytest
 
 from store.ledger.registration import register
 from tests.support.ledger import Ledger
-from tests.support.payments import T0, Case, paid_for
+from tests.support.paid_fills import T0, Case, paid_for
 
 DAY = 86_400
 

@@ -14,6 +14,7 @@ from partners.envelopes import Envelope
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill.codes import meaning
 from partners.truepill.envelopes import RESOURCE_OF, RESOURCES, envelopes, of_its_day
+from partners.truepill.partner import PARTNER
 from partners.truepill.records import RECORDS
 from partners.truepill.snapshots import read
 from statemachine import MACHINES, Line
@@ -334,7 +335,7 @@ def test_a_record_with_a_time_of_its_own_is_one_body_whenever_it_is_read() -> No
 
 
 def test_every_kind_whose_page_knows_snapshots_has_a_resource() -> None:
-    kinds = {kind for kind, machine in MACHINES.items() if any(map(is_snapshot, machine.rank))}
+    kinds = {kind for kind in PARTNER.kinds if any(map(is_snapshot, MACHINES[kind].rank))}
     assert set(RESOURCE_OF) == kinds
     for kind, resource in RESOURCE_OF.items():
         words = set(RECORDS[resource].states.values()) or {"present", "received", "unfillable"}

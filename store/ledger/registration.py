@@ -12,7 +12,7 @@ from statemachine import DERIVATIONS, MACHINES, deadline
 from store.crypto.keyed_hash import KeyedHash
 from store.db import arrays
 from store.ledger import aliases as alias_store
-from store.ledger import derivations, entities, feed, joins, payments, postings, rechecks
+from store.ledger import derivations, entities, feed, joins, payment_names, payments, postings, rechecks
 from store.ledger.aliases import AliasRow
 from store.ledger.model import JOIN, ChangeRow, EntityRow, PostingRow, Recheck, recheck_id, summary_of
 from store.ledger.relations import Relation, add_relations
@@ -153,9 +153,9 @@ def _queue_rechecks(conn: Connection, keyed_hash: KeyedHash, row: EntityRow) -> 
     for one in DERIVATIONS:
         if one.cause == row.kind and one.implies(stands):
             found.add(Recheck(one.name, row.kind, row.key))
-    if row.kind in payments.PAID_FOR:
-        concerned = payments.concerned(conn, [row.id], ())
+    if row.kind in payment_names.PAID_FOR:
+        concerned = payment_names.concerned(conn, [row.id], ())
         keys = {*concerned.payments, *payments.payments_to(conn, row.id)}
-        found |= {Recheck(JOIN, payments.PAYMENT, key) for key in keys}
+        found |= {Recheck(JOIN, payment_names.PAYMENT, key) for key in keys}
     if found:
         rechecks.queue_again(conn, [recheck_id(keyed_hash, one) for one in found])

@@ -17,7 +17,8 @@ from statemachine import Fact
 from statemachine.balance import Balance, Paying, balance
 from store.ledger import derivations, payments
 from store.ledger.model import EntityRow
-from store.ledger.payments import FILL, JoinRow
+from store.ledger.payment_names import FILL
+from store.ledger.payments import JoinRow
 from store.ledger.relations import CAME_TO_NOTHING
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
 from workers.apply.payment_facts import derived, facts_by_entity, known_payments

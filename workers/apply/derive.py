@@ -10,7 +10,7 @@ import psycopg
 
 from statemachine import DERIVATIONS, Derivation, Fact, Implied
 from store.inbox.model import ClaimedCopy
-from store.ledger import derivations, payments, rechecks
+from store.ledger import derivations, payment_names, rechecks
 from store.ledger.model import (
     COVER,
     DERIVED,
@@ -22,7 +22,7 @@ from store.ledger.model import (
     recheck_id,
     summary_of,
 )
-from store.ledger.payments import FILL, PAID_FOR, PAYMENT
+from store.ledger.payment_names import FILL, PAID_FOR, PAYMENT
 from workers.apply.cover_fills import cover_fills
 from workers.apply.join_payments import join_payments
 from workers.apply.model import ClaimedRecheck, Moved, Name, StatedFact, Tools
@@ -82,9 +82,9 @@ def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
     changed = [m.before.id for m in own if m.before.kind == FILL and m.change.changed]
     found = {Recheck(JOIN, PAYMENT, row.key) for row in paying}
     if paying:
-        payments.add_names(conn, [row.id for row in paying])
+        payment_names.add_names(conn, [row.id for row in paying])
     if named or changed:
-        concerned = payments.concerned(conn, named, changed)
+        concerned = payment_names.concerned(conn, named, changed)
         found |= {Recheck(JOIN, PAYMENT, key) for key in concerned.payments}
         found |= {Recheck(COVER, FILL, key) for key in concerned.fills}
     return found

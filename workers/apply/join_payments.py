@@ -15,9 +15,10 @@ import psycopg
 from statemachine import Fact
 from statemachine.payment_fit import Fit, Placed, Target, fit
 from store.inbox.model import ClaimedCopy
-from store.ledger import derivations, payments
+from store.ledger import derivations, payment_names, payments
 from store.ledger.model import COVER, JOIN, EntityRow, Recheck
-from store.ledger.payments import FILL, PAYMENT, PRESCRIPTION, Carrier, JoinRow
+from store.ledger.payment_names import FILL, PAYMENT, PRESCRIPTION, Carrier
+from store.ledger.payments import JoinRow
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
 from workers.apply.payment_facts import derived, facts_by_entity, known_payments
 from workers.apply.payment_values import Known, lines_owed, rx_number_of
@@ -87,7 +88,7 @@ def _candidates(
     between: dict[int, list[int]] = defaultdict(list)
     anew: set[int] = set()
     prescriptions: dict[int, str] = {}
-    for one in payments.carriers(conn, rows):
+    for one in payment_names.carriers(conn, rows):
         if one.kind == PRESCRIPTION:
             if one.domain != "metadata":
                 prescriptions[one.id] = one.key
@@ -99,9 +100,9 @@ def _candidates(
     if prescriptions:
         hashes = {i: tools.keyed_hash.link(PRESCRIPTION, token) for i, token in prescriptions.items()}
         further = {(hashes[i], payment_id) for payment_id, through in between.items() for i in through}
-        anew = payments.add_further_names(conn, further)
+        anew = payment_names.add_further_names(conn, further)
         carrying: dict[int, list[Carrier]] = defaultdict(list)
-        for one in payments.carriers_of_names(conn, list(hashes.items())):
+        for one in payment_names.carriers_of_names(conn, list(hashes.items())):
             carrying[one.payment_id].append(one)
         for payment_id, through in between.items():
             for prescription_id in through:

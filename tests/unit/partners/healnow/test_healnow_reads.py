@@ -16,7 +16,7 @@ def all_reads() -> RecordReads:
 
 def test_the_streams_that_are_named_are_those_that_can_be_read() -> None:
     reads = all_reads()
-    assert PARTNER.streams == tuple(one.name for one in (*reads.lists, *reads.singles))
+    assert PARTNER.streams == (*(one.name for one in reads.lists), *(one.name for one in reads.singles))
     assert {one.finds for one in reads.lists} - {None} <= {one.name for one in reads.singles}
     reads.close()
 

@@ -7,7 +7,7 @@ Signals, as `partners` picks them from callbacks and records, and as people give
     payment:paid       the patient has paid
     payment:moto       the card was taken by phone or mail: paid as well
     payment:cancelled  called off, by the patient or by hand
-    payment:returned   a person says that the money was given back
+    payment:refunded   a person says that the money was given back
     payment:assigned   a person says what it is for; its detail names that
     payment:unassigned a person takes that back
     payment:ambiguous  derived: two or more fit what it may be for, and nothing says which
@@ -54,7 +54,7 @@ RANK = {
     "seen:cancelled": 42,
     "payment:assigned": 50,
     "payment:unassigned": 52,
-    "payment:returned": 54,
+    "payment:refunded": 54,
     "payment:ambiguous": 60,
 }
 

@@ -97,6 +97,10 @@ def print_history(document: dict[str, Any]) -> None:
         print_table(("line", *columns[1:]), lines, fold=("token", "code"))
     if len(document.get("parcels", ())) > 1:
         _print_parcels(document["parcels"])
+    if "balance" in document or "for" in document:
+        from ops.render.payments import print_payments
+
+        print_payments(document)
     _print_links(document)
     for fact in facts:
         if "detail" in fact:

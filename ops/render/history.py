@@ -5,9 +5,11 @@ History is never stored: it is a function of the facts, so there is nothing that
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ops.payments import of_entity
 from ops.refused import Refused
 from ops.render.details import Details, as_written, code_of, is_hashed, line_detail
 from ops.render.duplicate_orders import unresolved
@@ -18,11 +20,13 @@ from settings import Settings
 from statemachine import MACHINES, Line, Machine, Step, Summary, lines_told
 from statemachine.parcels import SCAN
 from store.crypto.keyed_hash import KeyedHash
+from store.crypto.sealing import Sealer
 from store.ledger import links, relations
 from store.ledger.links import Linked
 from store.ledger.model import EntityRow, FactRow, fact_of, summary_of
 from store.ledger.relations import Related
 from store.reports import queries, recorded, unconfirmed
+from workers.apply.model import Tools
 from workers.reports.callback_types import callback_types
 from workers.reports.pull_reach import confirming
 
@@ -61,6 +65,10 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
                 alone |= recorded.of_entity(driver, entity.id, recordings, by.grace)
         keyed_hash = KeyedHash(settings.lookup_key or b"")
         duplicates = unresolved(conn, keyed_hash, entity.id, rows, sealed) if settings.lookup_key else []
+        money: Mapping[str, Any] = {}
+        if settings.seal_keys:  # amounts are sealed
+            tools = Tools(Sealer(settings.seal_keys), keyed_hash, _now)
+            money = of_entity(queries.driver(conn), tools, entity, rows)
     known = {machine.order(fact): row for row in rows for fact in (fact_of(row),)}
     summary, steps = machine.fold([fact_of(row) for row in rows])
     facts = []
@@ -76,12 +84,16 @@ def history(settings: Settings, kind: str, name: str, *, details: bool = False) 
             f"rxledger replay --entity {kind} {key} puts it right"
         )
     shown = [*_directed(kind, linked.links, related), *duplicates]
-    document = _document(entity, summary, facts, lines, shown) | {"replaced": replaced}
+    document = _document(entity, summary, facts, lines, shown) | {"replaced": replaced, **money}
     if linked.left_off:
         document["links_left_off"] = linked.left_off
     if any(signal.startswith(SCAN) for signal in machine.rank):
         document["parcels"] = parcels_of(machine, rows, sealed, details)
     return History(document, [*sealed.problems, *notes])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def crowd_notes(domains: Sequence[str]) -> list[str]:

@@ -103,7 +103,7 @@ def standings(conn: Connection, fill_ids: Sequence[int], tools: Tools) -> dict[i
             for row in joins
             if row.target_id in sources
             and (at := known[row.payment_id].paid_at) is not None
-            and not known[row.payment_id].returned
+            and not known[row.payment_id].refunded
         ]
         found[fill_id] = Standing(
             balance(lines_owed(FILL, by_fill[asks], rx_numbers, tools.sealer), paying),
@@ -117,7 +117,7 @@ def standings(conn: Connection, fill_ids: Sequence[int], tools: Tools) -> dict[i
 
 def _paying(known: Known, row: JoinRow, *, own: bool) -> Paying:
     payment = known.payment
-    counts = payment.state == "paid" and not known.returned
+    counts = payment.state == "paid" and not known.refunded
     return Paying(payment.key, payment.state, payment.price, row.position if own else None, counts)
 
 

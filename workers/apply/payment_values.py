@@ -18,11 +18,11 @@ from statemachine.payment_fit import Assigned, Payment, TargetLine
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
 from store.ledger.model import FactRow, fact_of, lines_of
 
-__all__ = ["RETURNED", "Known", "last_claim", "lines_owed", "payment_of", "rx_number_of"]
+__all__ = ["Known", "detail_of", "last_claim", "lines_owed", "payment_of", "rx_number_of"]
 
 Json = Mapping[str, Any]
 
-ASSIGNED, UNASSIGNED, RETURNED = "payment:assigned", "payment:unassigned", "payment:returned"
+ASSIGNED, UNASSIGNED, REFUNDED = "payment:assigned", "payment:unassigned", "payment:refunded"
 #: What says that it was paid: the price there is the price at payment.
 PAID = ("seen:paid", "payment:paid", "payment:moto")
 #: What an order's count of fills begins with, and a copay's ("Successful Fill Request", "Copay").
@@ -30,10 +30,10 @@ FIRST_OF_ORDERS, FIRST_OF_COPAYS = 0, 1
 
 
 class Known(NamedTuple):
-    """A payment; `returned`: a person says that the money was given back. `paid_at` is in Unix seconds."""
+    """A payment; `refunded`: a person says that the money was given back. `paid_at` is in Unix seconds."""
 
     payment: Payment
-    returned: bool
+    refunded: bool
     paid_at: int | None
     last_at: int
 
@@ -59,7 +59,7 @@ def payment_of(key: str, state: str, since: int | None, rows: Iterable[FactRow],
     told: dict[str, Any] = {}
     said: Assigned | None = None
     for row in ordered:
-        if row.signal not in (ASSIGNED, UNASSIGNED, RETURNED) and row.via != ("derived",):
+        if row.signal not in (ASSIGNED, UNASSIGNED, REFUNDED) and row.via != ("derived",):
             for field, value in detail_of(row, sealer).items():
                 told.setdefault(field, value)
     decisions = sorted((row for row in rows if row.signal in (ASSIGNED, UNASSIGNED)), key=_decided_at)
@@ -78,9 +78,9 @@ def payment_of(key: str, state: str, since: int | None, rows: Iterable[FactRow],
         token or None,
         said,
     )
-    returned = any(row.signal == RETURNED for row in ordered)
+    refunded = any(row.signal == REFUNDED for row in ordered)
     own = [row.occurred_at for row in ordered if row.via != ("derived",)]
-    return Known(payment, returned, since if state == "paid" else None, max(own, default=0))
+    return Known(payment, refunded, since if state == "paid" else None, max(own, default=0))
 
 
 def _decided_at(row: FactRow) -> tuple[int, str, bytes]:

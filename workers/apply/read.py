@@ -16,6 +16,7 @@ from partners.registry import Reader, partners_of
 from store.crypto.sealing import BrokenSeal, UnknownSealKey
 from store.inbox.model import ClaimedCopy, QuarantineRow
 from store.ledger.model import OURS, fact_id, lines_text, recheck_of, undated_fact_id
+from workers.apply.decisions import MANUAL, decision_of
 from workers.apply.model import ClaimedRecheck, ReadBatch, StatedFact, Tools, Unaddressed
 
 __all__ = ["AHEAD_SECONDS", "read_batch"]
@@ -85,11 +86,7 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
     known = readers(tools.partner_folders)
     reader = (known.records if copy.via == "snapshot" else known.callbacks).get(copy.partner)
     if reader is None:
-        recheck = recheck_of(body) if copy.partner == OURS else None
-        if recheck is None:
-            return QuarantineRow(copy.seq, "no_reader", None, None, None)
-        batch.rechecks.append(ClaimedRecheck(copy, recheck))
-        return None
+        return _read_ours(copy, body, tools, batch)
     reading = reader(body, tools.keyed_hash.hash, copy.url_id)
     if reading.unseen:
         batch.drifted.setdefault(copy.partner, Counter()).update(reading.unseen)
@@ -103,6 +100,18 @@ def _read(copy: ClaimedCopy, tools: Tools, now: int, batch: ReadBatch) -> Quaran
         else:
             batch.stated_facts.setdefault((stated.kind, stated.key), []).append(stated_fact)
     return None
+
+
+def _read_ours(copy: ClaimedCopy, body: bytes, tools: Tools, batch: ReadBatch) -> QuarantineRow | None:
+    """A recheck, or what a person decided."""
+    if copy.partner == OURS and copy.via == MANUAL:
+        if (decision := decision_of(copy, body, tools)) is not None:
+            batch.unaddressed.append(decision)
+            return None
+    elif copy.partner == OURS and (recheck := recheck_of(body)) is not None:
+        batch.rechecks.append(ClaimedRecheck(copy, recheck))
+        return None
+    return QuarantineRow(copy.seq, "no_reader", None, None, None)
 
 
 def _stated_fact(copy: ClaimedCopy, callback_type: str, stated: Stated, tools: Tools) -> StatedFact:

@@ -31,7 +31,7 @@ PAYMENT = Grid(
     seen:cancelled      X  X  X  =
     payment:assigned    =  =  =  =
     payment:unassigned  =  =  =  =
-    payment:returned    =  =  =  =
+    payment:refunded    =  =  =  =
     payment:ambiguous   !  !  !  !
     """,
 )
@@ -99,7 +99,7 @@ LIVES = {
         "cancelled",
     ),
     "called off, and the money given back": (
-        ("payment:pending", "seen:pending", "payment:paid", "payment:cancelled", "payment:returned"),
+        ("payment:pending", "seen:pending", "payment:paid", "payment:cancelled", "payment:refunded"),
         "cancelled",
     ),
     "given to a fill, and taken back": (

@@ -7,6 +7,7 @@ afterwards whether the call may have been made. Only one that surely was not is 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from secrets import token_hex
 from typing import Any, NamedTuple
 
@@ -32,6 +33,14 @@ __all__ = [
 ]
 
 Connection = psycopg.Connection[Any]
+#: How often an outcome is written: what holds its rows passes, and the answer is not given again.
+TRIES = 5
+_PASSING = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.SerializationFailure,
+)
 
 
 class PushFailed(Exception):
@@ -59,8 +68,8 @@ class OutcomeUnknown(PushFailed):
 
 
 class Outgoing(NamedTuple):
-    """What is to be sent. `document` is what is kept of it, sealed; `call` sends it, as this intent, and gives
-    the answer.
+    """What is to be sent. `document` is what is kept of it, sealed; `call` sends it, as this intent, and
+    gives the answer.
 
     `read` gives the id that the answer names, None where it names none, or raises PartnerRefused where it
     says that nothing was taken. `record` writes what follows from the answer, in the transaction that records
@@ -112,7 +121,8 @@ def stands(conn: Connection, intent: Intent) -> Intent:
     if intent.state == "done":
         return intent
     if intent.lost:
-        intents.settle_unknown(conn, intent, "unknown", code=intent.code or "no_answer")
+        if intent.state == "sent":
+            intents.settle_unknown(conn, intent, "unknown", code="no_answer")
         raise OutcomeUnknown(
             f"it was sent before, and what came of it is not known (intent {intent.id})", intent.id
         )
@@ -132,15 +142,31 @@ def _recorded(conn: Connection, sealer: Sealer, intent: Intent, outgoing: Outgoi
         raise OutcomeUnknown(
             f"the answer names nothing: what came of it is not known (intent {intent.id})", intent.id
         )
-    with conn.transaction():
-        if not intents.settle(conn, intent, "done", answer_id=outgoing.shown(named), answer=kept):
-            raise OutcomeUnknown(
-                f"it was taken, after somebody had settled it otherwise (intent {intent.id})", intent.id
-            )
-        outgoing.record(conn, named, answer)
-        crash_point(point("recording"))
+    done = intent._replace(state="done", answer_id=outgoing.shown(named), answer=kept)
+    for left in range(TRIES - 1, -1, -1):
+        try:
+            with conn.transaction():
+                if not intents.settle(conn, intent, "done", answer_id=done.answer_id, answer=kept):
+                    raise OutcomeUnknown(
+                        f"it was taken, after somebody had settled it otherwise (intent {intent.id})",
+                        intent.id,
+                    )
+                outgoing.record(conn, named, answer)
+                crash_point(point("recording"))
+            break
+        except psycopg.Error as error:
+            if not (left and isinstance(error, _PASSING)):
+                raise _not_recorded(conn, done, kept) from error
     crash_point(point("recorded"))
-    return intent._replace(state="done", answer_id=outgoing.shown(named), answer=kept)
+    return done
+
+
+def _not_recorded(conn: Connection, done: Intent, kept: bytes) -> OutcomeUnknown:
+    """The answer is kept for a person where what follows from it cannot be written; and told, in any case."""
+    with suppress(psycopg.Error):
+        _settle(conn, done, "unknown", "not_recorded", kept)
+    named = "" if done.answer_id is None else f" as {done.answer_id}"
+    return OutcomeUnknown(f"it was taken{named}, and could not be recorded (intent {done.id})", done.id)
 
 
 def _sealed(sealer: Sealer, subject: Subject, answer: Any) -> bytes | None:

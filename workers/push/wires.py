@@ -16,6 +16,8 @@ __all__ = ["healnow_wire", "pharmacy_wire"]
 
 #: How long a call may wait for the budget, in seconds: by then it is marked as sent.
 PATIENCE = 10.0
+#: The longest step of a call, in seconds: all of it has to end before nobody waits for it any more.
+LONGEST_STEP = 30.0
 
 
 def pharmacy_wire(settings: Settings, conn: psycopg.Connection[Any]) -> Wire:
@@ -34,4 +36,5 @@ def _wire(settings: Settings, conn: psycopg.Connection[Any], name: str, scheme: 
         raise SettingsError(f"RXLEDGER_{name.upper()}_API_KEY is not set: {name} cannot be called")
     base_url = partner.base_url or partners_of(settings.partner_folders)[name].base_url or ""
     gate = SharedGate(conn, name, settings.pull.calls_per_minute, patience=PATIENCE)
-    return Wire(HttpClient(base_url, partner.api_key, settings.pull.timeout, scheme=scheme), gate)
+    timeout = min(settings.pull.timeout, LONGEST_STEP)
+    return Wire(HttpClient(base_url, partner.api_key, timeout, scheme=scheme), gate)

@@ -167,13 +167,45 @@ def test_an_answer_that_names_nothing_is_kept_and_in_doubt(ledger: Ledger) -> No
     assert found.answer is not None
 
 
-def test_what_is_recorded_falls_with_what_follows_from_it(ledger: Ledger) -> None:
+def test_what_cannot_be_recorded_is_told_and_its_answer_kept(ledger: Ledger) -> None:
     def fail(conn: Connection, named: str, answer: Any) -> None:
-        raise psycopg.OperationalError
+        conn.execute("SELECT 1 / 0")
 
     calls = Calls()
-    with pytest.raises(psycopg.OperationalError):
+    with pytest.raises(OutcomeUnknown, match="it was taken as f2, and could not be recorded"):
         send_once(ledger.conn, SEALER, outgoing(calls, fail))
+    with pytest.raises(OutcomeUnknown):
+        send_once(ledger.conn, SEALER, outgoing(calls))
+
+    assert calls.made == 1
+    assert state(ledger.conn) == [("unknown", "not_recorded", False)]
+    found = intents.standing(ledger.conn, FILL)
+    assert found is not None
+    assert found.answer is not None
+
+
+def test_what_is_locked_for_a_moment_is_recorded_after_it(ledger: Ledger) -> None:
+    locked = [True, True]
+
+    def record(conn: Connection, named: str, answer: Any) -> None:
+        if locked:
+            locked.pop()
+            raise psycopg.errors.LockNotAvailable
+
+    assert send_once(ledger.conn, SEALER, outgoing(Calls(), record)).state == "done"
+    assert state(ledger.conn) == [("done", None, False)]
+
+
+def test_a_server_that_goes_away_meanwhile_leaves_it_in_doubt(ledger: Ledger, database: Database) -> None:
+    calls = Calls()
+    with connect(database, "test") as lost:
+
+        def fail(conn: Connection, named: str, answer: Any) -> None:
+            lost.close()
+            conn.execute("SELECT 1")
+
+        with pytest.raises(OutcomeUnknown, match="it was taken as f2"):
+            send_once(lost, SEALER, outgoing(calls, fail))
     with pytest.raises(BeingSent):  # its process may live and wait
         send_once(ledger.conn, SEALER, outgoing(calls))
     assert intents.open_intents(ledger.conn, None, 10) == []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -47,23 +47,27 @@ def _checkout(settings: Settings, key: str, renew: bool) -> Checkout:
     from partners.truepill.client import Client
     from store.db.connections import connect
     from workers.celery.runtime import tools
+    from workers.pull.partner_wire import NoApiKey
     from workers.pull.rate_gate import NotNow
     from workers.push.checkout import Addresses, Push
     from workers.push.checkout import checkout as make
     from workers.push.copay_amounts import CopayRefused
     from workers.push.once import PushFailed
-    from workers.push.wires import healnow_wire, pharmacy_wire
+    from workers.push.wires import push_wire
 
     success, cancel = settings.payments.success_url, settings.payments.cancel_url
     if success is None or cancel is None:
         raise Refused("RXLEDGER_CHECKOUT_SUCCESS_URL and RXLEDGER_CHECKOUT_CANCEL_URL are not both set")
     using = tools(settings)
-    with (
-        connect(settings.database, "ops") as conn,
-        connect(settings.database, "ops") as gate,
-        closing(pharmacy_wire(settings, gate)) as pharmacy,
-        closing(healnow_wire(settings, gate)) as healnow,
-    ):
+    with ExitStack() as stack:
+        conn, gate = (stack.enter_context(connect(settings.database, "ops")) for _ in range(2))
+        try:
+            pharmacy, healnow = (
+                stack.enter_context(closing(push_wire(settings, name, gate, using.clock)))
+                for name in ("truepill", "healnow")
+            )
+        except NoApiKey as error:
+            raise Refused(str(error)) from None
         push = Push(
             conn,
             using.sealer,
@@ -72,6 +76,7 @@ def _checkout(settings: Settings, key: str, renew: bool) -> Checkout:
             Client(pharmacy),
             Checkouts(healnow),
             Addresses(success, cancel),
+            idempotency=settings.partner("healnow").calls.live_contract == "yes",
         )
         try:
             return make(push, key, renew=renew)

@@ -129,14 +129,15 @@ def _pairs(values: list[str], option: str) -> dict[str, str]:
 def _blocks(settings: Settings, key: str, given: Given, date_form: Form) -> tuple[Blocks, ...]:
     """The blocks; audited before anything is unsealed. Raises Refused with a line for all that is missing."""
     from ops.arguments.person import person
-    from ops.paid_lines import paid_lines
+    from ops.paid_lines import Carried, Nameless, paid_lines
     from partners.truepill.payment_block import NotCovered, WantsMore, payment_blocks
     from store.ledger import audit
 
     audit.record(settings.database, person(), "payment-block", f"fill_request {key}")
-    lines = paid_lines(settings, key)
     try:
-        return payment_blocks(lines, given, date_form.value)
+        return payment_blocks(paid_lines(settings, key), given, date_form.value)
+    except (Carried, Nameless) as error:
+        raise Refused(str(error)) from None
     except NotCovered as error:
         raise Refused("\n".join((f"the payments of fill {key} do not cover it:", *error.lines))) from None
     except WantsMore as error:
@@ -166,22 +167,21 @@ def _send(settings: Settings, key: str, fields: dict[str, Any], blocks: tuple[Bl
     from store.db.connections import connect
     from store.ledger import audit
     from workers.celery.runtime import tools
+    from workers.pull.partner_wire import NoApiKey
     from workers.push.once import PushFailed
-    from workers.push.wires import pharmacy_wire
+    from workers.push.wires import push_wire
 
     try:
         body = payment_create(fields, blocks, key)
     except BadRequest as error:
         raise Refused("\n".join(("the request cannot be sent:", *error.lines))) from None
     audit.record(settings.database, person(), "payment-block --send", f"fill_request {key}")
-    with (
-        connect(settings.database, "ops") as conn,
-        connect(settings.database, "ops") as gate,
-        closing(pharmacy_wire(settings, gate)) as wire,
-    ):
+    using = tools(settings)
+    with connect(settings.database, "ops") as conn, connect(settings.database, "ops") as gate:
         try:
-            return send_payment(conn, tools(settings), wire, key, body)
-        except PushFailed as error:
+            with closing(push_wire(settings, "truepill", gate, using.clock)) as wire:
+                return send_payment(conn, using, wire, key, body)
+        except (NoApiKey, PushFailed) as error:
             raise Refused(str(error)) from None
         except Unreadable:
             raise Refused("the request holds more names than one can have") from None

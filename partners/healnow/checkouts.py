@@ -19,8 +19,8 @@ from partners.healnow.assumed import (
     prescriptions_path,
 )
 from partners.healnow.client import Client
-from partners.healnow.pages import Listing
 from partners.healnow.prescriptions import links_of, prescription
+from partners.listing import Listing
 from partners.reading import Link
 from partners.wire import Wire, url_name
 
@@ -174,10 +174,15 @@ def _find(surface: str, read: Callable[[int], Listing], eid: str) -> Any:
 
 
 def _rows(surface: str, read: Callable[[int], Listing]) -> Iterator[Any]:
+    seen: set[str | None] = set()
     for page in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
         listing = read(page)
         yield from listing.records
-        if not listing.records or (listing.total_pages is not None and page >= listing.total_pages):
+        ids = set(map(id_of, listing.records))
+        last = listing.total_pages
+        # Whoever does not count pages, and gives the same one for every number, has no more.
+        if not ids or (seen.issuperset(ids) if last is None else page >= last):
             return
+        seen |= ids
     # Not to be found is said of a list that was read to its end alone.
     raise Garbled(surface, "the list has no end", 200, again=False)

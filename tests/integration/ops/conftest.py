@@ -29,5 +29,6 @@ def server(cli: Cli, payees: Payees) -> Iterator[Partner]:
             RXLEDGER_CHECKOUT_SUCCESS_URL="https://shop.example/paid",
             RXLEDGER_CHECKOUT_CANCEL_URL="https://shop.example/back",
             RXLEDGER_TRUEPILL_CALLS_PER_MINUTE="6000",
+            RXLEDGER_HEALNOW_CALLS_PER_MINUTE="6000",
         )
         yield server

@@ -6,6 +6,7 @@ Errors name their variable and say what it wants. Secrets have no default and ar
 from settings.environment import child_environment, read_env_file, use_data_folder
 from settings.errors import SettingsError
 from settings.partner import PartnerSettings
+from settings.payments import PaymentSettings
 from settings.pulls import CallSettings, PullSettings
 from settings.secrets import SHORTEST, SealKey, hmac_secret
 from settings.servers import Database
@@ -19,6 +20,7 @@ __all__ = [
     "Database",
     "Network",
     "PartnerSettings",
+    "PaymentSettings",
     "PullSettings",
     "SealKey",
     "Settings",

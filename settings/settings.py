@@ -15,6 +15,7 @@ from typing import Literal
 from settings.environment import data_folder, own_environment, variables
 from settings.errors import SettingsError
 from settings.partner import PartnerSettings, partner_folder, partner_names, partner_settings
+from settings.payments import PaymentSettings, payment_settings
 from settings.pulls import PullSettings, pull_settings
 from settings.reader import Reader
 from settings.secrets import SHORTEST, Guards, SealKey, seal_key, token
@@ -44,6 +45,7 @@ class Settings:
         default_factory=lambda: tuple(PartnerSettings(name) for name in partner_names())
     )
     pull: PullSettings = field(default_factory=PullSettings)
+    payments: PaymentSettings = field(default_factory=PaymentSettings)
     silence: SilenceSettings = field(default_factory=SilenceSettings)
     trusted_proxies: tuple[Network, ...] = ()
     spool_dir: Path | None = None
@@ -108,6 +110,7 @@ def _read(reader: Reader, folder: Path) -> Settings:
         partner_folders=partner_folders,
         partners=tuple(partner_settings(reader, name, guards) for name in partner_names(partner_folders)),
         pull=pull_settings(reader),
+        payments=payment_settings(reader),
         silence=silence_settings(reader),
         trusted_proxies=reader.many("RXLEDGER_TRUSTED_PROXIES", network),
         spool_dir=reader.one("RXLEDGER_SPOOL_DIR", Path),

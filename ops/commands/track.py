@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import typer
 
+from ops.arguments.files import read_object
 from ops.arguments.kinds import KeyArgument, KindArgument, check_kind
 from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
 
 __all__ = ["register"]
-
-FILE_LIMIT = 1 << 20  # bytes, as for a callback
 
 
 def register(app: typer.Typer) -> None:
@@ -55,8 +54,8 @@ def track(
     from store.reports import queries
     from workers.celery.runtime import tools
 
-    content = _read("answer", answer) if answer is not None else None
-    sent = _read("request", request) if request is not None else None
+    content = read_object("answer", answer) if answer is not None else None
+    sent = read_object("request", request) if request is not None else None
     try:  # by the name as it was given
         check_answer(kind, key, content or {})
     except (NotAccepted, NotACreate, OfAnother) as error:
@@ -91,25 +90,6 @@ def track(
         write_json(document)
     else:
         _print(document)
-
-
-def _read(what: str, file: Path) -> dict[str, Any]:
-    """The request or the answer. Raises Refused, whose text holds nothing of it."""
-    from tolerant_json import NOT_JSON, loads
-
-    try:
-        with file.open("rb") as stream:
-            raw = stream.read(FILE_LIMIT + 1)
-    except OSError as error:
-        raise Refused(f"the {what} cannot be read: {error.strerror}") from None
-    if len(raw) > FILE_LIMIT:
-        raise Refused(f"the {what} is larger than 1 MiB")
-    found = loads(raw)
-    if found is NOT_JSON:
-        raise Refused(f"the {what} is not JSON")
-    if not isinstance(found, dict):
-        raise Refused(f"the {what} is not a JSON object")
-    return found
 
 
 def _print(document: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from settings import Settings
+    from store.payments.intents import Intent
     from store.reports.loss_days import Totals
     from store.reports.unjoined import Unjoined
     from store.reports.worklists import QuarantinedReason, WorkItem
@@ -70,6 +71,7 @@ def worklist(
 ) -> None:
     """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
     from ops.render.unjoined import all_unjoined
+    from store.payments.intents import open_intents
     from store.reports import loss_days, queries, worklists
 
     with _reading(data, kind, at) as (conn, now, settings):
@@ -80,6 +82,7 @@ def worklist(
         found += [_item("deadline", each) for each in late]
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         found = _with_unjoined(found, all_unjoined(queries.driver(conn), kind))
+        found += [_unsettled(each) for each in open_intents(queries.driver(conn), kind, most)]
         if kind is None:
             found += [_quarantined(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)
@@ -192,6 +195,21 @@ def _item(what: str, waiting: WorkItem) -> dict[str, Any]:
         "state": waiting.state,
         "at": waiting.at,
         "why": _of_parcel(waiting, _REASON[what](waiting)),
+    }
+
+
+def _unsettled(intent: Intent) -> dict[str, Any]:
+    """Something that went out and may have been taken: nobody sends it again before it is settled."""
+    from ops.render.intents import why_unsettled
+
+    kind, key = intent.subject.kind, intent.subject.key
+    return {
+        "what": "unknown",
+        "kind": None if kind == "patient" else kind,
+        "key": None if kind == "patient" else key,
+        "state": intent.state,
+        "at": intent.sent_at or intent.at,
+        "why": why_unsettled(intent),
     }
 
 

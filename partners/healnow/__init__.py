@@ -1,0 +1,1 @@
+"""HealNow, which takes patients' payments."""

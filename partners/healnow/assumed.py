@@ -19,8 +19,10 @@ __all__ = [
     "ORDER_PAID",
     "PATIENTS",
     "PAYMENT_STATES",
+    "SESSIONS",
     "cart_path",
     "checkout_path",
+    "named",
     "order_path",
     "patient_path",
     "prescription_path",
@@ -55,6 +57,14 @@ CHECKOUT_STATES: Mapping[str, str] = MappingProxyType({"OPEN": "open", "PAID": "
 ORDER_PAID = "PAID"
 #: Where an item of an order or a session may have its prescription, instead of being one itself.
 NESTED_ITEM = "prescription"
+
+#: Where sessions are made.
+SESSIONS = "/v1/checkout_sessions"
+
+
+def named(record_id: str) -> dict[str, str]:
+    """How a create names a record that is there already: a session its patient and its items."""
+    return {"id": record_id}
 
 
 def patient_path(patient_id: str) -> str:

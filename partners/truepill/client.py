@@ -150,6 +150,10 @@ class Client:
             of_others=True,
         )
 
+    def patient(self, patient_token: str) -> Any:
+        """One patient: "Get a Patient"."""
+        return self._wire.get("patient", f"/v1/patient/{url_name(patient_token)}")
+
     def prescriptions(self, patient_token: str) -> Any:
         """A patient's prescriptions."""
         return self._wire.get("patient prescriptions", f"/v1/patient/{url_name(patient_token)}/prescriptions")

@@ -24,7 +24,7 @@ from store.schema.ledger import (
     postings,
     relations,
 )
-from store.schema.payments import payment_joins, payment_names
+from store.schema.payments import intents, payment_joins, payment_names
 from store.schema.pulls import (
     calls,
     deliveries,
@@ -57,6 +57,7 @@ __all__ = [
     "events",
     "facts",
     "gauges",
+    "intents",
     "lookups",
     "losses",
     "losses_counted",

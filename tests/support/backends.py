@@ -49,7 +49,7 @@ TABLES = (
     *("aliases", "alias_names", "alias_news", "changes_unplaced", "changes", "drift"),
     *("relations", "acceptances", "wanted_records", "record_reads"),
     *("streams", "calls", "surfaces", "deliveries", "lookups", "losses", "losses_counted"),
-    *("pushes", "push_gaps", "gauges"),
+    *("pushes", "push_gaps", "gauges", "intents"),
 )
 #: A TRUNCATE makes every file of a table and of its indexes anew: for a few rows it takes longer than a test.
 FEW_ROWS = 1000

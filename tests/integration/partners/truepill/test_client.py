@@ -74,6 +74,7 @@ READS: list[tuple[Callable[[Client], Any], str, dict[str, list[str]]]] = [
         "/consults/v0",
         {"status": ["review"], "page_number": ["2"], "limit": ["5"]},
     ),
+    (lambda c: c.patient("p1"), "/v1/patient/p1", {}),
     (lambda c: c.prescriptions("p1"), "/v1/patient/p1/prescriptions", {}),
     (lambda c: c.prescription("rx1"), "/v1/prescription/rx1", {}),
     (lambda c: c.claims("rx1", 2), "/v1/prescription/rx1/fill/2/claims", {}),

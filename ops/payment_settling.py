@@ -1,0 +1,55 @@
+"""What a person found out about an intent of which nobody knows whether the partner took it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import psycopg
+
+from ops.payment_sending import register_carrier
+from partners.healnow.checkouts import eid_of, names_of
+from store.ledger.registration import register
+from store.payments import intents
+from store.payments.intents import Intent
+from workers.apply.model import Tools
+from workers.push.checkout import register_session
+
+__all__ = ["NotOpen", "settle_intent"]
+
+
+class NotOpen(Exception):
+    """It was settled by somebody else, or its answer came after all."""
+
+
+def settle_intent(conn: psycopg.Connection[Any], tools: Tools, intent: Intent, seen: str | None) -> None:
+    """The partner has it under the id `seen`, or not at all: then it may be sent once more. One transaction.
+
+    What follows from it having been taken is registered as if the answer had come. Raises NotOpen,
+    psycopg.Error.
+    """
+    if seen is None:
+        if not intents.settle_unknown(conn, intent, "refused", code="not_seen"):
+            raise NotOpen(f"intent {intent.id} is settled already")
+        return
+    subject = intent.subject
+    answer = tools.sealer.seal(orjson.dumps({"id": seen}), intents.context(subject))
+    with conn.transaction():
+        named = None if subject.what == "checkout_patient" else seen
+        if not intents.settle_unknown(conn, intent, "done", code="seen", answer_id=named, answer=answer):
+            raise NotOpen(f"intent {intent.id} is settled already")
+        _register(conn, tools, intent, seen)
+
+
+def _register(conn: psycopg.Connection[Any], tools: Tools, intent: Intent, seen: str) -> None:
+    subject = intent.subject
+    sent = orjson.loads(tools.sealer.unseal(intent.detail, intents.context(subject)))
+    if subject.what == "payment_block":
+        register_carrier(conn, tools, seen, sent, {})
+    elif subject.what == "checkout":
+        ids = [item["id"] for item in sent["items"]]
+        register_session(conn, tools.keyed_hash, subject.key, seen, ids, tools.clock())
+    elif subject.what == "checkout_prescription":
+        eid = eid_of(subject.key, subject.part)
+        links = names_of(sent, {"id": seen}, None)
+        register(conn, tools.keyed_hash, "payment", seen, links=links, aliases=[eid], now=tools.clock())

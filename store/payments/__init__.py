@@ -1,0 +1,1 @@
+"""What goes out to partners over money: each of it is recorded before it is sent."""

@@ -20,7 +20,8 @@ from sandbox.ids import Ids
 __all__ = ["Due", "Record", "StateError", "World"]
 
 VERSION = 1
-#: What older files lack: whether an event contradicts another, and the events of one thing by its key.
+#: What older files lack: whose an event is, whether it contradicts another, and the events of a thing by key.
+PARTNER = "ALTER TABLE event ADD COLUMN partner TEXT NOT NULL DEFAULT 'truepill'"
 CONTRADICTS = "ALTER TABLE event ADD COLUMN contradicts INTEGER NOT NULL DEFAULT 0"
 INDEX_BY_KEY = "CREATE INDEX IF NOT EXISTS event_of_key ON event (key, customer, timestamp, id)"
 SCHEMA = """
@@ -133,8 +134,10 @@ class World:
             self.connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise sqlite3.DatabaseError("it was written by another version")
-        if "contradicts" not in {row[1] for row in self._execute("PRAGMA table_info(event)")}:
-            self._execute(CONTRADICTS)
+        columns = {row[1] for row in self._execute("PRAGMA table_info(event)")}
+        for name, statement in (("contradicts", CONTRADICTS), ("partner", PARTNER)):
+            if name not in columns:
+                self._execute(statement)
         self._execute(INDEX_BY_KEY)
         # What was under way when the last run ended: whether it arrived nobody knows, so it goes again.
         self._execute("UPDATE attempt SET state = 'waiting' WHERE state = 'sending'")
@@ -219,6 +222,32 @@ class World:
         )
         return [_record(row) for row in rows]
 
+    def scattered(self, environment: str, customer: str, kind: str, skip: int, limit: int) -> list[Record]:
+        """A customer's own, in the order of their tokens: new ones land anywhere among them."""
+        # The sign keeps the index by token, which gives the order.
+        rows = self._execute(
+            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
+            " WHERE environment = ? AND kind = ? AND +customer = ? ORDER BY token LIMIT ? OFFSET ?",
+            (environment, kind, customer, limit, skip),
+        )
+        return [_record(row) for row in rows]
+
+    def numbered(self, kind: str, after: int, limit: int) -> list[Record]:
+        """Of all customers, in the order in which they were made, behind this number."""
+        rows = self._execute(
+            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
+            " WHERE number > ? AND kind = ? ORDER BY number LIMIT ?",
+            (after, kind, limit),
+        )
+        return [_record(row) for row in rows]
+
+    def how_many(self, customer: str, kind: str) -> int:
+        """Of a customer's own."""
+        (count,) = self._execute(
+            "SELECT count(*) FROM record WHERE customer = ? AND kind = ?", (customer, kind)
+        ).fetchone()
+        return int(count)
+
     def put(self, record: Record) -> None:
         """Make it, or keep what changed of it."""
         self._execute(
@@ -236,6 +265,12 @@ class World:
                 record.created,
                 orjson.dumps(record.document),
             ),
+        )
+
+    def delete(self, record: Record) -> None:
+        self._execute(
+            "DELETE FROM record WHERE environment = ? AND kind = ? AND token = ?",
+            (record.environment, record.kind, record.token),
         )
 
     def newest(self) -> float:

@@ -14,8 +14,7 @@ from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
 from sandbox.outcome import NEW, Standing, standing_after
-from sandbox.surfaces import BY_ID
-from sandbox.truth import Line, Said
+from sandbox.truth import BY_ID, Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
 __all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]

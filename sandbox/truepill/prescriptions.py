@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Step, Turn
 from sandbox.moments import iso
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import not_found, other_customer
 from sandbox.truepill.rx_models import (
     ListedPrescription,

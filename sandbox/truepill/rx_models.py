@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox.truepill.endpoint import Answer, Body
+from sandbox.endpoint import Answer, Body
 
 __all__ = [
     "ListedPrescription",

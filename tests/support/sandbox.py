@@ -23,7 +23,18 @@ from sandbox.profile import CALM, Profile
 from sandbox.server import Options, Sandbox, configured
 from tests.support.printed import CALLBACKS
 
-__all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "bare", "desk", "shape"]
+__all__ = [
+    "KEY",
+    "LIVE_KEY",
+    "OTHER_KEY",
+    "START",
+    "Desk",
+    "Received",
+    "Recorder",
+    "bare",
+    "desk",
+    "shape",
+]
 
 KEY, OTHER_KEY, LIVE_KEY = "tp_test_key_one", "tp_test_key_two", "tp_live_key_one"
 START = 1_770_000_000.0
@@ -213,7 +224,9 @@ def desk(
     recorder = Recorder()
     serving = threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True)
     serving.start()
-    target = callback(recorder.url, "secret-of-the-url")
+    target = {
+        "truepill": callback(recorder.url, "secret-of-the-url"),
+    }
     present = [START]
     options = Options(
         customers=(

@@ -206,18 +206,12 @@ class Engine:
     def turn(self, customer: Customer, manner: str = "") -> Iterator[Turn]:
         """A request's turn: one transaction, at the sandbox's present."""
         with self.world.transaction():
-            yield Turn(
-                self.world,
-                self.ledger,
-                self.conduct,
-                customer,
-                self.now(),
-                self._sources,
-                manner,
-                self.planner,
-            )
+            yield self._turn(customer, self.now(), manner)
         self._run_or_rest()
         self._wake.set()
+
+    def _turn(self, customer: Customer, now: float, manner: str) -> Turn:
+        return Turn(self.world, self.ledger, self.conduct, customer, now, self._sources, manner, self.planner)
 
     def wake(self) -> None:
         """Look again now: the time has changed."""
@@ -274,17 +268,7 @@ class Engine:
         try:
             with self.world.savepoint():
                 manner = record.document.get(MANNER, "")
-                turn = Turn(
-                    self.world,
-                    self.ledger,
-                    self.conduct,
-                    customer,
-                    due.due,
-                    self._sources,
-                    manner,
-                    self.planner,
-                )
-                self._steps[due.name](turn, record, due.data)
+                self._steps[due.name](self._turn(customer, due.due, manner), record, due.data)
         except Exception as error:
             # One step that fails must not stop the others. Its text may quote a patient's data.
             self.steps_failed += 1

@@ -14,18 +14,18 @@ from ops.refused import Refused
 from sandbox.client import Client, Unanswered
 from sandbox.client import Refused as ApiRefused
 from sandbox.outcome import NEW, Standing, standing_after
+from sandbox.partners import truth_of
 from sandbox.truth import BY_ID, Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
 __all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]
 
-PARTNER = "truepill"
-
 
 class Name(NamedTuple):
     """Which fact of an entity: facts that differ in lines or texts alone are one here.
 
-    But for those of a copay: two of its answers in one second may speak of different prescriptions.
+    But for those of a copay: two of its answers in one second may speak of different prescriptions. `second`
+    is 0 where callbacks carry no time: a fact is then dated by when it was first received.
     """
 
     signal: str
@@ -35,7 +35,8 @@ class Name(NamedTuple):
 
 def name_of(kind: str, signal: str, second: int, lines: Iterable[Line]) -> Name:
     """The name of a fact of an entity of this kind. `lines`: token and status of each."""
-    return Name(signal, second, tuple(sorted(lines)) if kind == "copay" else ())
+    when = second if truth_of(kind).dated else 0
+    return Name(signal, when, tuple(sorted(lines)) if kind == "copay" else ())
 
 
 @dataclass
@@ -144,7 +145,7 @@ class Truth:
             if attempt["status_code"] and 200 <= attempt["status_code"] < 300:
                 # As it was sent: what was written by orjson is written by it alike once more.
                 body = orjson.dumps(attempt.get("body", event["body"]))
-                event_id = keyed_hash.event_id(PARTNER, "push", "", body)
+                event_id = keyed_hash.event_id(event["partner"], "push", "", body)
                 self.copies[event_id] = event["surprise"] == "type"
 
     def _losses(self, event: Mapping[str, Any], keyed_hash: KeyedHash, customer: str) -> None:
@@ -156,7 +157,7 @@ class Truth:
             self.to_come[event["type"]] += 1
             return
         bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
-        copies = {keyed_hash.event_id(PARTNER, "push", "", body) for body in bodies}
+        copies = {keyed_hash.event_id(event["partner"], "push", "", body) for body in bodies}
         entity = (event["kind"], event["key"]) if all(map(by_id, event["offered"])) else None
         self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies)), entity))
 

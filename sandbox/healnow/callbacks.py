@@ -18,7 +18,6 @@ OTHER_NAMES = {
     "rx_number": "rxNumber",
     "order_id": "orderId",
     "amount_in_cents": "amountInCents",
-    "refill_number": "refillNumber",
 }
 #: The two spellings of one word.
 SPELLINGS = {

@@ -67,6 +67,7 @@ def receive(
         "prescriber_npi": turn.ids.digits(10),
         "prescriber_order_number": turn.ids.digits(8),
         "rx_number": turn.ids.digits(7),
+        **({"rx_number": fields["rx_number"]} if fields["rx_number"] else {}),
         "medication_id": _guid(turn.ids.hex(32)),
         "rx_link": f"rxl_{turn.ids.hex(24)}",
         "replaces": replaces,

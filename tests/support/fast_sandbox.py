@@ -29,8 +29,10 @@ class Fast:
     url: str
     recorder: Recorder
 
-    def drive(self, journeys: int, profile: str | None = None, seed: int = 0) -> Report:
-        load = Load(10_000, None, journeys, profile, f"test-{time.monotonic_ns()}", seed)
+    def drive(
+        self, journeys: int, profile: str | None = None, seed: int = 0, *, with_payments: bool = False
+    ) -> Report:
+        load = Load(10_000, None, journeys, profile, f"test-{time.monotonic_ns()}", seed, with_payments)
         return asyncio.run(run(self.url, KEY, load, lambda _: None))
 
 

@@ -17,7 +17,6 @@ NAMES = {
     "rxNumber": "rx_number",
     "orderId": "order_id",
     "amountInCents": "amount_in_cents",
-    "refillNumber": "refill_number",
 }
 
 

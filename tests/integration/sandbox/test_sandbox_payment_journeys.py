@@ -44,6 +44,7 @@ class Told:
         world = partner.sandbox.world
         rows = world.numbered("prescription", 0, 10_000)
         self.prescriptions = {row.token: row.document for row in rows}
+        self.claimed = {row.look for row in world.numbered("claim", 0, 10_000)}
         self.lines = {row.token: row.document["lines"] for row in world.numbered("fill_request", 0, 10_000)}
 
     @property

@@ -13,7 +13,7 @@ from typing import Any
 
 from sandbox.client import Refused
 from sandbox.journeys.copay import INSURANCE
-from sandbox.journeys.fill import ADDRESS, CLAIMED_SECONDS, FILLED_SECONDS, request_fill
+from sandbox.journeys.fill import ADDRESS, CLAIMED_SECONDS, request_fill
 from sandbox.journeys.fill import NEEDS as FILL_NEEDS
 from sandbox.journeys.purse import NEEDS as PURSE_NEEDS
 from sandbox.journeys.purse import Bill, Purse
@@ -25,6 +25,8 @@ DEAREST = 9000
 LATE_SECONDS = 600.0
 PAID_FIRST = 0.1
 REFILLED = 0.4
+# An order that was paid is done a minute later; a machine that is late makes the wait longer.
+LOOKS, BETWEEN_LOOKS = 50, 70.0
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,15 @@ class Household:
             if refused.status != 400:
                 raise
 
+    async def filled(self, fill: str) -> bool:
+        """Wait until a fill was done: a refill counts as one from then on. False if it never is."""
+        for _ in range(LOOKS):
+            await self.trip.pass_time(BETWEEN_LOOKS)
+            status = (await self.trip.call("GET", f"/v1/fill_request/{fill}"))["status"]
+            if status != "pending":
+                return bool(status == "completed")
+        return False
+
     async def tell(self, payment: str, fill: str, token: str | None, *, ambiguous: bool = False) -> None:
         """Have the sandbox keep which fill a payment is for."""
         join = {"payment": payment, "fill": fill, "token": token, "ambiguous": ambiguous}
@@ -116,19 +127,20 @@ async def _run(trip: Trip) -> None:
     if number == 1 and trip.draw("paid first") < PAID_FIRST:
         await _paid_first(home, medications[0])
         return
-    if not await _paid(home, medications, 0) or trip.draw("refilled") >= REFILLED:
+    fill = await _paid(home, medications, 0)
+    if fill is None or trip.draw("refilled") >= REFILLED:
         return
     # At other prices, or what the first fill's payments say would fit the second.
     again = [
         replace(row, cents=cents)
         for row, cents in zip(medications, _prices(trip, number, "again"), strict=True)
     ]
-    await trip.pass_time(FILLED_SECONDS)
-    await _paid(home, again, 1)
+    if await home.filled(fill):
+        await _paid(home, again, 1)
 
 
-async def _paid(home: Household, medications: Sequence[Medication], refill: int) -> bool:
-    """A fill and what the patient does about its claim; whether it was paid and the pharmacy knows."""
+async def _paid(home: Household, medications: Sequence[Medication], refill: int) -> str | None:
+    """A fill and what the patient does about its claim; its id where it was paid and the pharmacy knows."""
     trip, purse = home.trip, home.purse
     name = f"{trip.name}-{refill}"
     fill = await home.fill(name, medications)
@@ -137,27 +149,27 @@ async def _paid(home: Household, medications: Sequence[Medication], refill: int)
     payments = await _asked(home, fill, name, owing, refill)
     drawn = trip.draw(f"course {refill}")
     if drawn < 0.04:
-        return False  # never pays
+        return None  # never pays
     if drawn < 0.08:
         await purse.remove(payments)
-        return False
+        return None
     if drawn < 0.12:
         await purse.cancel(payments)
-        return False
+        return None
     if drawn < 0.24 and len(payments) > 1:
         some = payments[1:]
         await purse.pay_some(payments, some)
         await home.carry(fill, owing[1:])
-        return False
+        return None
     if 0.24 <= drawn < 0.34:
         await trip.pass_time(LATE_SECONDS)
     await purse.pay(payments, by_phone=drawn > 0.95)
     if 0.34 <= drawn < 0.42:
-        return False  # nobody tells the pharmacy
+        return None  # nobody tells the pharmacy
     await home.carry(fill, owing)
     if 0.42 <= drawn < 0.46:
         await purse.cancel(payments[:1])
-    return True
+    return fill
 
 
 async def _asked(

@@ -58,3 +58,4 @@ class Truth:
     state_after: Callable[[str | None, Said, bool], str]
     offered: Offered
     dated: bool = True
+    ranks: tuple[str, ...] = ()

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
-from ops.refused import Refused
-from sandbox.client import Client, Unanswered
-from sandbox.client import Refused as ApiRefused
 from sandbox.outcome import NEW, Standing, standing_after
 from sandbox.partners import truth_of
 from sandbox.truth import BY_ID, Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
-__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]
+__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of"]
 
 
 class Name(NamedTuple):
@@ -51,11 +47,15 @@ class Evidence:
 
 @dataclass
 class Entity:
-    """One thing of the partner's: where it truly stands, and all that was ever said of it."""
+    """One thing of the partner's: where it truly stands, and all that was ever said of it.
+
+    `rests_on`: what else must be known as it is for that to be known.
+    """
 
     standing: Standing = NEW
     own: bool = False
     said: dict[Name, Evidence] = field(default_factory=dict)
+    rests_on: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -183,43 +183,3 @@ def by_id(surface: str) -> bool:
 def _said(row: Mapping[str, Any]) -> Said:
     lines = tuple((line["token"], line["status"]) for line in row["lines"])
     return Said(row["kind"], row["key"], row["signal"], lines)
-
-
-#: Told how many events have been read.
-Progress = Callable[[int], None]
-
-
-def read_truth(
-    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
-) -> dict[str, Any]:
-    """Take in all that is not in `truth` yet. `key` is our API key: what it may pull is still to be had.
-
-    Returns the sandbox's figures. Raises Refused.
-    """
-    try:
-        return asyncio.run(_read(url, key, keyed_hash, progress, truth))
-    except (ApiRefused, Unanswered, ValueError) as error:
-        raise Refused(f"the sandbox at {url}: {error}") from None
-
-
-async def _read(
-    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
-) -> dict[str, Any]:
-    client = Client(url, {"Authorization": f"ApiKey {key}"} if key else {})
-    try:
-        figures: dict[str, Any] = await client.call("GET", "/_sandbox/figures")
-        customer = (await client.call("GET", "/_sandbox/customer"))["customer"] if key else ""
-        after: int | None = truth.last
-        while after is not None:
-            page = await client.call("GET", f"/_sandbox/truth?after={after}")
-            _take(page["events"], truth, keyed_hash, customer)
-            progress(len(page["events"]))
-            after = page["next"]
-    finally:
-        client.close()
-    return figures
-
-
-def _take(events: Iterable[Mapping[str, Any]], truth: Truth, keyed_hash: KeyedHash, customer: str) -> None:
-    for event in events:
-        truth.add(event, keyed_hash, customer)

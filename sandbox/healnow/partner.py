@@ -7,7 +7,7 @@ from sandbox.healnow.authentication import authenticate
 from sandbox.healnow.callbacks import CALLBACKS
 from sandbox.healnow.errors import WORDING, Error
 from sandbox.healnow.signature import signing
-from sandbox.healnow.truth import KINDS, offered, said, state_after
+from sandbox.healnow.truth import KINDS, RANKS, offered, said, state_after
 from sandbox.openapi import About
 from sandbox.partner import Partner
 from sandbox.reading import FORM, PARTS
@@ -36,7 +36,7 @@ PARTNER = Partner(
     wording=WORDING,
     about=ABOUT,
     callbacks=CALLBACKS,
-    truth=Truth("healnow", KINDS, said, state_after, offered, dated=False),
+    truth=Truth("healnow", KINDS, said, state_after, offered, dated=False, ranks=RANKS),
     signing=signing,
     idempotent=True,
     parts=True,

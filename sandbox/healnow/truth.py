@@ -9,7 +9,7 @@ from __future__ import annotations
 from sandbox.healnow.assumed import CANCELLED, EVENT, MANUALLY_CANCELLED, MOTO, PAID, PENDING, REMOVED
 from sandbox.truth import Json, Said
 
-__all__ = ["KINDS", "SIGNALS", "STATES", "offered", "said", "state_after"]
+__all__ = ["KINDS", "RANKS", "SIGNALS", "STATES", "offered", "said", "state_after"]
 
 KINDS = frozenset({"payment", "checkout"})
 #: By the status behind the type's colons, in either spelling.

@@ -130,11 +130,8 @@ async def _run(trip: Trip) -> None:
     fill = await _paid(home, medications, 0)
     if fill is None or trip.draw("refilled") >= REFILLED:
         return
-    # At other prices, or what the first fill's payments say would fit the second.
-    again = [
-        replace(row, cents=cents)
-        for row, cents in zip(medications, _prices(trip, number, "again"), strict=True)
-    ]
+    # At another price each: what a medication cost before must not fit what it costs now.
+    again = [replace(row, cents=row.cents + 1) for row in medications]
     if await home.filled(fill):
         await _paid(home, again, 1)
 
@@ -222,11 +219,13 @@ async def _ambiguous(trip: Trip) -> None:
         await home.carry(fill, group)
 
 
-def _prices(trip: Trip, number: int, what: str = "price") -> list[int]:
-    """Different amounts in cents; of several the last one sometimes owes nothing."""
-    step = DEAREST // number
-    prices = [1 + place * step + int(trip.draw(f"{what} {place}") * (step - 1)) for place in range(number)]
-    if number > 1 and trip.draw(f"{what} nothing") < 0.15:
+def _prices(trip: Trip, number: int) -> list[int]:
+    """Different even amounts in cents; of several the last one sometimes owes nothing."""
+    step = DEAREST // number // 2
+    prices = [
+        2 + 2 * (place * step + int(trip.draw(f"price {place}") * (step - 1))) for place in range(number)
+    ]
+    if number > 1 and trip.draw("nothing") < 0.15:
         prices[-1] = 0
     return prices
 

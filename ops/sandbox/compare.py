@@ -77,16 +77,19 @@ class Report:
         states = any(row["surfaces"] for row in self.states)
         return bool(self.wrong or self.recoverable or self.joins or states)
 
-    def entity(self, kind: str, key: str, truth: Entity, known: Known | None, live_contract: bool) -> None:
-        """Compare one entity."""
-        found = len(self.wrong)
-        missing = self.facts(kind, key, truth, known)
-        if len(self.wrong) == found:
-            self._state(kind, key, truth, known, missing, live_contract)
-
-    def facts(self, kind: str, key: str, truth: Entity, known: Known | None) -> dict[Name, Evidence]:
-        """Compare what is known of one entity; what is missing of it."""
+    def entity(
+        self,
+        kind: str,
+        key: str,
+        truth: Entity,
+        known: Known | None,
+        live_contract: bool,
+        *,
+        rests: bool = False,
+    ) -> None:
+        """Compare one entity. `rests`: what follows from payments cannot be known yet, as they are not."""
         facts = known.facts if known else {}
+        found = len(self.wrong)
         missing: dict[Name, Evidence] = {}
         for name, evidence in truth.said.items():
             if name in facts:
@@ -99,20 +102,20 @@ class Report:
         for name, sources in facts.items():
             if name not in truth.said and not sources <= OTHER_SOURCES:
                 self.wrong.append({"what": "invented", **_named(kind, key, name)})
-        return missing
+        if len(self.wrong) == found:
+            if missing or not rests:
+                self._state(kind, key, truth, known, missing, live_contract)
+            else:
+                self._resting(kind, key, truth, known)
 
-    def resting(self, kind: str, key: str, truth: Entity, known: Known | None) -> None:
-        """An entity that follows from payments which are not known as they are: a pull has to come first."""
-        before = len(self.wrong)
-        missing = self.facts(kind, key, truth, known)
+    def _resting(self, kind: str, key: str, truth: Entity, known: Known | None) -> None:
+        """Its own history is whole: a pull of its payments has to come first."""
         state = known.state if known else None
-        if len(self.wrong) > before:
-            return
-        if state != truth.state:
-            row = {"kind": kind, "key": key, "state": state, "true": truth.state}
-            self.states.append({**row, "surfaces": [STATES["payment"][0]]})
-        elif not missing:
+        if state == truth.state:
             self.agree += 1
+            return
+        row = {"kind": kind, "key": key, "state": state, "true": truth.state}
+        self.states.append({**row, "surfaces": [STATES["payment"][0]]})
 
     def _missing(self, kind: str, key: str, name: Name, surfaces: set[str]) -> None:
         row = {**_named(kind, key, name), "surfaces": sorted(surfaces)}
@@ -221,10 +224,8 @@ def compare(
     """
     report = Report()
     for (kind, key), entity in truth.entities.items():
-        if any(_is_short(truth, known, name) for name in entity.rests_on):
-            report.resting(kind, key, entity, known.get((kind, key)))
-        else:
-            report.entity(kind, key, entity, known.get((kind, key)), live_contract)
+        rests = any(_is_short(truth, known, name) for name in entity.rests_on)
+        report.entity(kind, key, entity, known.get((kind, key)), live_contract, rests=rests)
     report.copies(truth, standings)
     report.losses(truth.dropped(standings, known), truth.to_come, lost)
     return report

@@ -7,6 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sandbox
 from sandbox.truth import Truth
 
 if TYPE_CHECKING:
@@ -18,8 +19,9 @@ __all__ = ["partners", "truth_of"]
 @cache
 def partners() -> tuple[Partner, ...]:
     """By their names."""
-    folders = sorted(path.parent.name for path in Path(__file__).parent.glob("*/partner.py"))
-    return tuple(import_module(f"sandbox.{name}.partner").PARTNER for name in folders)
+    files = (file for path in sandbox.__path__ for file in Path(path).glob("*/partner.py"))
+    names = sorted(file.parent.name for file in files)
+    return tuple(import_module(f"sandbox.{name}.partner").PARTNER for name in names)
 
 
 @cache

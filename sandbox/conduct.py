@@ -10,6 +10,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from sandbox.callbacks import Callbacks
 from sandbox.ids import chance
 from sandbox.misbehave import Surprise, plan, surprises
 from sandbox.plan import Attempt, Emitted
@@ -116,11 +117,13 @@ class Conduct:
         """The profile for what a request with this manner brought about."""
         return read_profile(text, self.profile) if text else self.profile
 
-    def plan(self, text: str, event: Emitted) -> Sequence[Attempt]:
-        return plan(self.of(text), self._seed, event)
+    def plan(self, text: str, event: Emitted, callbacks: Callbacks) -> Sequence[Attempt]:
+        return plan(self.of(text), self._seed, event, callbacks)
 
-    def surprises(self, text: str, kind: str, key: str, body: Mapping[str, Any]) -> list[Surprise]:
-        return surprises(self.of(text), self._seed, kind, key, body)
+    def surprises(
+        self, text: str, kind: str, key: str, body: Mapping[str, Any], callbacks: Callbacks
+    ) -> list[Surprise]:
+        return surprises(self.of(text), self._seed, kind, key, body, callbacks)
 
     def draw(self, what: str) -> float:
         """From 0 to 1. In the same order of requests the same draws."""

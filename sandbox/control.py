@@ -15,8 +15,7 @@ from sandbox.engine import Engine
 from sandbox.ledger import Ended, Traced
 from sandbox.misbehave import is_whole
 from sandbox.moments import iso
-from sandbox.surfaces import offered
-from sandbox.truth import said
+from sandbox.partners import truth_of
 
 __all__ = ["answer_json", "private", "routes", "told"]
 
@@ -74,10 +73,12 @@ def told(engine: Engine, traced: Traced, live_contract: bool) -> dict[str, Any]:
     """
     event, attempts = traced.event, traced.attempts
     body = orjson.loads(event.body)
-    rows = [] if event.surprise == "type" else said(event.kind, event.key, event.type, body)
+    truth = truth_of(event.kind)
+    rows = [] if event.surprise == "type" else truth.said(event.kind, event.key, event.type, body)
     whole = is_whole(engine.conduct.profile, engine.world.ids.seed, event.id)
     return {
         "id": event.id,
+        "partner": event.partner,
         "environment": event.environment,
         "customer": event.customer,
         "kind": event.kind,
@@ -91,7 +92,7 @@ def told(engine: Engine, traced: Traced, live_contract: bool) -> dict[str, Any]:
             {**row._asdict(), "lines": [{"token": token, "status": status} for token, status in row.lines]}
             for row in rows
         ],
-        "offered": offered(event.kind, event.key, event.type, body, live_contract, whole=whole),
+        "offered": truth.offered(event.kind, event.key, event.type, body, live_contract, whole=whole),
         "delivered": sum(attempt.delivered for attempt in attempts),
         "perhaps": any(row.status_code is None and row.error != NO_CONNECTION for row in attempts),
         "waiting": traced.waiting,

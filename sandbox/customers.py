@@ -3,36 +3,41 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 from urllib.parse import unquote, urlsplit
 
-__all__ = ["Callback", "Customer", "Customers", "Environment", "callback"]
+__all__ = ["Callback", "Customer", "Customers", "Environment", "Sign", "callback"]
 
 #: The two worlds of the reference ("Environments"): what is in one is not in the other.
 Environment = Literal["sandbox", "live"]
 
 
+#: From a body to the headers that sign it.
+Sign = Callable[[bytes], Iterable[tuple[str, str]]]
+
+
 @dataclass(frozen=True)
 class Callback:
-    """Where a customer's callbacks go. `headers` hold its secret, as does the URL's query."""
+    """Where a customer's callbacks go. `headers` hold its secret, as does the URL's query, or `sign` does."""
 
     host: str
     port: int
     secure: bool
     target: str = field(repr=False)
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    sign: Sign | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
 class Customer:
-    """`name` is unique over both environments."""
+    """`name` is unique over both environments. `callbacks`: by partner; one key serves them all."""
 
     name: str
     environment: Environment
     api_key: str = field(repr=False)
-    callback: Callback | None = None
+    callbacks: Mapping[str, Callback] = field(default_factory=dict)
 
 
 class Customers:
@@ -49,7 +54,7 @@ class Customers:
         return self._by_key.get(key)
 
 
-def callback(url: str, token: str | None = None) -> Callback:
+def callback(url: str, token: str | None = None, sign: Sign | None = None) -> Callback:
     """Read a callback URL: `https://user:password@host/path?query`. A token goes along as X-Webhook-Token.
 
     Raises ValueError, whose text does not repeat the URL.
@@ -67,4 +72,5 @@ def callback(url: str, token: str | None = None) -> Callback:
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not (url.isascii() and url.isprintable()) or " " in url:
         raise ValueError("a callback URL is printable ASCII without spaces")
-    return Callback(parts.hostname, parts.port or (443 if secure else 80), secure, target, tuple(headers))
+    port = parts.port or (443 if secure else 80)
+    return Callback(parts.hostname, port, secure, target, tuple(headers), sign)

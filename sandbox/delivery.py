@@ -20,9 +20,9 @@ class Courier:
 
     def __init__(self, customers: Customers, woken: Callable[[], None], timeout: float = 10.0) -> None:
         self._senders = {
-            name: Sender(customer.callback, timeout)
+            (name, partner): Sender(callback, timeout, f"{partner}-sandbox")
             for name, customer in customers.by_name.items()
-            if customer.callback
+            for partner, callback in customer.callbacks.items()
         }
         self._woken = woken
         self._tasks: set[asyncio.Task[None]] = set()
@@ -61,7 +61,7 @@ class Courier:
         if before:
             await asyncio.wait([before])
         try:
-            sender = self._senders.get(sending.customer)
+            sender = self._senders.get((sending.customer, sending.partner))
             if sender is None:
                 raise Trouble("no callback URL")
             ended = Ended(sending.id, sending.event, await sender.send(sending.body, sending.how))

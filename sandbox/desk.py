@@ -16,10 +16,10 @@ from sandbox.control import answer_json as _json
 from sandbox.control import private, told
 from sandbox.engine import Engine
 from sandbox.outcome import NEW, standing_after
+from sandbox.partner import Partner
+from sandbox.partners import truth_of
 from sandbox.profile import ProfileError, bundled
-from sandbox.truepill.errors import Refusal
-from sandbox.truepill.reading import authenticate
-from sandbox.truth import said
+from sandbox.refusals import Refusal
 from tolerant_json import loads
 
 __all__ = ["routes"]
@@ -29,8 +29,8 @@ LONGEST_LOAN = 3600.0  # seconds
 SOON_SECONDS = 900.0
 
 
-def routes(engine: Engine, live_contract: bool) -> list[Route]:
-    """`profile`, `dark`, `customer`, `figures` and `truth` of one entity."""
+def routes(engine: Engine, live_contract: bool, partner: Partner) -> list[Route]:
+    """`profile`, `dark`, `customer`, `figures` and `truth` of one entity. Keys come as this partner's do."""
 
     async def profile(request: Request) -> Response:
         conduct = engine.conduct
@@ -56,7 +56,7 @@ def routes(engine: Engine, live_contract: bool) -> list[Route]:
 
     async def customer(request: Request) -> Response:
         try:
-            found = authenticate(request, b"", engine.customers)
+            found = partner.authenticate(request, b"", engine.customers)
         except Refusal as refusal:
             return _json(refusal.document, refusal.status)
         return _json({"customer": found.name, "environment": found.environment})
@@ -120,7 +120,8 @@ def _one(engine: Engine, kind: str, key: str, live_contract: bool) -> dict[str, 
     for traced in engine.ledger.truth_of(kind, keys):
         event = traced.event
         events.append(told(engine, traced, live_contract))
-        for row in said(event.kind, event.key, event.type, orjson.loads(event.body)):
+        rows = truth_of(event.kind).said(event.kind, event.key, event.type, orjson.loads(event.body))
+        for row in rows:
             if (row.kind, row.key) == (kind, key):
                 standing = standing_after(
                     standing,

@@ -13,6 +13,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from sandbox.callbacks import Callbacks
 from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.delivery import Courier
@@ -21,7 +22,7 @@ from sandbox.plan import Planner
 from sandbox.time_source import SandboxTime
 from sandbox.world import Due, Record, World
 
-__all__ = ["Engine", "Step", "Turn"]
+__all__ = ["Engine", "Sources", "Step", "Turn"]
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class Turn:
         conduct: Conduct,
         customer: Customer,
         now: float,
+        sources: Sources,
         manner: str = "",
         planner: Planner | None = None,
     ) -> None:
@@ -57,6 +59,7 @@ class Turn:
         self.ids = world.ids
         self.profile = conduct.of(manner)
         self._conduct = conduct
+        self._sources = sources
         self._manner = manner
         self._planner = planner
 
@@ -89,6 +92,11 @@ class Turn:
         """Keep what was changed of a record's document."""
         self.world.put(record)
 
+    def delete(self, record: Record) -> None:
+        """Forget a record, and what was planned for it."""
+        self.settle(record)
+        self.world.delete(record)
+
     def later(self, seconds: float, step: str, record: Record, **data: Any) -> None:
         """Have a step happen to a record, so many seconds of the sandbox's time from now."""
         self.world.plan_step(self.now + seconds, step, record.customer, record.kind, record.token, data)
@@ -112,7 +120,8 @@ class Turn:
         `contradicts`: it contradicts on purpose what was said before, so that a review is meant.
         """
         self._emit(kind, key, body, pulled, contradicts=contradicts)
-        for surprise in self._conduct.surprises(self._manner, kind, key, body):
+        _, callbacks = self._sources[kind]
+        for surprise in self._conduct.surprises(self._manner, kind, key, body, callbacks):
             self._emit(kind, key, surprise.body, surprise=surprise.what)
 
     def _emit(
@@ -125,12 +134,14 @@ class Turn:
         contradicts: bool = False,
     ) -> None:
         customer = self.customer
+        partner, callbacks = self._sources[kind]
         emitted = self.ledger.add(
+            partner,
             customer.environment,
             customer.name,
             kind,
             key,
-            body["callback_type"],
+            callbacks.type_of(body),
             self.timestamp,
             body,
             pulled,
@@ -140,7 +151,7 @@ class Turn:
         planned = (
             self._planner(self.ids.seed, emitted)
             if self._planner
-            else self._conduct.plan(self._manner, emitted)
+            else self._conduct.plan(self._manner, emitted, callbacks)
         )
         self.ledger.plan(emitted, self.now, planned)
 
@@ -154,6 +165,8 @@ class Turn:
         return odds > 0 and self._conduct.draw(what) < odds
 
 
+#: By kind: the partner whose callbacks speak of it, and how they are written.
+Sources = Mapping[str, tuple[str, Callbacks]]
 Step = Callable[[Turn, Record, Mapping[str, Any]], None]
 
 
@@ -166,6 +179,7 @@ class Engine:
         time: SandboxTime,
         customers: Customers,
         steps: Mapping[str, Step],
+        sources: Sources,
         conduct: Conduct,
         planner: Planner | None = None,
         callback_timeout: float = 10.0,
@@ -178,6 +192,7 @@ class Engine:
         self.planner = planner
         self.steps_failed = 0
         self._steps = steps
+        self._sources = sources
         self._wake = asyncio.Event()
         self.courier = Courier(customers, self._wake.set, callback_timeout)
         self._run_or_rest()
@@ -191,9 +206,12 @@ class Engine:
     def turn(self, customer: Customer, manner: str = "") -> Iterator[Turn]:
         """A request's turn: one transaction, at the sandbox's present."""
         with self.world.transaction():
-            yield Turn(self.world, self.ledger, self.conduct, customer, self.now(), manner, self.planner)
+            yield self._turn(customer, self.now(), manner)
         self._run_or_rest()
         self._wake.set()
+
+    def _turn(self, customer: Customer, now: float, manner: str) -> Turn:
+        return Turn(self.world, self.ledger, self.conduct, customer, now, self._sources, manner, self.planner)
 
     def wake(self) -> None:
         """Look again now: the time has changed."""
@@ -250,8 +268,7 @@ class Engine:
         try:
             with self.world.savepoint():
                 manner = record.document.get(MANNER, "")
-                turn = Turn(self.world, self.ledger, self.conduct, customer, due.due, manner, self.planner)
-                self._steps[due.name](turn, record, due.data)
+                self._steps[due.name](self._turn(customer, due.due, manner), record, due.data)
         except Exception as error:
             # One step that fails must not stop the others. Its text may quote a patient's data.
             self.steps_failed += 1

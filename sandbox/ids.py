@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from string import ascii_letters, digits
 
 __all__ = ["Ids", "chance", "opaque"]
+
+LETTERS = digits + ascii_letters
 
 
 class Ids:
@@ -27,6 +30,15 @@ class Ids:
         """A number of so many digits, at most 26, that does not begin with 0."""
         value = int.from_bytes(self._next()[:16], "big")
         return str(10 ** (length - 1) + value % (9 * 10 ** (length - 1)))
+
+    def letters(self, length: int) -> str:
+        """A token of so many letters and digits, at most 40."""
+        value = int.from_bytes(self._next(), "big")
+        found = []
+        for _ in range(length):
+            value, place = divmod(value, len(LETTERS))
+            found.append(LETTERS[place])
+        return "".join(found)
 
     def between(self, low: float, high: float) -> float:
         """A draw, evenly from low to high."""

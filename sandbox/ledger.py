@@ -19,8 +19,8 @@ from sandbox.world import World
 __all__ = ["Ended", "Event", "Ledger", "Sending", "Traced"]
 
 EVENT = (
-    "id, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code, surprise,"
-    " contradicts"
+    "id, partner, environment, customer, kind, key, type, timestamp, body, pulled, status, status_code,"
+    " surprise, contradicts"
 )
 #: What a query may compare, and the column that holds it.
 COLUMNS = {
@@ -30,6 +30,7 @@ COLUMNS = {
     "type": "type",
     "key": "key",
     "kind": "kind",
+    "partner": "partner",
     "after": "(timestamp, id)",
 }
 OPERATORS = {"$eq": "=", "$lt": "<", "$lte": "<=", "$gt": ">", "$gte": ">="}
@@ -44,6 +45,7 @@ class Event:
     """
 
     id: int
+    partner: str
     environment: str
     customer: str
     kind: str
@@ -65,6 +67,7 @@ class Sending:
     id: int
     event: int
     customer: str
+    partner: str
     entity: str
     body: bytes
     how: How
@@ -107,6 +110,7 @@ class Ledger:
 
     def add(
         self,
+        partner: str,
         environment: str,
         customer: str,
         kind: str,
@@ -122,9 +126,10 @@ class Ledger:
         self.generated += 1
         data = orjson.dumps(body)
         cursor = self._execute(
-            "INSERT INTO event (environment, customer, kind, key, type, timestamp, body, pulled, surprise,"
-            " contradicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO event (partner, environment, customer, kind, key, type, timestamp, body, pulled,"
+            " surprise, contradicts) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
+                partner,
                 environment,
                 customer,
                 kind,
@@ -154,7 +159,8 @@ class Ledger:
         if limit <= 0:
             return []
         rows = self._execute(
-            "SELECT a.id, a.event, e.customer, e.kind || ' ' || e.key, coalesce(a.body, e.body), a.how"
+            "SELECT a.id, a.event, e.customer, e.partner, e.kind || ' ' || e.key,"
+            " coalesce(a.body, e.body), a.how"
             " FROM attempt a JOIN event e ON e.id = a.event WHERE a.state = 'waiting' AND a.due <= ?"
             " ORDER BY a.due, a.id LIMIT ?",
             (now, limit),

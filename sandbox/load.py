@@ -14,7 +14,7 @@ from typing import Any
 from sandbox.client import Client, Refused, Unanswered
 from sandbox.conduct import HEADER, PLAIN
 from sandbox.ids import chance
-from sandbox.journeys import JOURNEYS, Journey, Trip, possible
+from sandbox.journeys import JOURNEYS, PAYMENTS, Journey, Trip, possible
 
 __all__ = ["Load", "LoadError", "Report", "run"]
 
@@ -32,7 +32,10 @@ class LoadError(Exception):
 
 @dataclass(frozen=True)
 class Load:
-    """What is wanted. `rate` in callbacks a second; ends after `seconds` or `journeys`, what comes first."""
+    """What is wanted. `rate` in callbacks a second; ends after `seconds` or `journeys`, what comes first.
+
+    `with_payments`: also fills that patients pay for.
+    """
 
     rate: float
     seconds: float | None
@@ -40,6 +43,7 @@ class Load:
     profile: str | None
     name: str
     seed: int = 0
+    with_payments: bool = False
 
 
 @dataclass
@@ -74,18 +78,22 @@ Progress = Callable[[Report], None]
 
 async def run(url: str, key: str, load: Load, progress: Progress) -> Report:
     """Drive it and wait until the deliveries are done. Raises LoadError."""
-    client = Client(url, {"Authorization": f"ApiKey {key}", HEADER: f"answer={PLAIN}"})
+    plain = {HEADER: f"answer={PLAIN}"}
+    client = Client(url, {"Authorization": f"ApiKey {key}", **plain})
+    bearer = Client(url, {"Authorization": f"Bearer {key}", **plain})
     try:
-        return await _Driver(client, load, progress).run()
+        return await _Driver(client, bearer, load, progress).run()
     except (Refused, Unanswered) as error:
         raise LoadError(f"the sandbox at {url}: {error}") from None
     finally:
         client.close()
+        bearer.close()
 
 
 class _Driver:
-    def __init__(self, client: Client, load: Load, progress: Progress) -> None:
+    def __init__(self, client: Client, bearer: Client, load: Load, progress: Progress) -> None:
         self._client = client
+        self._bearer = bearer
         self._load = load
         self._progress = progress
         self._report = Report()
@@ -95,11 +103,11 @@ class _Driver:
         self._samples: list[tuple[float, int]] = []
 
     async def run(self) -> Report:
-        description = await self._client.call("GET", "/openapi.json")
-        journeys = possible(description)
+        wanted = (*JOURNEYS, *(PAYMENTS if self._load.with_payments else ()))
+        journeys = possible(await self._description(), wanted)
         if not journeys:
             raise LoadError("the sandbox has no endpoints for any journey")
-        self._report.left_off = [row.name for row in JOURNEYS if row not in journeys]
+        self._report.left_off = [row.name for row in wanted if row not in journeys]
         self._first = await self._figures()
         self._speed = self._first["speed"]
         began, own = time.monotonic(), time.process_time()
@@ -122,6 +130,14 @@ class _Driver:
         self._report.own_cpu = time.process_time() - own
         self._take(await self._figures())
         return self._report
+
+    async def _description(self) -> dict[str, Any]:
+        """The paths of all partners that the load needs."""
+        found: dict[str, Any] = await self._client.call("GET", "/openapi.json")
+        if not self._load.with_payments:
+            return found
+        payments = await self._client.call("GET", "/healnow/openapi.json")
+        return {"paths": found["paths"] | {f"/healnow{path}": row for path, row in payments["paths"].items()}}
 
     @contextlib.asynccontextmanager
     async def _profile(self) -> Any:
@@ -166,7 +182,7 @@ class _Driver:
             if due > loop.time():
                 await asyncio.sleep(due - loop.time())
             name = f"{self._load.name}-{number}"
-            trip = Trip(self._client, name, self._speed, self._load.seed)
+            trip = Trip(self._client, name, self._speed, self._load.seed, self._bearer)
             self._report.begun[journey.name] += 1
             task = asyncio.create_task(self._go(journey, trip))
             self._under_way.add(task)
@@ -197,7 +213,7 @@ class _Driver:
             setattr(self._report, name, figures["callbacks"][name] - first["callbacks"][name])
         self._report.generated = figures["callbacks"]["generated"] - first["callbacks"]["generated"]
         self._report.sandbox_cpu = figures["cpu_seconds"] - first["cpu_seconds"]
-        self._report.requests = self._client.requests
+        self._report.requests = self._client.requests + self._bearer.requests
 
     async def _watch(self, began: float) -> None:
         while True:

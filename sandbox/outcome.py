@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import NamedTuple
 
-from sandbox.truth import Line, Said, state_after
+from sandbox.partners import truth_of
+from sandbox.truth import Line, Said
 
 __all__ = ["NEW", "Standing", "standing_after"]
 
@@ -41,7 +42,7 @@ NEW = Standing()
 def standing_after(before: Standing, said: Said, *, surprise: bool, contradicts: bool) -> Standing:
     """Where one thing more leaves an entity."""
     idle = surprise or contradicts
-    state = state_after(before.state, said, idle)
+    state = truth_of(said.kind).state_after(before.state, said, idle)
     contradicted = before.contradicted or contradicts
     if idle or said.kind not in KINDS:
         return before._replace(state=state, contradicted=contradicted)

@@ -1,4 +1,4 @@
-"""The sandbox's process: one loop that serves the partner's API and sends its callbacks."""
+"""The sandbox's process: one loop that serves the partners' APIs and sends their callbacks."""
 
 from __future__ import annotations
 
@@ -8,22 +8,25 @@ import importlib.util
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 from sandbox import control, desk
+from sandbox.app import build
 from sandbox.conduct import Conduct
 from sandbox.customers import Customer, Customers
 from sandbox.dated import Dated
-from sandbox.engine import Engine
+from sandbox.engine import Engine, Sources
+from sandbox.partner import Partner
+from sandbox.partners import partners
 from sandbox.plan import Planner
 from sandbox.profile import CALM, Profile
 from sandbox.time_source import SandboxTime
-from sandbox.truepill import app as truepill
 from sandbox.world import World
 
 __all__ = ["Options", "Sandbox", "run"]
@@ -58,18 +61,32 @@ class Sandbox:
         self.world = World(options.state, options.seed)
         own_time = SandboxTime(real, options.speed, options.lag, self.world.newest())
         conduct = Conduct(self.world.ids.seed, options.profile, real)
+        emulated = partners()
+        steps = {name: step for partner in emulated for name, step in partner.steps.items()}
+        sources: Sources = {
+            kind: (partner.name, partner.callbacks) for partner in emulated for kind in partner.truth.kinds
+        }
         self.engine = Engine(
-            self.world, own_time, customers, truepill.STEPS, conduct, planner, options.callback_timeout
+            self.world, own_time, customers, steps, sources, conduct, planner, options.callback_timeout
         )
-        self.app: Starlette = truepill.build(
-            self.engine,
-            live_contract=options.live_contract,
-            extra=[
-                *control.routes(self.engine, options.live_contract),
-                *desk.routes(self.engine, options.live_contract),
-            ],
-        )
+        self.app = self._app(emulated, options.live_contract)
         self.app.router.lifespan_context = self._lifespan
+
+    def _app(self, emulated: Sequence[Partner], live_contract: bool) -> Starlette:
+        """The partner without a prefix, before it the desk's pages and the others."""
+        engine = self.engine
+        (first,) = (partner for partner in emulated if not partner.prefix)
+        others = [
+            Mount(partner.prefix, build(engine, partner, live_contract=live_contract))
+            for partner in emulated
+            if partner.prefix
+        ]
+        pages = [
+            *control.routes(engine, live_contract),
+            *desk.routes(engine, live_contract, first),
+            *(page for partner in emulated for page in partner.desk(engine)),
+        ]
+        return build(engine, first, live_contract=live_contract, extra=[*pages, *others])
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:

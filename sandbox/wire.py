@@ -32,7 +32,7 @@ class Lost(Exception):
 class Sender:
     """Sends to one callback URL. `timeout`: seconds for one callback from connecting to the whole answer."""
 
-    def __init__(self, callback: Callback, timeout: float = 10.0) -> None:
+    def __init__(self, callback: Callback, timeout: float = 10.0, agent: str = "sandbox") -> None:
         self._callback = callback
         self._timeout = timeout
         self._tls = ssl.create_default_context() if callback.secure else None
@@ -42,7 +42,7 @@ class Sender:
             f"POST {callback.target} HTTP/1.1",
             f"Host: {host}:{callback.port}",
             "Content-Type: application/json",
-            "User-Agent: truepill-sandbox",
+            f"User-Agent: {agent}",
             *(f"{name}: {value}" for name, value in callback.headers),
             "Content-Length: ",
         ]
@@ -52,13 +52,18 @@ class Sender:
         """The answer's status. Raises Trouble."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._send(b"%b%d\r\n\r\n%b" % (self._head, len(body), body), how, len(body))
+                return await self._send(self._request(body), how, len(body))
         except TimeoutError:
             raise Trouble("timed out") from None
         except Lost:
             raise Trouble("connection closed") from None
         except OSError:
             raise Trouble("cannot connect") from None
+
+    def _request(self, body: bytes) -> bytes:
+        sign = self._callback.sign
+        signed = "".join(f"\r\n{name}: {value}" for name, value in sign(body)) if sign else ""
+        return b"%b%d%b\r\n\r\n%b" % (self._head, len(body), signed.encode("ascii"), body)
 
     async def _send(self, request: bytes, how: How, length: int) -> int:
         while self._idle:

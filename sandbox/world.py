@@ -16,47 +16,11 @@ from typing import Any
 import orjson
 
 from sandbox.ids import Ids
+from sandbox.schema import ADDED, INDEX_BY_KEY, SCHEMA, VERSION
 
 __all__ = ["Due", "Record", "StateError", "World"]
 
-VERSION = 1
-#: What older files lack: whether an event contradicts another, and the events of one thing by its key.
-CONTRADICTS = "ALTER TABLE event ADD COLUMN contradicts INTEGER NOT NULL DEFAULT 0"
-INDEX_BY_KEY = "CREATE INDEX IF NOT EXISTS event_of_key ON event (key, customer, timestamp, id)"
-SCHEMA = """
-CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
-CREATE TABLE record (
-    number INTEGER PRIMARY KEY,
-    environment TEXT NOT NULL, kind TEXT NOT NULL, token TEXT NOT NULL, customer TEXT NOT NULL,
-    owner TEXT NOT NULL, look TEXT NOT NULL, created REAL NOT NULL, document BLOB NOT NULL,
-    UNIQUE (environment, kind, token)
-);
-CREATE INDEX record_by_owner ON record (environment, kind, owner) WHERE owner <> '';
-CREATE INDEX record_by_look ON record (environment, kind, look) WHERE look <> '';
-CREATE INDEX record_by_customer ON record (customer, kind);
-CREATE TABLE step (
-    id INTEGER PRIMARY KEY, due REAL NOT NULL, name TEXT NOT NULL, customer TEXT NOT NULL,
-    kind TEXT NOT NULL, token TEXT NOT NULL, data BLOB NOT NULL
-);
-CREATE INDEX step_by_due ON step (due, id);
-CREATE INDEX step_by_record ON step (customer, kind, token);
-CREATE TABLE event (
-    id INTEGER PRIMARY KEY, environment TEXT NOT NULL, customer TEXT NOT NULL, kind TEXT NOT NULL,
-    key TEXT NOT NULL, type TEXT NOT NULL, timestamp INTEGER NOT NULL, body BLOB NOT NULL, pulled BLOB,
-    status TEXT NOT NULL DEFAULT 'pending', status_code INTEGER, surprise TEXT
-);
-CREATE INDEX event_by_type ON event (customer, type, timestamp, id);
-CREATE INDEX event_by_time ON event (customer, timestamp, id);
-CREATE TABLE attempt (
-    id INTEGER PRIMARY KEY, event INTEGER NOT NULL, due REAL NOT NULL, how TEXT NOT NULL, body BLOB,
-    state TEXT NOT NULL DEFAULT 'waiting', status_code INTEGER, error TEXT
-);
-CREATE INDEX attempt_waiting ON attempt (due, id) WHERE state = 'waiting';
-CREATE INDEX attempt_by_event ON attempt (event);
-CREATE TABLE page (
-    token TEXT PRIMARY KEY, customer TEXT NOT NULL, query BLOB NOT NULL, made INTEGER NOT NULL
-) WITHOUT ROWID;
-"""
+SELECT = "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record WHERE"
 
 
 class StateError(Exception):
@@ -133,8 +97,10 @@ class World:
             self.connection.executescript(f"BEGIN; {SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
         elif version != VERSION:
             raise sqlite3.DatabaseError("it was written by another version")
-        if "contradicts" not in {row[1] for row in self._execute("PRAGMA table_info(event)")}:
-            self._execute(CONTRADICTS)
+        columns = {row[1] for row in self._execute("PRAGMA table_info(event)")}
+        for name, statement in ADDED.items():
+            if name not in columns:
+                self._execute(statement)
         self._execute(INDEX_BY_KEY)
         # What was under way when the last run ended: whether it arrived nobody knows, so it goes again.
         self._execute("UPDATE attempt SET state = 'waiting' WHERE state = 'sending'")
@@ -192,8 +158,7 @@ class World:
 
     def _records(self, where: str, order: str, environment: str, kind: str, value: str) -> list[Record]:
         rows = self._execute(
-            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
-            f" WHERE environment = ? AND kind = ? AND {where} {order}",
+            f"{SELECT} environment = ? AND kind = ? AND {where} {order}",
             (environment, kind, value),
         )
         return [_record(row) for row in rows]
@@ -201,8 +166,7 @@ class World:
     def listed(self, customer: str, kind: str, after: int, limit: int) -> list[Record]:
         """A customer's own, in the order in which they were made, behind this number."""
         rows = self._execute(
-            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
-            " WHERE customer = ? AND kind = ? AND number > ? ORDER BY number LIMIT ?",
+            f"{SELECT} customer = ? AND kind = ? AND number > ? ORDER BY number LIMIT ?",
             (customer, kind, after, limit),
         )
         return [_record(row) for row in rows]
@@ -213,11 +177,34 @@ class World:
         """A customer's own, in the order in which they were made; `status`: only those that have it."""
         with_status = "AND json_extract(CAST(document AS TEXT), '$.status') = ?" if status else ""
         rows = self._execute(
-            "SELECT environment, customer, kind, token, created, document, owner, look, number FROM record"
-            f" WHERE customer = ? AND kind = ? {with_status} ORDER BY number LIMIT ? OFFSET ?",
+            f"{SELECT} customer = ? AND kind = ? {with_status} ORDER BY number LIMIT ? OFFSET ?",
             (customer, kind, *([status] if status else []), limit, skip),
         )
         return [_record(row) for row in rows]
+
+    def scattered(self, environment: str, customer: str, kind: str, skip: int, limit: int) -> list[Record]:
+        """A customer's own, in the order of their tokens: new ones land anywhere among them."""
+        # The sign keeps the index by token, which gives the order.
+        rows = self._execute(
+            f"{SELECT} environment = ? AND kind = ? AND +customer = ? ORDER BY token LIMIT ? OFFSET ?",
+            (environment, kind, customer, limit, skip),
+        )
+        return [_record(row) for row in rows]
+
+    def numbered(self, kind: str, after: int, limit: int) -> list[Record]:
+        """Of all customers, in the order in which they were made, behind this number."""
+        rows = self._execute(
+            f"{SELECT} number > ? AND kind = ? ORDER BY number LIMIT ?",
+            (after, kind, limit),
+        )
+        return [_record(row) for row in rows]
+
+    def how_many(self, customer: str, kind: str) -> int:
+        """Of a customer's own."""
+        (count,) = self._execute(
+            "SELECT count(*) FROM record WHERE customer = ? AND kind = ?", (customer, kind)
+        ).fetchone()
+        return int(count)
 
     def put(self, record: Record) -> None:
         """Make it, or keep what changed of it."""
@@ -236,6 +223,12 @@ class World:
                 record.created,
                 orjson.dumps(record.document),
             ),
+        )
+
+    def delete(self, record: Record) -> None:
+        self._execute(
+            "DELETE FROM record WHERE environment = ? AND kind = ? AND token = ?",
+            (record.environment, record.kind, record.token),
         )
 
     def newest(self) -> float:

@@ -91,7 +91,7 @@ def sandbox(
         callback_timeout=callback_timeout,
         profile=behaves,
     )
-    if not any(customer.callback for customer in options.customers):
+    if not any(customer.callbacks for customer in options.customers):
         notes.print("no callback URL is known: nothing will be sent (--callback-url says where)")
     if as_json:
         write_json({"sandbox": f"http://{host}:{port}"})

@@ -19,8 +19,11 @@ __all__ = ["ADDRESSES", "ENV_FILE", "generate", "partner_values", "set_values"]
 
 ENV_FILE = "env"
 ADDRESSES = ("DATABASE_URL", "REDIS_URL", "BROKER_URL", "RXLEDGER_RECEIVER_URL", "RXLEDGER_FLOWER_URL")
-# Where calls to the partner go; `up` points them at its sandbox.
-PARTNER = ("RXLEDGER_TRUEPILL_BASE_URL", "RXLEDGER_TRUEPILL_API_KEY")
+# Where calls to a partner go, and below which path the sandbox has it; `up` points them at its sandbox.
+PARTNERS = (
+    ("RXLEDGER_TRUEPILL_BASE_URL", "RXLEDGER_TRUEPILL_API_KEY", ""),
+    ("RXLEDGER_HEALNOW_BASE_URL", "RXLEDGER_HEALNOW_API_KEY", "/healnow"),
+)
 HEADER = """\
 # The settings of this data folder; what the environment sets goes before them. Secrets: keep it 0600.
 # The addresses are written again by every `rxledger up`; the keys are made once: without them nothing
@@ -37,6 +40,8 @@ GENERATED: Mapping[str, Callable[[Path], str]] = {
     "RXLEDGER_LOOKUP_KEY": lambda _: secrets.token_urlsafe(32),
     "RXLEDGER_TRUEPILL_WEBHOOK_TOKENS": _token,
     "RXLEDGER_HEALNOW_WEBHOOK_TOKENS": _token,
+    "RXLEDGER_HEALNOW_WEBHOOK_HMAC_KEYS": _token,
+    "RXLEDGER_HEALNOW_WEBHOOK_HMAC_HEADER": lambda _: "X-Healnow-Signature",
     "RXLEDGER_METRICS_TOKEN": _token,
     "RXLEDGER_FLOWER_BASIC_AUTH": lambda _: f"rxledger:{secrets.token_urlsafe(18)}",
     "RXLEDGER_FLOWER_COOKIE_SECRET": lambda _: secrets.token_urlsafe(32),
@@ -61,17 +66,22 @@ def generate(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:
 def partner_values(
     stored: Mapping[str, str], environ: Mapping[str, str], sandbox_url: str | None, key: str | None
 ) -> dict[str, str | None]:
-    """What to set so that calls to the partner reach the sandbox of this run, None for no sandbox.
+    """What to set so that calls to the partners reach the sandbox of this run, None for no sandbox.
 
-    Empty where a person has set either variable, in the environment or in DIR/env: theirs is a real partner.
-    What an earlier run has set is recognised by the sandbox's address of then.
+    Nothing of a partner where a person has set either variable, in the environment or in DIR/env: theirs is a
+    real partner. What an earlier run has set is recognised by the sandbox's address of then.
     """
-    ours = stored.get(PARTNER[0]) is not None and stored.get(PARTNER[0]) == stored.get("RXLEDGER_SANDBOX_URL")
-    if not ours and any(stored.get(name) for name in PARTNER):
-        return {}
-    if any(environ.get(name) for name in PARTNER) or sandbox_url is None:
-        return dict.fromkeys(PARTNER, None) if ours else {}
-    return dict(zip(PARTNER, (sandbox_url, key), strict=True))
+    before = stored.get("RXLEDGER_SANDBOX_URL")
+    found: dict[str, str | None] = {}
+    for *names, path in PARTNERS:
+        ours = before is not None and stored.get(names[0]) == f"{before}{path}"
+        if not ours and any(stored.get(name) for name in names):
+            continue
+        if any(environ.get(name) for name in names) or sandbox_url is None:
+            found |= dict.fromkeys(names, None) if ours else {}
+        else:
+            found |= dict(zip(names, (f"{sandbox_url}{path}", key), strict=True))
+    return found
 
 
 def set_values(folder: Path, values: Mapping[str, str | None]) -> None:

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -14,15 +12,11 @@ from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
-    from ops.sandbox.compare import Known, Report
-    from ops.sandbox.truth import Truth
-    from settings import Database, Settings
-    from store.ledger.model import FactRow
+    from ops.sandbox.compare import Report
+    from settings import Settings
 
 __all__ = ["check_command"]
 
-T = TypeVar("T")
-BATCH = 5_000
 POLL_SECONDS = 0.25
 SHOWN = 20
 
@@ -45,29 +39,37 @@ def check_command(
         _print(document)
     if report.differs:
         states = sum(bool(row["surfaces"]) for row in report.states)
+        joins = f", {len(report.joins)} payments are for nothing yet" if report.joins else ""
         raise Refused(
             f"{len(report.wrong)} differences are wrong, {len(report.recoverable)} facts and {states} states"
-            " differ that the partner still offers"
+            f" differ that the partner still offers{joins}"
         )
 
 
 def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any], Report]:
     from ops.render.tables import progress
     from ops.sandbox.compare import compare
-    from ops.sandbox.truth import Truth, read_truth
+    from ops.sandbox.compare_payments import compare_checkouts, compare_joins
+    from ops.sandbox.payments import Payments, settle
+    from ops.sandbox.read_known import read_known
+    from ops.sandbox.read_truth import read_truth
+    from ops.sandbox.truth import Truth
     from store.crypto.keyed_hash import KeyedHash
 
     if settings.lookup_key is None:
         raise Refused("RXLEDGER_LOOKUP_KEY is not set")
-    keyed_hash, truth = KeyedHash(settings.lookup_key), Truth()
+    keyed_hash, truth, payments = KeyedHash(settings.lookup_key), Truth(), Payments()
     key = _key(settings)
     with progress("reading the truth", None) as advance:
-        figures = read_truth(sandbox, key, keyed_hash, advance, truth)
+        figures = read_truth(sandbox, key, keyed_hash, advance, truth, payments)
     _until_applied(settings, wait)
-    known, standings, entities, lost = _read(settings.database, truth)
+    ours = read_known(settings.database, truth, payments, keyed_hash)
     truth.closed = True
-    read_truth(sandbox, key, keyed_hash, lambda _: None, truth)
-    report = compare(truth, known, standings, figures["live_contract"], lost)
+    read_truth(sandbox, key, keyed_hash, lambda _: None, truth, payments)
+    settle(payments, truth.entities)
+    report = compare(truth, ours.known, ours.standings, figures["live_contract"], ours.lost)
+    compare_joins(report, payments, truth, ours.known, ours.joins)
+    compare_checkouts(report, payments, ours.checkouts)
     document = {
         "events": {
             "generated": truth.events,
@@ -77,12 +79,14 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
             "waiting": truth.waiting,
             "of_unknown_type": truth.strange,
         },
-        "entities": {"of_the_sandbox": len(truth.entities), "of_others": entities, "agree": report.agree},
+        "entities": {"of_the_sandbox": len(truth.entities), "of_others": ours.others, "agree": report.agree},
         "wrong": report.wrong,
         "recoverable": report.recoverable,
         "unrecoverable": report.unrecoverable,
         "states": report.states,
         "loss": report.loss,
+        "payments": {"of_the_sandbox": len(payments.known), "joined": report.joined},
+        "joins": report.joins,
     }
     return document, report
 
@@ -115,94 +119,6 @@ def _until_applied(settings: Settings, wait: float) -> None:
             time.sleep(POLL_SECONDS)
 
 
-def _read(
-    database: Database, truth: Truth
-) -> tuple[dict[tuple[str, str], Known], dict[bytes, str], int, Counter[str]]:
-    """What we know of the truth's entities and copies, as of one moment; how many entities are others'; and
-    how many callbacks of each type the loss ledger has as lost by the push.
-    """
-    from ops.render.tables import progress
-    from store.reports import comparison, figures, queries
-    from store.schema import entities
-
-    known: dict[tuple[str, str], Known] = {}
-    standings: dict[bytes, str] = {}
-    copies = {*truth.copies, *(copy for event in truth.undelivered for copy in event.copies)}
-    total = len(truth.entities) + len(copies)
-    with queries.snapshot(database) as conn, progress("comparing", total) as advance:
-        for kind, keys in _batches(truth):
-            _read_batch(conn, kind, keys, known)
-            advance(len(keys))
-        for ids in _batched(copies):
-            standings |= comparison.statuses(conn, ids)
-            advance(len(ids))
-        lost = _lost(conn)
-        # Where the table is large its size is an estimate, which may come out below.
-        others = max(0, figures.size(conn, entities).number - len(known))
-    return known, standings, others, lost
-
-
-def _lost(conn: Any) -> Counter[str]:
-    from datetime import UTC, datetime
-
-    from store.reports import loss, queries
-    from workers.reports.callback_types import callback_types
-    from workers.reports.loss_days import span
-
-    lost: Counter[str] = Counter()
-    types = callback_types()
-    ever = span(datetime(2000, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC), types)
-    for row in loss.count(queries.driver(conn), ever):
-        if name := types.named(row.family):
-            lost[name.callback_type] += 0 if row.pushed else row.number
-    return lost
-
-
-def _batches(truth: Truth) -> Iterator[tuple[str, tuple[str, ...]]]:
-    by_kind: dict[str, list[str]] = {}
-    for kind, key in truth.entities:
-        by_kind.setdefault(kind, []).append(key)
-    for kind, keys in by_kind.items():
-        for batch in _batched(keys):
-            yield kind, batch
-
-
-def _batched(items: Iterable[T]) -> Iterator[tuple[T, ...]]:
-    left = iter(items)
-    while batch := tuple(islice(left, BATCH)):
-        yield batch
-
-
-def _read_batch(conn: Any, kind: str, keys: tuple[str, ...], known: dict[tuple[str, str], Known]) -> None:
-    from ops.sandbox.compare import Known
-    from ops.sandbox.truth import Name, name_of
-    from store.ledger.model import lines_of
-    from store.reports import comparison, queries
-
-    rows = {row.id: row for row in comparison.entities_named(conn, kind, keys)}
-    aliased = comparison.known_by_alias(conn, kind, keys)
-    facts = queries.facts_of_all(conn, list(rows))
-    for entity_id, row in rows.items():
-        named: dict[Name, frozenset[str]] = {}
-        for stored in facts[entity_id]:
-            # Reading the lines of every fact would take longer than all the rest.
-            lines = lines_of(stored.lines) if kind == "copay" else ()
-            told = [(line.token or "", line.status) for line in lines]
-            name = name_of(kind, stored.signal, stored.occurred_at, told)
-            named[name] = named.get(name, frozenset()) | frozenset(stored.via)
-        lines_now = _lines_now(facts[entity_id]) if kind == "copay" else {}
-        known[kind, row.key] = Known(row.state, row.review, named, row.key in aliased, row.outcome, lines_now)
-
-
-def _lines_now(stored: Iterable[FactRow]) -> dict[str, str]:
-    """What is said of each prescription of a copay, by its token."""
-    from statemachine import MACHINES, current_lines
-    from store.ledger.model import fact_of
-
-    _, steps = MACHINES["copay"].fold(fact_of(row) for row in stored)
-    return {line.token or "": line.status for line in current_lines(MACHINES["copay"], steps)}
-
-
 def _print(document: dict[str, Any]) -> None:
     from ops.render.console import screen
     from ops.render.tables import cell
@@ -216,6 +132,11 @@ def _print(document: dict[str, Any]) -> None:
     ]
     if entities["of_others"]:
         lines.append(f"{entities['of_others']} entities are not the sandbox's and were not compared")
+    payments = document["payments"]
+    if payments["of_the_sandbox"]:
+        lines.append(
+            f"{payments['joined']} of {payments['of_the_sandbox']} payments are for what they truly are for"
+        )
     if dropped := sum(row["dropped"] for row in document["loss"]):
         pulled = sum(row["pulled_only"] for row in document["loss"])
         lines.append(f"{dropped} lost callbacks are still given to pulls; the loss ledger has {pulled}")
@@ -223,6 +144,7 @@ def _print(document: dict[str, Any]) -> None:
         screen.print(cell(line, ""), soft_wrap=True)
     _print_some("wrong", document["wrong"], _wrong)
     _print_some("missing, and still to be had", document["recoverable"], _missing)
+    _print_some("payments that are for nothing yet", document["joins"], _join)
     _print_some("states that differ for it", document["states"], _state)
     _print_some("missing, and no surface offers it any more", document["unrecoverable"], _missing)
 
@@ -230,6 +152,8 @@ def _print(document: dict[str, Any]) -> None:
 def _wrong(row: dict[str, Any]) -> list[Any]:
     if "event" in row:
         return [row["what"], f"event {row['event']}", row["standing"]]
+    if row.get("kind") == "payment" and "fill" in row:
+        return [row["what"], f"payment {row['key']}", f"for fill_request {row['fill']}"]
     if "dropped" in row:
         return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
     if row["what"] in ("outcome", "lines"):
@@ -241,8 +165,12 @@ def _wrong(row: dict[str, Any]) -> list[Any]:
     return [row["what"], f"{row['kind']} {row['key']}", told]
 
 
+def _join(row: dict[str, Any]) -> list[Any]:
+    return [f"payment {row['key']}", f"fill_request {row['fill']}", row["surfaces"]]
+
+
 def _missing(row: dict[str, Any]) -> list[Any]:
-    return [f"{row['kind']} {row['key']}", f"{row['signal']} {row['occurred_at']}", row["surfaces"]]
+    return [f"{row['kind']} {row['key']}", f"{row['signal']} {row['occurred_at'] or ''}", row["surfaces"]]
 
 
 def _state(row: dict[str, Any]) -> list[Any]:

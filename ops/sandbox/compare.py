@@ -34,7 +34,10 @@ STATES: Mapping[str, tuple[str, bool, bool]] = {
     "direct_transfer": ("/v1/direct_transfer/{token}", True, True),
     "copay": ("/v1/copay_request/{request_id}", True, False),
     "consult": ("/consults/v0", True, False),
+    "payment": ("/v1/patients/{patient_id}/prescriptions", False, False),
 }
+#: What lists give that we need not have heard of.
+LISTED = frozenset({"payment"})
 
 
 @dataclass
@@ -54,7 +57,10 @@ class Known:
 
 @dataclass
 class Report:
-    """`wrong` is ours to explain; `recoverable` and `states` with surfaces are for a pull to close."""
+    """`wrong` is ours to explain; `recoverable`, `joins`, and `states` with surfaces are for a pull to close.
+
+    `joined`: payments that are for what they are truly for.
+    """
 
     agree: int = 0
     wrong: list[dict[str, Any]] = field(default_factory=list)
@@ -62,14 +68,26 @@ class Report:
     unrecoverable: list[dict[str, Any]] = field(default_factory=list)
     states: list[dict[str, Any]] = field(default_factory=list)
     loss: list[dict[str, Any]] = field(default_factory=list)
+    joins: list[dict[str, Any]] = field(default_factory=list)
+    joined: int = 0
 
     @property
     def differs(self) -> bool:
         """Whether anything differs that is wrong or still to be had."""
-        return bool(self.wrong or self.recoverable or any(row["surfaces"] for row in self.states))
+        states = any(row["surfaces"] for row in self.states)
+        return bool(self.wrong or self.recoverable or self.joins or states)
 
-    def entity(self, kind: str, key: str, truth: Entity, known: Known | None, live_contract: bool) -> None:
-        """Compare one entity."""
+    def entity(
+        self,
+        kind: str,
+        key: str,
+        truth: Entity,
+        known: Known | None,
+        live_contract: bool,
+        *,
+        rests: bool = False,
+    ) -> None:
+        """Compare one entity. `rests`: what follows from payments cannot be known yet, as they are not."""
         facts = known.facts if known else {}
         found = len(self.wrong)
         missing: dict[Name, Evidence] = {}
@@ -85,7 +103,19 @@ class Report:
             if name not in truth.said and not sources <= OTHER_SOURCES:
                 self.wrong.append({"what": "invented", **_named(kind, key, name)})
         if len(self.wrong) == found:
-            self._state(kind, key, truth, known, missing, live_contract)
+            if missing or not rests:
+                self._state(kind, key, truth, known, missing, live_contract)
+            else:
+                self._resting(kind, key, truth, known)
+
+    def _resting(self, kind: str, key: str, truth: Entity, known: Known | None) -> None:
+        """Its own history is whole: a pull of its payments has to come first."""
+        state = known.state if known else None
+        if state == truth.state:
+            self.agree += 1
+            return
+        row = {"kind": kind, "key": key, "state": state, "true": truth.state}
+        self.states.append({**row, "surfaces": [STATES["payment"][0]]})
 
     def _missing(self, kind: str, key: str, name: Name, surfaces: set[str]) -> None:
         row = {**_named(kind, key, name), "surfaces": sorted(surfaces)}
@@ -148,6 +178,14 @@ class Report:
                 self.wrong.append({"what": what, "event": event_id.hex(), "standing": standing})
 
 
+def _is_short(truth: Truth, known: Mapping[tuple[str, str], Known], name: tuple[str, str]) -> bool:
+    """Whether a payment is not known as it is, or not with all its names: its record was not read."""
+    found = known.get(name)
+    if found is None or found.state != truth.entities[name].state:
+        return True
+    return not any(fact.signal.startswith("seen:") for fact in found.facts)
+
+
 def _to_be_had(evidence: Evidence, known: Known | None) -> set[str]:
     """The surfaces that give it to us: nobody asks for the events of a request that he has never heard of."""
     return {surface for surface in evidence.offered if known is not None or not by_id(surface)}
@@ -159,14 +197,17 @@ def _is_decided(known: Known) -> bool:
 
 
 def _named(kind: str, key: str, name: Name) -> dict[str, Any]:
-    return {"kind": kind, "key": key, "signal": name.signal, "occurred_at": seconds(name.second)}
+    when = seconds(name.second) if name.second else None
+    return {"kind": kind, "key": key, "signal": name.signal, "occurred_at": when}
 
 
 def _state_surfaces(kind: str, truth: Entity, known: Known | None, live_contract: bool) -> set[str]:
     """Where the state alone can be read: only what is ours, and what we have the name for."""
     path, live, by_alias = STATES.get(kind, ("", True, True))
-    if not path or not truth.own or known is None:
+    if not path or not truth.own or (known is None and kind not in LISTED):
         return set()
+    if known is None:
+        return {path}
     reachable = (live_contract or not live) and (known.has_alias or not by_alias)
     return {path} if reachable else set()
 
@@ -183,7 +224,8 @@ def compare(
     """
     report = Report()
     for (kind, key), entity in truth.entities.items():
-        report.entity(kind, key, entity, known.get((kind, key)), live_contract)
+        rests = any(_is_short(truth, known, name) for name in entity.rests_on)
+        report.entity(kind, key, entity, known.get((kind, key)), live_contract, rests=rests)
     report.copies(truth, standings)
     report.losses(truth.dropped(standings, known), truth.to_come, lost)
     return report

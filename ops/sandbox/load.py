@@ -32,6 +32,9 @@ def load_command(
         str | None,
         typer.Option(help="How the partner behaves meanwhile: calm, lossy, hostile, black-friday."),
     ] = None,
+    with_payments: Annotated[
+        bool, typer.Option("--with-payments", help="Also fills that patients pay for, with both partners.")
+    ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of what the journeys draw.")] = 0,
     watch: Annotated[
         bool, typer.Option("--watch", help="Print each change of state as it comes, and where its story is.")
@@ -55,6 +58,7 @@ def load_command(
         # Patients of one name would be one patient: each load has names of its own.
         name=f"load-{secrets.token_hex(4)}",
         seed=seed,
+        with_payments=with_payments,
     )
     if watch and as_json:
         raise typer.BadParameter("--watch is for people: without --json")

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import orjson
 
-from ops.refused import Refused
-from sandbox.client import Client, Unanswered
-from sandbox.client import Refused as ApiRefused
 from sandbox.outcome import NEW, Standing, standing_after
-from sandbox.surfaces import BY_ID
-from sandbox.truth import Line, Said
+from sandbox.partners import truth_of
+from sandbox.truth import BY_ID, Line, Said
 from store.crypto.keyed_hash import KeyedHash
 
-__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of", "read_truth"]
-
-PARTNER = "truepill"
+__all__ = ["Entity", "Evidence", "Name", "Truth", "by_id", "name_of"]
 
 
 class Name(NamedTuple):
     """Which fact of an entity: facts that differ in lines or texts alone are one here.
 
-    But for those of a copay: two of its answers in one second may speak of different prescriptions.
+    But for those of a copay: two of its answers in one second may speak of different prescriptions. `second`
+    is 0 where callbacks carry no time: a fact is then dated by when it was first received.
     """
 
     signal: str
@@ -36,7 +31,8 @@ class Name(NamedTuple):
 
 def name_of(kind: str, signal: str, second: int, lines: Iterable[Line]) -> Name:
     """The name of a fact of an entity of this kind. `lines`: token and status of each."""
-    return Name(signal, second, tuple(sorted(lines)) if kind == "copay" else ())
+    when = second if truth_of(kind).dated else 0
+    return Name(signal, when, tuple(sorted(lines)) if kind == "copay" else ())
 
 
 @dataclass
@@ -51,11 +47,15 @@ class Evidence:
 
 @dataclass
 class Entity:
-    """One thing of the partner's: where it truly stands, and all that was ever said of it."""
+    """One thing of the partner's: where it truly stands, and all that was ever said of it.
+
+    `rests_on`: what else must be known as it is for that to be known.
+    """
 
     standing: Standing = NEW
     own: bool = False
     said: dict[Name, Evidence] = field(default_factory=dict)
+    rests_on: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -145,7 +145,7 @@ class Truth:
             if attempt["status_code"] and 200 <= attempt["status_code"] < 300:
                 # As it was sent: what was written by orjson is written by it alike once more.
                 body = orjson.dumps(attempt.get("body", event["body"]))
-                event_id = keyed_hash.event_id(PARTNER, "push", "", body)
+                event_id = keyed_hash.event_id(event["partner"], "push", "", body)
                 self.copies[event_id] = event["surprise"] == "type"
 
     def _losses(self, event: Mapping[str, Any], keyed_hash: KeyedHash, customer: str) -> None:
@@ -157,7 +157,7 @@ class Truth:
             self.to_come[event["type"]] += 1
             return
         bodies = (orjson.dumps(attempt.get("body", event["body"])) for attempt in event["attempts"])
-        copies = {keyed_hash.event_id(PARTNER, "push", "", body) for body in bodies}
+        copies = {keyed_hash.event_id(event["partner"], "push", "", body) for body in bodies}
         entity = (event["kind"], event["key"]) if all(map(by_id, event["offered"])) else None
         self.undelivered.append(Undelivered(event["type"], tuple(sorted(copies)), entity))
 
@@ -183,43 +183,3 @@ def by_id(surface: str) -> bool:
 def _said(row: Mapping[str, Any]) -> Said:
     lines = tuple((line["token"], line["status"]) for line in row["lines"])
     return Said(row["kind"], row["key"], row["signal"], lines)
-
-
-#: Told how many events have been read.
-Progress = Callable[[int], None]
-
-
-def read_truth(
-    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
-) -> dict[str, Any]:
-    """Take in all that is not in `truth` yet. `key` is our API key: what it may pull is still to be had.
-
-    Returns the sandbox's figures. Raises Refused.
-    """
-    try:
-        return asyncio.run(_read(url, key, keyed_hash, progress, truth))
-    except (ApiRefused, Unanswered, ValueError) as error:
-        raise Refused(f"the sandbox at {url}: {error}") from None
-
-
-async def _read(
-    url: str, key: str | None, keyed_hash: KeyedHash, progress: Progress, truth: Truth
-) -> dict[str, Any]:
-    client = Client(url, {"Authorization": f"ApiKey {key}"} if key else {})
-    try:
-        figures: dict[str, Any] = await client.call("GET", "/_sandbox/figures")
-        customer = (await client.call("GET", "/_sandbox/customer"))["customer"] if key else ""
-        after: int | None = truth.last
-        while after is not None:
-            page = await client.call("GET", f"/_sandbox/truth?after={after}")
-            _take(page["events"], truth, keyed_hash, customer)
-            progress(len(page["events"]))
-            after = page["next"]
-    finally:
-        client.close()
-    return figures
-
-
-def _take(events: Iterable[Mapping[str, Any]], truth: Truth, keyed_hash: KeyedHash, customer: str) -> None:
-    for event in events:
-        truth.add(event, keyed_hash, customer)

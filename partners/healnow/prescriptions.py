@@ -16,7 +16,16 @@ from partners.fields import Hash, Json, key_of, name, text
 from partners.reading import Link, Stated, Unreadable, own_domain
 from statemachine.model import Fact
 
-__all__ = ["Prescription", "amount", "links_of", "prescription", "rivals", "stated", "whole"]
+__all__ = [
+    "Prescription",
+    "amount",
+    "links_of",
+    "names_without_id",
+    "prescription",
+    "rivals",
+    "stated",
+    "whole",
+]
 
 PAYMENT = "payment"
 #: The most that an amount or a quantity may be: more is no amount, and would not fit where it is added up.
@@ -144,14 +153,22 @@ def links_of(found: Prescription) -> Iterator[Link]:
         yield "payer", found.patient_id
 
 
-def _aliases(found: Prescription, hash: Hash) -> Iterator[str]:
-    """The surest first."""
-    if found.eid is not None:
-        yield found.eid if _plain_eid(found.eid) else f"eid_{hash(PAYMENT, found.eid).hex()[:32]}"
-    if found.order_id is not None and found.rx_number is not None:
+def _aliases(found: Prescription, hash: Hash) -> Sequence[str]:
+    return names_without_id(found.eid, found.order_id, found.rx_number, hash)
+
+
+def names_without_id(
+    eid: str | None, order_id: str | None, rx_number: str | None, hash: Hash
+) -> tuple[str, ...]:
+    """What a prescription is called where its id is not told, the surest first."""
+    names = []
+    if eid is not None:
+        names.append(eid if _plain_eid(eid) else f"eid_{hash(PAYMENT, eid).hex()[:32]}")
+    if order_id is not None and rx_number is not None:
         # Hashed as a whole: an rx number stands nowhere in the clear.
-        both = f"{found.order_id}\0{found.rx_number}"
-        yield f"rx_{hash(PAYMENT, both).hex()[:16]}"
+        both = f"{order_id}\0{rx_number}"
+        names.append(f"rx_{hash(PAYMENT, both).hex()[:16]}")
+    return tuple(names)
 
 
 class _Amount(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.journeys.fill import request_fill
 from sandbox.journeys.trip import Journey, Trip
 
-__all__ = ["COPAY", "COPAY_OF_SEVERAL"]
+__all__ = ["COPAY", "COPAY_OF_SEVERAL", "INSURANCE"]
 
 # NCPDP codes: a prior authorization is required, the product is not covered.
 NEEDS_AUTHORIZATION = ["75"]

@@ -7,7 +7,7 @@ from typing import Any
 from sandbox.client import Refused
 from sandbox.journeys.trip import Journey, Trip
 
-__all__ = ["FILL", "FILLED_SECONDS", "NEEDS", "request_fill"]
+__all__ = ["ADDRESS", "CLAIMED_SECONDS", "FILL", "FILLED_SECONDS", "NEEDS", "request_fill"]
 
 # Order and shipments of a simulated fill take 211 s ("Simulated Fill Request Webhook Events").
 FILLED_SECONDS = 215.0

@@ -17,17 +17,27 @@ NAMES = ("Ada", "Grace", "Alan", "Edsger", "Barbara", "Donald", "Frances", "Ken"
 
 
 class Trip:
-    """One journey under way. `name` is unique, and is the metadata of its requests."""
+    """One journey under way. `name` is unique, and is the metadata of its requests.
 
-    def __init__(self, client: Client, name: str, speed: float, seed: int) -> None:
+    `bearer` calls the payments partner: its key is written otherwise.
+    """
+
+    def __init__(
+        self, client: Client, name: str, speed: float, seed: int, bearer: Client | None = None
+    ) -> None:
         self.name = name
         self._client = client
+        self._bearer = bearer or client
         self._speed = speed
         self._seed = seed
 
     async def call(self, method: str, path: str, document: Any = None) -> Any:
         """The answer's document. Raises what `Client.call` raises."""
         return await self._client.call(method, path, document)
+
+    async def pay(self, method: str, path: str, document: Any = None) -> Any:
+        """As `call`, of a path of the payments partner or of a page that wants no key."""
+        return await self._bearer.call(method, path, document)
 
     async def pass_time(self, seconds: float) -> None:
         """Wait until about so many seconds of the sandbox's time are over."""

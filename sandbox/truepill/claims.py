@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import RootModel
 
+from sandbox.endpoint import Answer, Call, Endpoint
 from sandbox.engine import Turn
 from sandbox.ids import chance
 from sandbox.moments import iso
-from sandbox.truepill.endpoint import Answer, Call, Endpoint
 from sandbox.truepill.errors import invalid
 from sandbox.world import Record
 

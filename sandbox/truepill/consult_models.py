@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
-from sandbox.truepill.endpoint import Answer, Body, Query, Text
-from sandbox.truepill.errors import Refusal
+from sandbox.endpoint import Answer, Body, Query, Text
+from sandbox.refusals import Refusal
 
 __all__ = [
     "STATES",

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Turn
 from sandbox.moments import iso
 from sandbox.truepill import consult_steps
@@ -28,7 +29,6 @@ from sandbox.truepill.consult_models import (
     refused,
     wrong,
 )
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.patient_models import KEPT
 from sandbox.truepill.patients import known_or_new
 from sandbox.world import Record

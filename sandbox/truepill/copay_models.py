@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
-from sandbox.truepill.endpoint import Answer, Body, Text
+from sandbox.endpoint import Answer, Body, Text
 
 __all__ = [
     "CopayAccepted",

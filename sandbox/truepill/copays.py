@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Turn
 from sandbox.moments import iso
 from sandbox.truepill import claims, copay_steps, prior_auths
@@ -22,9 +23,7 @@ from sandbox.truepill.copay_models import (
     CopayDocument,
     CopayLine,
 )
-from sandbox.truepill.endpoint import Call, Endpoint
-from sandbox.truepill.errors import not_found, request_error
-from sandbox.truepill.openapi import RequestError
+from sandbox.truepill.errors import RequestError, not_found, request_error
 from sandbox.truepill.patients import patient_of
 from sandbox.world import Record
 

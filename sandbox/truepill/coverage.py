@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator
 
+from sandbox.endpoint import Answer, Body, Call, Date, Endpoint, Text
 from sandbox.engine import Step, Turn
 from sandbox.moments import iso
 from sandbox.truepill import insurance
 from sandbox.truepill.belongings import may_simulate
-from sandbox.truepill.endpoint import Answer, Body, Call, Date, Endpoint, Text
 from sandbox.truepill.patients import patient_of
 from sandbox.world import Record
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field, GetJsonSchemaHandler, ModelWrapValidatorH
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from sandbox.truepill.endpoint import Answer, Body, Date, Text
+from sandbox.endpoint import Answer, Body, Date, Text
 from sandbox.truepill.transfer_models import Accepted, Transfer
 
 __all__ = ["DirectAccepted", "DirectDocument", "DirectOrTransfer", "DirectTransfer", "EitherAccepted"]

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Step, Turn
 from sandbox.moments import iso
 from sandbox.truepill import transfers
@@ -21,7 +22,6 @@ from sandbox.truepill.direct_models import (
     DirectTransfer,
     EitherAccepted,
 )
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import failed, invalid
 from sandbox.truepill.events import LiveEventQuery, Page, page
 from sandbox.truepill.patients import patient_of

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from http import HTTPStatus
-from typing import Any
 
-from pydantic_core import ErrorDetails
+from sandbox.endpoint import Answer
+from sandbox.refusals import Refusal, Wording
 
 __all__ = [
-    "Refusal",
-    "busy",
+    "WORDING",
+    "Error",
+    "RequestError",
     "failed",
     "invalid",
     "not_found",
     "other_customer",
+    "request_error",
     "unauthorized",
-    "validation_errors",
 ]
 
-Document = dict[str, Any]
+
+class ValidationErrorItem(Answer):
+    key: str
+    message: str
 
 
-class Refusal(Exception):
-    """A request that is answered with an error: its status and its document. Undoes what was changed."""
+class Error(Answer):
+    """`message` or `validation_errors`, never both."""
 
-    def __init__(self, status: int, document: Document, headers: dict[str, str] | None = None) -> None:
-        super().__init__(status)
-        self.status = status
-        self.document = document
-        self.headers = headers
+    statusCode: int
+    error: str
+    message: str = ""
+    validation_errors: list[ValidationErrorItem] = []
+
+
+class RequestError(Answer):
+    """A refused update or cancel."""
+
+    timestamp: int
+    status: str
+    message: str
 
 
 def failed(status: int, message: str, error: str | None = None) -> Refusal:
@@ -37,12 +47,6 @@ def failed(status: int, message: str, error: str | None = None) -> Refusal:
     return Refusal(
         status, {"statusCode": status, "error": error or HTTPStatus(status).phrase, "message": message}
     )
-
-
-def busy(status: int) -> Refusal:
-    """429, 500 or 503: nothing was done. None is in the reference, and each is met in practice."""
-    refusal = failed(status, BUSY[status])
-    return Refusal(status, refusal.document, None if status == 500 else {"Retry-After": "1"})
 
 
 def unauthorized() -> Refusal:
@@ -71,52 +75,4 @@ def request_error(message: str, timestamp: int) -> Refusal:
     return Refusal(400, {"timestamp": timestamp, "status": "error", "message": message})
 
 
-def validation_errors(errors: Iterable[ErrorDetails]) -> Refusal:
-    """What pydantic found, in the partner's words: each key once, with its first message."""
-    found: dict[str, str] = {}
-    for error in errors:
-        # Where a union fails, pydantic adds the name of each of its members to the place.
-        key = ".".join(str(part) for part in error["loc"] if not _is_member(part))
-        found.setdefault(key or "body", _message(error))
-    return invalid(*found.items())
-
-
-def _is_member(part: int | str) -> bool:
-    return isinstance(part, str) and not part.isidentifier()
-
-
-def _message(error: ErrorDetails) -> str:
-    kind, context = error["type"], error.get("ctx") or {}
-    if kind == "value_error":
-        return str(context["error"])
-    if kind == "literal_error":
-        return f"must be one of [{str(context['expected']).replace(' or ', ', ')}]"
-    if kind == "string_too_long":
-        return f"length must be less than or equal to {context['max_length']} characters long"
-    if kind.startswith("greater_than"):
-        return f"must be larger than {context.get('gt', context.get('ge'))}"
-    return MESSAGES.get(kind) or next(
-        (message for prefix, message in PREFIXES.items() if kind.startswith(prefix)), "is invalid"
-    )
-
-
-BUSY = {
-    429: "Too many requests.",
-    500: "An internal server error occurred.",
-    503: "The service is not available just now.",
-}
-MESSAGES = {
-    "missing": "is required",
-    "string_too_short": "is not allowed to be empty",
-    "extra_forbidden": "is not allowed",
-    "too_short": "does not contain enough items",
-}
-PREFIXES = {
-    "string": "must be a string",
-    "int": "must be a number",
-    "float": "must be a number",
-    "bool": "must be a boolean",
-    "list": "must be an array",
-    "dict": "must be of type object",
-    "model": "must be of type object",
-}
+WORDING = Wording(failed, invalid, not_found)

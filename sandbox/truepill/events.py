@@ -15,11 +15,11 @@ from typing import Any
 import orjson
 from pydantic import Field
 
+from sandbox.endpoint import Answer, Call, Endpoint, Query
 from sandbox.engine import Turn
 from sandbox.ids import opaque
 from sandbox.ledger import OPERATORS, Event
 from sandbox.misbehave import is_whole
-from sandbox.truepill.endpoint import Answer, Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 
 __all__ = [
@@ -39,6 +39,8 @@ LARGEST = 1 << 53
 #: Types that the reference's table of webhook types lists.
 LISTED = ("NOTIFY_RX",)
 Condition = tuple[str, str, Any]
+#: The sandbox keeps the events of all partners together.
+OURS: Condition = ("partner", "$eq", "truepill")
 COMPARE = {
     "$eq": compare.eq,
     "$lt": compare.lt,
@@ -126,7 +128,7 @@ def _all(turn: Turn, call: Call) -> dict[str, Any]:
 def page(turn: Turn, query: EventQuery, fixed: list[Condition]) -> dict[str, Any]:
     """A page of the events that match. A `next` brings its query along: what else is said is ignored."""
     wanted, limit = _wanted(turn, query, fixed)
-    found = turn.ledger.find(turn.customer.name, wanted, limit + 1)
+    found = turn.ledger.find(turn.customer.name, [OURS, *wanted], limit + 1)
     token = None
     if len(found) > limit:
         last = found[shifted(turn, limit - 1, len(found))]

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Turn
 from sandbox.truepill import fill_steps
-from sandbox.truepill.endpoint import Call, Endpoint
-from sandbox.truepill.errors import request_error
+from sandbox.truepill.errors import RequestError, request_error
 from sandbox.truepill.fill_models import Cancel, Cancelled, Update, Updated
-from sandbox.truepill.openapi import RequestError
 from sandbox.world import Record
 
 __all__ = ["ENDPOINTS"]

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from sandbox.truepill.endpoint import Answer, Body, Text
+from sandbox.endpoint import Answer, Body, Text
 from sandbox.truepill.fill_simulation import Simulation
 
 __all__ = [

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from pydantic import Field
 
+from sandbox.endpoint import Call, Endpoint, Query
 from sandbox.engine import Turn
 from sandbox.ids import opaque
 from sandbox.moments import iso
 from sandbox.truepill import fill_bodies, fill_steps
-from sandbox.truepill.endpoint import Call, Endpoint, Query
 from sandbox.truepill.errors import invalid, not_found
 from sandbox.truepill.events import EventQuery, Page, comparison, holds, page, shifted
 from sandbox.truepill.fill_models import Accepted, Create, FillDocument, FillList, Line

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from sandbox.truepill.endpoint import Body, Text
+from sandbox.endpoint import Body, Text
 
 __all__ = ["OrderSimulation", "Simulation", "scan_contradicts"]
 

@@ -11,9 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from sandbox.endpoint import Answer, Body, Call, Endpoint, Text
 from sandbox.engine import Turn
-from sandbox.truepill.endpoint import Answer, Body, Call, Endpoint, Text
-from sandbox.truepill.errors import Refusal, not_found
+from sandbox.refusals import Refusal
+from sandbox.truepill.errors import not_found
 from sandbox.truepill.patients import patient_of
 
 __all__ = ["ENDPOINTS", "create"]

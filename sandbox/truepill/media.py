@@ -18,9 +18,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.endpoint import Answer, Body, Call, Endpoint, Text
 from sandbox.engine import Engine, Step, Turn
 from sandbox.truepill import consult_steps
-from sandbox.truepill.endpoint import Answer, Body, Call, Endpoint, Text
 from sandbox.truepill.errors import not_found
 from sandbox.world import Record
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from sandbox.truepill.endpoint import Answer, Body, Date, Query, Text
+from sandbox.endpoint import Answer, Body, Date, Query, Text
 from sandbox.truepill.rx_models import NewRx
 
 __all__ = [

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Turn
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import invalid, not_found, other_customer
 from sandbox.truepill.patient_models import (
     IDENTITY,

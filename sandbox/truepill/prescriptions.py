@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Step, Turn
 from sandbox.moments import iso
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import not_found, other_customer
 from sandbox.truepill.rx_models import (
     ListedPrescription,
@@ -67,6 +67,7 @@ def receive(
         "prescriber_npi": turn.ids.digits(10),
         "prescriber_order_number": turn.ids.digits(8),
         "rx_number": turn.ids.digits(7),
+        **({"rx_number": fields["rx_number"]} if fields["rx_number"] else {}),
         "medication_id": _guid(turn.ids.hex(32)),
         "rx_link": f"rxl_{turn.ids.hex(24)}",
         "replaces": replaces,

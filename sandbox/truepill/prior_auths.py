@@ -14,10 +14,10 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from sandbox.endpoint import Answer, Body, Call, Endpoint, Text
 from sandbox.engine import Step, Turn
 from sandbox.truepill.belongings import insurance_of, may_simulate, prescription_of
 from sandbox.truepill.copay_models import PriorAuthStatus
-from sandbox.truepill.endpoint import Answer, Body, Call, Endpoint, Text
 from sandbox.truepill.patients import patient_of
 from sandbox.world import Record
 

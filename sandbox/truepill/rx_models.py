@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from sandbox.truepill.endpoint import Answer, Body
+from sandbox.endpoint import Answer, Body
 
 __all__ = [
     "ListedPrescription",
@@ -45,6 +45,8 @@ class NewRx(Body):
     dispensed_dea_schedule: int = 0
     dispensed_days_supply: int = Field(28, ge=0, le=10**6)
     diagnosis_codes: DiagnosisCodes = DiagnosisCodes()
+    #: The sandbox's own: None is a number of its own.
+    rx_number: str | None = Field(None, pattern=r"^[A-Za-z0-9]{1,40}$")
 
 
 class ListedPrescription(Answer):

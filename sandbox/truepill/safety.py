@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 
 from pydantic import RootModel
 
+from sandbox.endpoint import Call, Endpoint, Query, Text
 from sandbox.engine import Turn
-from sandbox.truepill.endpoint import Call, Endpoint, Query, Text
 from sandbox.truepill.vocabulary import ALLERGENS, CONDITIONS, MEDICATIONS
 
 __all__ = ["ENDPOINTS", "search"]

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, RootModel, Tag
 
-from sandbox.truepill.endpoint import Answer, Body, Query, Text
+from sandbox.endpoint import Answer, Body, Query, Text
 from sandbox.truepill.rx_models import NewRx
 
 __all__ = [

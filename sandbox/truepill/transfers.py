@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from sandbox.endpoint import Call, Endpoint
 from sandbox.engine import Turn
 from sandbox.moments import iso
 from sandbox.truepill import transfer_steps
-from sandbox.truepill.endpoint import Call, Endpoint
 from sandbox.truepill.errors import failed, invalid
 from sandbox.truepill.events import shifted
 from sandbox.truepill.patients import patient_of

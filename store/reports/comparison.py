@@ -9,9 +9,9 @@ from sqlalchemy import Connection, exists, select
 
 from store.ledger.model import EntityRow
 from store.reports.queries import entity_row
-from store.schema import aliases, entities, event_facts, events, quarantine, queue
+from store.schema import aliases, entities, event_facts, events, payment_joins, quarantine, queue
 
-__all__ = ["entities_named", "known_by_alias", "statuses"]
+__all__ = ["entities_named", "joins_of", "known_by_alias", "statuses"]
 
 
 def entities_named(conn: Connection, kind: str, keys: Collection[str]) -> list[EntityRow]:
@@ -24,6 +24,23 @@ def known_by_alias(conn: Connection, kind: str, keys: Collection[str]) -> set[st
     """Those of the keys that have another name."""
     query = select(aliases.c.key).where(aliases.c.kind == kind, aliases.c.key.in_(keys))
     return set(conn.scalars(query))
+
+
+def joins_of(
+    conn: Connection, payment_ids: Collection[int]
+) -> dict[int, list[tuple[str, str, str | None, str]]]:
+    """What payments are for, by their ids: kind and key, the line's token, and how that is known."""
+    query = (
+        select(payment_joins.c.payment_id, entities.c.kind, entities.c.key)
+        .add_columns(payment_joins.c.token, payment_joins.c.basis)
+        .join(entities, entities.c.id == payment_joins.c.target_id)
+        .where(payment_joins.c.payment_id.in_(payment_ids))
+        .order_by(payment_joins.c.payment_id, entities.c.kind, entities.c.key)
+    )
+    found: dict[int, list[tuple[str, str, str | None, str]]] = {}
+    for payment_id, kind, key, token, basis in conn.execute(query):
+        found.setdefault(payment_id, []).append((kind, key, token, basis))
+    return found
 
 
 def statuses(conn: Connection, event_ids: Collection[bytes]) -> dict[bytes, str]:

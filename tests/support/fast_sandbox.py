@@ -29,8 +29,10 @@ class Fast:
     url: str
     recorder: Recorder
 
-    def drive(self, journeys: int, profile: str | None = None, seed: int = 0) -> Report:
-        load = Load(10_000, None, journeys, profile, f"test-{time.monotonic_ns()}", seed)
+    def drive(
+        self, journeys: int, profile: str | None = None, seed: int = 0, *, with_payments: bool = False
+    ) -> Report:
+        load = Load(10_000, None, journeys, profile, f"test-{time.monotonic_ns()}", seed, with_payments)
         return asyncio.run(run(self.url, KEY, load, lambda _: None))
 
 
@@ -39,7 +41,8 @@ def fast(*, live_contract: bool = False) -> Iterator[Fast]:
     recorder = Recorder()
     serving = threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True)
     serving.start()
-    customer = Customer("sandbox", "sandbox", KEY, callback(recorder.url, None))
+    target = callback(recorder.url, None)
+    customer = Customer("sandbox", "sandbox", KEY, {"truepill": target, "healnow": target})
     options = Options((customer,), speed=SPEED, seed=3, callback_timeout=2.0, live_contract=live_contract)
     sandbox = Sandbox(options)
     server = uvicorn.Server(configured(sandbox, "127.0.0.1", 0))

@@ -18,14 +18,28 @@ from urllib.parse import quote, urlsplit
 import uvicorn
 
 from sandbox.customers import Customer, callback
+from sandbox.healnow.signature import signing
 from sandbox.plan import Planner
 from sandbox.profile import CALM, Profile
 from sandbox.server import Options, Sandbox, configured
 from tests.support.printed import CALLBACKS
 
-__all__ = ["KEY", "LIVE_KEY", "OTHER_KEY", "START", "Desk", "Received", "Recorder", "bare", "desk", "shape"]
+__all__ = [
+    "HMAC_KEY",
+    "KEY",
+    "LIVE_KEY",
+    "OTHER_KEY",
+    "START",
+    "Desk",
+    "Received",
+    "Recorder",
+    "bare",
+    "desk",
+    "shape",
+]
 
 KEY, OTHER_KEY, LIVE_KEY = "tp_test_key_one", "tp_test_key_two", "tp_live_key_one"
+HMAC_KEY = "the-key-that-signs-payments"
 START = 1_770_000_000.0
 SETTLE_SECONDS = 20.0
 
@@ -213,7 +227,11 @@ def desk(
     recorder = Recorder()
     serving = threading.Thread(target=recorder.serve_forever, args=(0.01,), daemon=True)
     serving.start()
-    target = callback(recorder.url, "secret-of-the-url")
+    sign = signing(HMAC_KEY.encode(), None)
+    target = {
+        "truepill": callback(recorder.url, "secret-of-the-url"),
+        "healnow": callback(f"{recorder.url}/healnow", None, sign),
+    }
     present = [START]
     options = Options(
         customers=(

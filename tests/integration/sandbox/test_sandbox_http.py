@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from pydantic import TypeAdapter
 
-from sandbox.truepill.app import offered
+from sandbox.endpoint import offered
+from sandbox.truepill.partner import ENDPOINTS
 from tests.support.sandbox import KEY, Desk
 
 UNAUTHORIZED = {"statusCode": 401, "error": "Unauthorized", "message": "Please Send a Valid Api-Key"}
@@ -99,7 +100,7 @@ def test_what_the_desk_is_told_needs_no_key(desk: Desk) -> None:
 def test_every_endpoint_is_described(desk: Desk, live: Desk, live_contract: bool) -> None:
     described = (live if live_contract else desk).done("GET", "/openapi.json", key=None)
     known = {(method.upper(), path) for path, methods in described["paths"].items() for method in methods}
-    assert known == {(endpoint.method, endpoint.path) for endpoint in offered(live_contract)}
+    assert known == {(endpoint.method, endpoint.path) for endpoint in offered(ENDPOINTS, live_contract)}
     for methods in described["paths"].values():
         for operation in methods.values():
             assert {"200", "400", "401", "404", "405", "413"} <= set(operation["responses"])
@@ -107,7 +108,7 @@ def test_every_endpoint_is_described(desk: Desk, live: Desk, live_contract: bool
 
 def test_each_answer_is_described_by_its_own_model(live: Desk) -> None:
     described = live.done("GET", "/openapi.json", key=None)
-    for endpoint in offered(True):
+    for endpoint in offered(ENDPOINTS, True):
         operation = described["paths"][endpoint.path][endpoint.method.lower()]
         schema = operation["responses"]["200"]["content"]["application/json"]["schema"]
         own = TypeAdapter(endpoint.answer).json_schema()
@@ -137,7 +138,7 @@ def test_answers_keep_to_their_description(desk: Desk) -> None:
     # What fills, transfers and consults answer is compared with what is printed, where they are made.
     elsewhere = ("{request_id}", "{transfer_token}", "{consult_id}")
     asked = 0
-    for endpoint in offered(False):
+    for endpoint in offered(ENDPOINTS, False):
         if (
             endpoint.method == "GET"
             and endpoint.query is None

@@ -70,3 +70,37 @@ def test_journeys_whose_endpoints_are_missing_are_left_off() -> None:
     assert possible({"paths": {}}) == []
     left_off = {journey.name for journey in others} - of_fills
     assert left_off == {"copay", "copay_of_several", "transfer", "direct_transfer", "consult"}
+
+
+def test_a_load_with_payments_has_both_partners_and_one_in_twenty_that_cannot_be_told() -> None:
+    with fast() as partner:
+        report = partner.drive(400, with_payments=True)
+        assert report.failed == {}
+        assert report.generated == report.sent == report.delivered == len(partner.recorder.received)
+        assert partner.sandbox.engine.steps_failed == 0
+        shares = {name: number / report.journeys for name, number in report.begun.items()}
+        assert 0.25 < shares["payment"] < 0.4
+        assert 0.02 < shares["ambiguous_payment"] < 0.09
+        told = sum("callback_type" not in body for body in partner.recorder.callbacks)
+        assert 0.05 < told / report.sent < 0.25
+        world = partner.sandbox.world
+        payments = world.numbered("payment", 0, 10_000)
+        joins = {row.token: row.document for row in world.numbered("join", 0, 10_000)}
+        assert joins.keys() == {row.token for row in payments}
+        assert all(world.get("sandbox", "fill_request", join["fill"]) for join in joins.values())
+        assert {row.document["status"] for row in payments} == {
+            "pending",
+            "paid",
+            "moto",
+            "removed",
+            "canceled",
+        }
+        ambiguous = [row for row in payments if joins[row.token]["ambiguous"]]
+        assert all(row.document["paid_in_cents"] and joins[row.token]["token"] is None for row in ambiguous)
+
+
+def test_a_load_without_payments_has_none_of_their_journeys() -> None:
+    with fast() as partner:
+        report = partner.drive(20)
+        assert not {"payment", "ambiguous_payment"} & report.begun.keys()
+        assert all("callback_type" in body for body in partner.recorder.callbacks)

@@ -32,7 +32,8 @@ def test_two_folders_never_share_a_secret(tmp_path: Path) -> None:
     for folder in folders:
         folder.mkdir()
     one, other = (generate(folder, {}) for folder in folders)
-    assert not set(one.values()) & set(other.values())
+    header = {"RXLEDGER_HEALNOW_WEBHOOK_HMAC_HEADER"}
+    assert {name for name, value in one.items() if other[name] == value} == header
 
 
 def test_the_file_can_be_read_by_its_owner_alone(tmp_path: Path) -> None:
@@ -82,22 +83,30 @@ def test_a_value_that_would_not_come_back_the_same_is_refused(tmp_path: Path, va
 
 
 BASE, API_KEY, SANDBOX = "RXLEDGER_TRUEPILL_BASE_URL", "RXLEDGER_TRUEPILL_API_KEY", "RXLEDGER_SANDBOX_URL"
+PAY_BASE, PAY_KEY = "RXLEDGER_HEALNOW_BASE_URL", "RXLEDGER_HEALNOW_API_KEY"
 
 
-def test_calls_to_the_partner_go_to_the_sandbox_where_nobody_says_otherwise() -> None:
-    assert partner_values({}, {}, "http://s:1", "k") == {BASE: "http://s:1", API_KEY: "k"}
-    before = {BASE: "http://s:1", API_KEY: "k", SANDBOX: "http://s:1"}
-    assert partner_values(before, {}, "http://s:2", "k") == {BASE: "http://s:2", API_KEY: "k"}
+def at(url: str, key: str) -> dict[str, str]:
+    return {BASE: url, API_KEY: key, PAY_BASE: f"{url}/healnow", PAY_KEY: key}
 
 
-@pytest.mark.parametrize("name", [BASE, API_KEY])
-def test_what_a_person_set_about_the_partner_stays(name: str) -> None:
-    assert partner_values({name: "mine", SANDBOX: "http://s:1"}, {}, "http://s:2", "k") == {}
-    assert partner_values({}, {name: "mine"}, "http://s:2", "k") == {}
+def test_calls_to_the_partners_go_to_the_sandbox_where_nobody_says_otherwise() -> None:
+    assert partner_values({}, {}, "http://s:1", "k") == at("http://s:1", "k")
+    before = {**at("http://s:1", "k"), SANDBOX: "http://s:1"}
+    assert partner_values(before, {}, "http://s:2", "k") == at("http://s:2", "k")
+
+
+@pytest.mark.parametrize("name", [BASE, API_KEY, PAY_BASE, PAY_KEY])
+def test_what_a_person_set_about_a_partner_stays(name: str) -> None:
+    others = {row: value for row, value in at("http://s:2", "k").items() if row[:14] != name[:14]}
+    assert len(others) == 2
+    assert partner_values({name: "mine", SANDBOX: "http://s:1"}, {}, "http://s:2", "k") == others
+    assert partner_values({}, {name: "mine"}, "http://s:2", "k") == others
 
 
 def test_what_an_earlier_run_set_goes_when_its_sandbox_does() -> None:
-    before = {BASE: "http://s:1", API_KEY: "k", SANDBOX: "http://s:1"}
-    assert partner_values(before, {}, None, None) == {BASE: None, API_KEY: None}
-    assert partner_values(before, {BASE: "http://real"}, "http://s:2", "k") == {BASE: None, API_KEY: None}
+    before = {**at("http://s:1", "k"), SANDBOX: "http://s:1"}
+    assert partner_values(before, {}, None, None) == dict.fromkeys(before.keys() - {SANDBOX})
+    found = partner_values(before, {BASE: "http://real"}, "http://s:2", "k")
+    assert found == {**at("http://s:2", "k"), BASE: None, API_KEY: None}
     assert partner_values({}, {}, None, None) == {}

@@ -22,6 +22,7 @@ def told(id: int, signal: str, second: int, lines: Any = (), **changes: Any) -> 
     """An event as the sandbox tells it: delivered once, of our customer, of the fill `f`."""
     event: dict[str, Any] = {
         "id": id,
+        "partner": "truepill",
         "customer": "sandbox",
         "kind": "fill_request",
         "key": "f",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -12,15 +12,25 @@ from hypothesis import strategies as st
 
 from partners.reading import Unreadable
 from partners.truepill.callbacks import read
-from sandbox.misbehave import plan, surprises
+from sandbox import misbehave
+from sandbox.misbehave import Surprise
 from sandbox.plan import Attempt, Emitted
 from sandbox.profile import CALM, Profile, bundled, load_profile
+from sandbox.truepill.callbacks import CALLBACKS as WRITTEN
 from statemachine import MACHINES
 from tests.support.printed import CALLBACK_NAMES, CALLBACKS
 from tests.support.reading import keyed
 
 SEEDS = st.integers(0, 2**62)
 PROFILES = st.sampled_from([load_profile(name) for name in bundled()])
+
+
+def plan(profile: Profile, seed: int, event: Emitted) -> Sequence[Attempt]:
+    return misbehave.plan(profile, seed, event, WRITTEN)
+
+
+def surprises(profile: Profile, seed: int, kind: str, key: str, body: Mapping[str, Any]) -> list[Surprise]:
+    return misbehave.surprises(profile, seed, kind, key, body, WRITTEN)
 
 
 def printed(name: str) -> dict[str, Any]:

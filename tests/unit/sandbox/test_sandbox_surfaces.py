@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.surfaces import offered
+from sandbox.truepill.surfaces import offered
 
 EVERYTHING = ["/v1/webhook_events"]
 BY_ID = ["/v1/webhook_events?request_id=key"]

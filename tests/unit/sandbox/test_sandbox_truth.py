@@ -9,7 +9,8 @@ import pytest
 
 from partners.truepill.callbacks import read
 from sandbox.outcome import DONE
-from sandbox.truth import Said, said, state_after
+from sandbox.truepill.truth import said, state_after
+from sandbox.truth import Said
 from statemachine import MACHINES
 from tests.support.printed import CALLBACK_NAMES, CALLBACKS
 from tests.support.reading import keyed

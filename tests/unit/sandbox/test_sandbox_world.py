@@ -77,7 +77,7 @@ def test_the_events_of_one_thing_are_found_without_a_look_at_all_others(
     world = World()
     ledger = Ledger(world)
     for n in range(300):
-        ledger.add("sandbox", "c", "thing", f"t{n}", "ORDER", n, {}, None)
+        ledger.add("truepill", "sandbox", "c", "thing", f"t{n}", "ORDER", n, {}, None)
     looked = 0
 
     def count() -> None:
@@ -93,9 +93,9 @@ def test_the_events_of_one_thing_are_found_without_a_look_at_all_others(
 def test_a_file_from_before_contradictions_were_marked_is_gone_on_with(tmp_path: Path) -> None:
     path = tmp_path / "state.sqlite"
     world = World(path)
-    Ledger(world).add("sandbox", "c", "thing", "t", "ORDER", 1, {"n": 1}, None)
+    Ledger(world).add("truepill", "sandbox", "c", "thing", "t", "ORDER", 1, {"n": 1}, None)
     world.connection.execute("ALTER TABLE event DROP COLUMN contradicts")
     world.close()
     again = Ledger(World(path))
-    again.add("sandbox", "c", "thing", "t", "ORDER", 2, {"n": 2}, None, contradicts=True)
+    again.add("truepill", "sandbox", "c", "thing", "t", "ORDER", 2, {"n": 2}, None, contradicts=True)
     assert [row.event.contradicts for row in again.truth(0, 10)] == [0, 1]

@@ -3,39 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, get_origin
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
-from sandbox.truepill.endpoint import Answer, Endpoint
+from sandbox.endpoint import Answer, Endpoint
 
-__all__ = ["Error", "RequestError", "describe"]
+__all__ = ["BINARY", "About", "describe"]
 
 Schema = dict[str, Any]
+#: What a file is sent as.
+BINARY = "application/octet-stream"
 
 
-class ValidationErrorItem(BaseModel):
-    key: str
-    message: str
+@dataclass(frozen=True)
+class About:
+    """What a description says of the partner itself. `error`: the model of its error answers."""
 
-
-class Error(Answer):
-    """`message` or `validation_errors`, never both."""
-
-    statusCode: int
-    error: str
-    message: str = ""
-    validation_errors: list[ValidationErrorItem] = []
-
-
-class RequestError(Answer):
-    """A refused update or cancel."""
-
-    timestamp: int
-    status: str
-    message: str
+    title: str
+    error: type[Answer]
+    schemes: Mapping[str, Schema]
+    content_types: tuple[str, ...] = ("application/json",)
+    #: Statuses that any endpoint may answer with, beside the usual ones.
+    statuses: frozenset[int] = frozenset()
 
 
 DESCRIPTIONS = {
@@ -46,16 +39,20 @@ DESCRIPTIONS = {
     405: "The path knows other methods",
     413: "The body is too large",
     415: "The body is of another type",
+    422: "Understood, and not allowed",
     429: "Too many requests: only when asked to misbehave",
     500: "The sandbox failed, or was asked to",
     503: "Not available just now: only when asked to misbehave",
 }
 
 
-def describe(endpoints: Iterable[Endpoint]) -> Schema:
+USUAL = (400, 401, 404, 405, 413, 429, 500, 503)
+
+
+def describe(about: About, endpoints: Iterable[Endpoint]) -> Schema:
     """The description of these endpoints, OpenAPI 3.1."""
     listed = list(endpoints)
-    models = {_name(model): model for endpoint in listed for model in _models(endpoint)}
+    models = {_name(model): model for endpoint in listed for model in _models(about, endpoint)}
     wanted: list[tuple[Any, JsonSchemaMode, TypeAdapter[Any]]] = [
         (name, "validation", TypeAdapter(model)) for name, model in models.items()
     ]
@@ -63,26 +60,29 @@ def describe(endpoints: Iterable[Endpoint]) -> Schema:
     schemas = {key: schema for (key, _), schema in by_key.items()}
     paths: dict[str, Schema] = {}
     for endpoint in listed:
-        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+        paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(about, endpoint, schemas)
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Truepill, emulated", "version": "1"},
+        "info": {"title": about.title, "version": "1"},
         "paths": paths,
         "components": {
             "schemas": definitions.get("$defs", {}),
-            "securitySchemes": {
-                "ApiKey": {"type": "apiKey", "in": "header", "name": "Authorization"},
-                "Basic": {"type": "http", "scheme": "basic"},
-            },
+            "securitySchemes": dict(about.schemes),
         },
-        "security": [{"ApiKey": []}, {"Basic": []}],
+        "security": [{name: []} for name in about.schemes],
     }
 
 
-def _models(endpoint: Endpoint) -> list[Any]:
+def _models(about: About, endpoint: Endpoint) -> list[Any]:
     return [
         model
-        for model in (endpoint.body, endpoint.query, endpoint.answer, Error, *endpoint.refusals.values())
+        for model in (
+            endpoint.body,
+            endpoint.query,
+            endpoint.answer,
+            about.error,
+            *endpoint.refusals.values(),
+        )
         if model is not None
     ]
 
@@ -92,18 +92,19 @@ def _name(model: Any) -> str:
     return f"{model.__module__}.{model.__qualname__}" if isinstance(model, type) else str(model)
 
 
-def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
+def _operation(about: About, endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
     names = re.findall(r"{(\w+)}", endpoint.path)
     parameters: list[Schema] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
     ]
     if endpoint.query:
         parameters += _query_parameters(endpoint.query)
-    statuses = {400, 401, 404, 405, 413, 429, 500, 503} | ({415} if endpoint.body else set())
-    responses = {str(status): _response(status, schemas[_name(Error)]) for status in sorted(statuses)}
-    responses["200"] = _response(200, schemas[_name(endpoint.answer)])
+    statuses = {*USUAL, *about.statuses, *((415,) if endpoint.body else ())}
+    responses = {str(status): _response(status, schemas[_name(about.error)]) for status in sorted(statuses)}
+    kind = BINARY if endpoint.answer is bytes else "application/json"
+    responses["200"] = _response(200, schemas[_name(endpoint.answer)], kind)
     for status, model in endpoint.refusals.items():
-        either = {"anyOf": [schemas[_name(model)], schemas[_name(Error)]]}
+        either = {"anyOf": [schemas[_name(model)], schemas[_name(about.error)]]}
         responses[str(status)] = _response(status, either)
     operation: Schema = {
         "summary": endpoint.summary,
@@ -111,7 +112,7 @@ def _operation(endpoint: Endpoint, schemas: dict[Any, Schema]) -> Schema:
         "responses": dict(sorted(responses.items())),
     }
     if endpoint.body:
-        content = {"application/json": {"schema": schemas[_name(endpoint.body)]}}
+        content = {kind: {"schema": schemas[_name(endpoint.body)]} for kind in about.content_types}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
 
@@ -135,5 +136,5 @@ def _is_list(model: type[BaseModel], name: str) -> bool:
     return get_origin(model.model_fields[name].annotation) is list
 
 
-def _response(status: int, schema: Schema) -> Schema:
-    return {"description": DESCRIPTIONS[status], "content": {"application/json": {"schema": schema}}}
+def _response(status: int, schema: Schema, kind: str = "application/json") -> Schema:
+    return {"description": DESCRIPTIONS[status], "content": {kind: {"schema": schema}}}

@@ -12,9 +12,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from sandbox.engine import Turn
-from sandbox.truepill.errors import Refusal, invalid
+from sandbox.refusals import Refusal
 
-__all__ = ["Answer", "Body", "Call", "Date", "Endpoint", "Query", "Text"]
+__all__ = ["Answer", "Body", "Call", "Date", "Endpoint", "Query", "Text", "offered"]
 
 #: A string that says something: an empty one "is not allowed to be empty" ("Making Requests").
 Text = Annotated[str, StringConstraints(min_length=1)]
@@ -47,7 +47,7 @@ class Answer(BaseModel):
 class Call:
     """A request that was understood. `document` is its body as it came; `body` and `query` are checked.
 
-    `base_url` is how the caller reached the sandbox, with a slash at its end.
+    `base_url` is how the caller reached the partner, with a slash at its end.
     """
 
     path: Mapping[str, str]
@@ -59,7 +59,10 @@ class Call:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`handle` gives the document of a 200, or raises Refusal. `live`: only in the live contract."""
+    """`handle` gives the document of a 200, or the bytes of a file, or raises Refusal.
+
+    `live`: only in the live contract.
+    """
 
     method: str
     path: str
@@ -71,5 +74,10 @@ class Endpoint:
     #: Answers beside those that every endpoint can give: the model of their document, by status.
     refusals: Mapping[int, Any] = field(default_factory=dict)
     live: bool = False
-    #: How what is wrong is told: pairs of key and message.
-    refuse: Callable[..., Refusal] = invalid
+    #: How what is wrong is told: pairs of key and message. None: as the partner does elsewhere.
+    refuse: Callable[..., Refusal] | None = None
+
+
+def offered(endpoints: Iterable[Endpoint], live_contract: bool) -> list[Endpoint]:
+    """The reference's endpoints, with or without what the live contract adds."""
+    return [endpoint for endpoint in endpoints if live_contract or not endpoint.live]

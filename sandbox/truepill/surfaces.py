@@ -7,15 +7,12 @@ details tell what its status was, or they do not: then the copy is there, and of
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from sandbox.truth import Said, said
+from sandbox.truepill.truth import said
+from sandbox.truth import BY_ID, Json, Said
 
-__all__ = ["BY_ID", "offered"]
+__all__ = ["offered"]
 
-Json = Mapping[str, Any]
-#: How a surface is written that gives the events of one request alone.
-BY_ID = "?request_id="
 #: Types whose bare copies name what they are about.
 NAMED = frozenset({"NOTIFY_RX", "CONSULT", "FILE", "COVERAGE"})
 

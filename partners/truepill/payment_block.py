@@ -14,8 +14,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple, TypeAlias
 
-from partners.money import dollars
-
 __all__ = [
     "CONSENT_METHODS",
     "Blocks",
@@ -161,7 +159,7 @@ def _payment(line: PaidLine, given: Given, date_form: DateForm, wanted: dict[str
     _told(fields, "last_four_digits", given.last_four_digits, "operator")
     if "last_four_digits" not in fields and line.card_last_four and _last_four(line.card_last_four):
         fields["last_four_digits"] = Sourced(line.card_last_four, "payment")
-    fields["transaction_amount"] = Sourced(dollars(line.paid), "payment")
+    fields["transaction_amount"] = Sourced(_dollars(line.paid), "payment")
     if line.card_type:
         fields["card_type"] = Sourced(line.card_type.upper(), "payment")
     for name in ("cardholder_name", "transaction_date"):
@@ -209,6 +207,11 @@ _CONSENT_OPTIONS = {
 def _told(fields: Fields, name: str, value: str | None, source: Source) -> None:
     if value is not None and value.strip():
         fields[name] = Sourced(value.strip(), source)
+
+
+def _dollars(cents: int) -> str:
+    """Exactly: 1700 is "17.00"."""
+    return f"{cents // 100}.{cents % 100:02d}"
 
 
 def _time(moment: datetime, form: DateForm) -> int | str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import orjson
 import psycopg
 
-from partners.money import cents_of
 from statemachine import MACHINES, lines_told
+from statemachine.balance import cents
 from store.crypto.sealing import Sealer
 from store.ledger import entities
 from store.ledger.facts import facts_of
-from store.ledger.model import FactRow, fact_of
+from store.ledger.model import fact_of
+from workers.apply.payment_values import detail_of
 
 __all__ = ["Copay", "CopayLine", "CopayRefused", "copay_amounts"]
 
@@ -44,7 +45,7 @@ class Copay(NamedTuple):
 
 
 def copay_amounts(conn: psycopg.Connection[Any], sealer: Sealer, key: str) -> Copay:
-    """Read the copay of this key by its history. Raises CopayRefused, psycopg.Error, and as the sealer."""
+    """Read the copay of this key by its history. Raises CopayRefused, psycopg.Error."""
     machine = MACHINES["copay"]
     ids = entities.ids_of(conn, "copay", [key])
     if not ids:
@@ -54,21 +55,21 @@ def copay_amounts(conn: psycopg.Connection[Any], sealer: Sealer, key: str) -> Co
     if summary.state != "completed":
         raise CopayRefused(f"copay {key} is {summary.state}: amounts are those of a completed one")
     known = {machine.order(fact_of(row)): row for row in rows}
-    details = {order: _detail(sealer, row) for order, row in known.items()}
+    details = {order: detail_of(row, sealer) for order, row in known.items()}
     owed, left_out = [], []
     for line, fact, place in lines_told(machine, steps):
         found = _of_line(details[machine.order(fact)], place)
         token = line.token or found.get("token")
         if not isinstance(token, str):
             raise CopayRefused(f"copay {key} has a prescription without a token")
-        cents = cents_of(found.get("copay_amount")) if line.status == "completed" else 0
-        if cents is None:
+        amount = cents(found.get("copay_amount")) if line.status == "completed" else 0
+        if amount is None:
             raise CopayRefused(f"copay {key} prints no amount in whole cents for prescription {token}")
-        if cents == 0:
+        if amount == 0:
             left_out.append(token)
             continue
         shown = [_text(found.get(name)) for name in ("days_supply", "quantity", "fill_number")]
-        owed.append(CopayLine(token, cents, *shown))
+        owed.append(CopayLine(token, amount, *shown))
     if not owed:
         raise CopayRefused(f"nothing is owed for copay {key}")
     if len({line.token for line in owed}) < len(owed):
@@ -80,12 +81,7 @@ def copay_amounts(conn: psycopg.Connection[Any], sealer: Sealer, key: str) -> Co
     return Copay(key, patient, tuple(owed), tuple(left_out))
 
 
-def _detail(sealer: Sealer, row: FactRow) -> dict[str, Any]:
-    found = orjson.loads(sealer.unseal(row.detail, row.fact_id)) if row.detail is not None else None
-    return found if isinstance(found, dict) else {}
-
-
-def _of_line(detail: dict[str, Any], place: int) -> dict[str, Any]:
+def _of_line(detail: Mapping[str, Any], place: int) -> dict[str, Any]:
     lines = detail.get("lines")
     found = lines[place] if isinstance(lines, list) and place < len(lines) else None
     return found if isinstance(found, dict) else {}

@@ -87,7 +87,9 @@ class Side:
         return dict(self.conn.execute(query, (kind,)).fetchall())
 
     def events(self) -> int:
-        return self.ledger.count("events")
+        """What came from the partner: what follows from it is an event of ours."""
+        query = "SELECT count(*) FROM events WHERE partner = 'healnow'"
+        return int(self.conn.execute(query).fetchall()[0][0])
 
 
 @pytest.fixture

@@ -23,7 +23,8 @@ PULL = "/v1/webhook_events/notify_rx"
 IMPATIENT = "tests.faults.impatient_app"
 SCRAPED = """
 SELECT sum(value) FROM gauges
-WHERE name = 'rxledger_loss_callbacks' AND labels = '{"type": "NOTIFY_RX", "came": "pulled_only"}'
+WHERE name = 'rxledger_loss_callbacks'
+  AND labels = '{"partner": "truepill", "type": "NOTIFY_RX", "came": "pulled_only"}'
 """
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ops.commands.payment_decisions import assign, refunded, unassign
 from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
 
@@ -16,8 +17,12 @@ __all__ = ["register"]
 
 
 def register(app: typer.Typer) -> None:
-    group = typer.Typer(help="What goes out over money.", no_args_is_help=True)
+    group = typer.Typer(
+        help="Decide about payments, and about what went out over them.", no_args_is_help=True
+    )
     group.callback()(lambda: None)
+    for command in (assign, unassign, refunded):
+        group.command()(command)
     group.command()(settle)
     app.add_typer(group, name="payment")
 

@@ -69,8 +69,11 @@ def worklist(
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, our faults."""
+    """List what needs a person, by date: conflicts, silence, deadlines, dates that have come, what is to be
+    paid or given back, our faults.
+    """
     from ops.render.unjoined import all_unjoined
+    from ops.render.unpaid import about_money
     from store.payments.intents import open_intents
     from store.reports import loss_days, queries, worklists
 
@@ -83,6 +86,7 @@ def worklist(
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         found = _with_unjoined(found, all_unjoined(queries.driver(conn), kind))
         found += [_unsettled(each) for each in open_intents(queries.driver(conn), kind, most)]
+        found = [one for one in about_money(conn, settings, now, found, most) if kind in (None, one["kind"])]
         if kind is None:
             found += [_quarantined(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)

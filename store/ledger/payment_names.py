@@ -21,6 +21,7 @@ __all__ = [
     "PAID_FOR",
     "PAYMENT",
     "PRESCRIPTION",
+    "TARGETS",
     "Carrier",
     "Concerned",
     "add_further_names",

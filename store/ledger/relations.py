@@ -8,7 +8,7 @@ What was replaced is over for whoever watches it: nobody waits for it, and its s
 That holds while one request stands in its place that was neither rejected nor cancelled, over however many
 that were: what replaces the replacement replaces it too. It is read from where these stand each time, so
 nothing has to be done when the replacement is rejected. Requests that replace each other in a circle replace
-nothing.
+nothing. One that was paid for is over as well once another refers to it: that one carries the payment on.
 """
 
 from __future__ import annotations
@@ -82,24 +82,40 @@ def move_relations(conn: psycopg.Connection[Any], source: int, target: int) -> N
 
 
 def is_replaced(of: str) -> str:
-    """A condition in SQL: whether an entity was replaced. `of` names what has its kind and key.
+    """A condition in SQL: whether an entity was replaced, or another has its payment and carries it on. `of`
+    names what has its kind and key.
 
     Most have no row here, which one look into the index tells.
     """
-    failed = ", ".join(f"'{state}'" for state in CAME_TO_NOTHING)
+    replaced = _stands_for(of, f"r.relation = '{REPLACES}'")
+    carried = f"{_stands_for(of, 'true')} AND {_is_paid(of)}"
     return f"""(
-        EXISTS (SELECT FROM relations WHERE relations.key = {of}.key AND relations.relation = '{REPLACES}')
-        AND EXISTS (
-            WITH RECURSIVE later (kind, key, state) AS (
-                SELECT n.kind, n.key, n.state FROM relations r JOIN entities n ON n.id = r.entity_id
-                WHERE r.key = {of}.key AND r.relation = '{REPLACES}' AND n.kind = {of}.kind
-                UNION
-                SELECT n.kind, n.key, n.state FROM later l
-                JOIN relations r ON r.key = l.key AND r.relation = '{REPLACES}'
-                JOIN entities n ON n.id = r.entity_id AND n.kind = l.kind
-            )
-            SELECT FROM later HAVING bool_or(state NOT IN ({failed})) AND NOT bool_or(key = {of}.key)
+        EXISTS (SELECT FROM relations WHERE relations.key = {of}.key) AND ({replaced} OR ({carried}))
+    )"""
+
+
+def _stands_for(of: str, related: str) -> str:
+    """Whether one stands in its place that came to something, over however many that did not."""
+    failed = ", ".join(f"'{state}'" for state in CAME_TO_NOTHING)
+    return f"""EXISTS (
+        WITH RECURSIVE later (kind, key, state) AS (
+            SELECT n.kind, n.key, n.state FROM relations r JOIN entities n ON n.id = r.entity_id
+            WHERE r.key = {of}.key AND {related} AND n.kind = {of}.kind
+            UNION
+            SELECT n.kind, n.key, n.state FROM later l
+            JOIN relations r ON r.key = l.key AND {related}
+            JOIN entities n ON n.id = r.entity_id AND n.kind = l.kind
         )
+        SELECT FROM later HAVING bool_or(state NOT IN ({failed})) AND NOT bool_or(key = {of}.key)
+    )"""
+
+
+def _is_paid(of: str) -> str:
+    """Whether there is a payment for it, which another may carry on."""
+    return f"""EXISTS (
+        SELECT FROM entities paid JOIN payment_joins j ON j.target_id = paid.id
+        JOIN entities p ON p.id = j.payment_id AND p.state = 'paid'
+        WHERE (paid.kind, paid.key) = ({of}.kind, {of}.key)
     )"""
 
 
@@ -119,7 +135,7 @@ _IS_REPLACED = f"SELECT {is_replaced('e')} FROM entities e WHERE e.id = %(id)s"
 def related_to(conn: psycopg.Connection[Any], entity_id: int) -> tuple[list[Related], bool]:
     """What an entity's relations are, both ways, and whether it is over because it was replaced."""
     related = [Related._make(row) for row in conn.execute(_RELATED, {"id": entity_id})]
-    replaced = any(one.relation == BACKWARDS[REPLACES] for one in related)
+    replaced = any(one.relation in BACKWARDS.values() for one in related)
     if replaced:
         ((replaced,),) = conn.execute(_IS_REPLACED, {"id": entity_id}).fetchall()
     return related, replaced

@@ -33,6 +33,10 @@ def upgrade() -> None:
             )
             """,
             "CREATE INDEX IF NOT EXISTS payment_names_payment_id_idx ON payment_names (payment_id)",
+            """
+            CREATE INDEX IF NOT EXISTS entities_waiting_since_idx ON entities (waiting_since)
+            WHERE waiting_since IS NOT NULL
+            """,
         ]
     )
 
@@ -46,4 +50,5 @@ def downgrade() -> None:
             "WHERE e.id = t.entity_id AND e.kind IN ('payment', 'checkout')"
         )
     op.execute("DELETE FROM entities WHERE kind IN ('payment', 'checkout')")
+    op.execute("DROP INDEX entities_waiting_since_idx")
     op.execute("ALTER TABLE facts DROP COLUMN undated")

@@ -64,3 +64,15 @@ def test_applying_notes_what_the_contract_does_not_say(cli: Cli) -> None:
         ("type", "VACCINATION", "VACCINATION", 1),
     }
     assert "Jane" not in ran.out
+
+
+def test_the_drift_of_one_partner_can_be_asked_for(cli: Cli) -> None:
+    note(cli.ledger.conn, "truepill", {LOT: 2}, LATER)
+    note(cli.ledger.conn, "healnow", {("type", "a::b", "?"): 1}, FIRST)
+    (one,) = cli.run("drift", "--partner", "healnow", "--json").document["drift"]
+    assert (one["partner"], one["type"]) == ("healnow", "a::b")
+    refused = cli.run("drift", "--partner", "nobody")
+    assert (refused.code, "there is no partner nobody: there is healnow, truepill" in refused.err) == (
+        2,
+        True,
+    )

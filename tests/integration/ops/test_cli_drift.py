@@ -53,7 +53,7 @@ def test_applying_notes_what_the_contract_does_not_say(cli: Cli) -> None:
     shipment = Shipment(
         request_id="fill_request_1", details__status="LOST_AT_SEA", details__secret="Jane Doe"
     )
-    cli.ledger.apply(shipment, {**shipment, "timestamp": 1_590_800_000}, Shipment())
+    cli.ledger.apply(shipment, {**shipment, "timestamp": shipment["timestamp"] + 1}, Shipment())
     cli.ledger.apply({"callback_type": "VACCINATION", "details": {"name": "Jane Doe"}})
 
     ran = cli.run("drift", "--json")

@@ -60,12 +60,16 @@ def partners_of(folders: tuple[Path, ...] = ()) -> Mapping[str, Partner]:
     """The partners that come along and those in these folders, by name.
 
     Raises ImportError for one that cannot be loaded, ValueError for one that is called otherwise than its
-    folder or speaks of no machine.
+    folder, or as another one is, or speaks of no machine.
     """
     for folder in folders:
         if str(folder) not in partners.__path__:
             partners.__path__.append(str(folder))
-    names = {file.parent.name for path in partners.__path__ for file in Path(path).glob("*/partner.py")}
+    # Not of all of that path: it has what others in this process asked for.
+    own = Path(partners.__file__).parent
+    names = [file.parent.name for path in (own, *folders) for file in path.glob("*/partner.py")]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two partners are called {', '.join(twice)}")
     return MappingProxyType({name: _load(name) for name in sorted(names)})
 
 

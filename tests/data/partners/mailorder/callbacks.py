@@ -1,4 +1,4 @@
-"""Mailorder's callbacks to facts: pure. One says how an order stands, `{order_id, status, ...}`, and not when."""
+"""Mailorder's callbacks to facts: pure. One says how an order stands, and not since when."""
 
 from __future__ import annotations
 

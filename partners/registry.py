@@ -21,7 +21,7 @@ from partners.reading import Reading
 if TYPE_CHECKING:
     from partners.listing import RecordReads
 
-__all__ = ["Hash", "Partner", "Reader", "partners_of"]
+__all__ = ["Hash", "Partner", "Reader", "others_about", "partners_of"]
 
 #: A keyed hash of (domain, value).
 Hash: TypeAlias = Callable[[str, str], bytes]
@@ -71,6 +71,13 @@ def partners_of(folders: tuple[Path, ...] = ()) -> Mapping[str, Partner]:
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ValueError(f"two partners are called {', '.join(twice)}")
     return MappingProxyType({name: _load(name) for name in sorted(names)})
+
+
+def others_about(partner: str, folders: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """The partners that speak of a kind which this one speaks of too."""
+    known = partners_of(folders)
+    kinds = set(known[partner].kinds)
+    return tuple(one.name for one in known.values() if one.name != partner and kinds & set(one.kinds))
 
 
 def _load(name: str) -> Partner:

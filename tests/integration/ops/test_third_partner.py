@@ -6,15 +6,17 @@ The folder is the one of docs/adding-a-partner.md.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from partners.registry import partners_of
+from partners.registry import others_about, partners_of
 from settings import Settings
+from store.pulls import poll_schedule
+from store.pulls.record_schedule import due_records
 from store.reports import pushes
 from tests.support.commandline import Cli
 from tests.support.factories import OrderSuccess
@@ -23,6 +25,8 @@ from tests.support.ledger import Ledger
 from tests.support.receiver import Running, serve
 from workers.apply.batch import apply_queued
 from workers.celery.runtime import tools
+from workers.pull.puller import partner_about
+from workers.pull.requests import waiting_states
 from workers.reports.callback_types import callback_types
 from workers.reports.loss_days import recount
 
@@ -151,3 +155,38 @@ def test_what_one_installation_asked_for_is_no_partner_of_another(tmp_path: Path
     (twin / "partner.py").write_text("")
     with pytest.raises(ValueError, match="two partners are called truepill"):
         partners_of((tmp_path,))
+
+
+def test_another_pharmacy_is_not_asked_about_its_orders(mailorder: Cli) -> None:
+    """Its ids would stand in a URL of the other, and be refused in every round."""
+    ledger = mailorder.ledger
+    long_ago = datetime.now(UTC) - timedelta(days=9)
+    ledger.apply(LIFE[1], partner="mailorder", timeless=True, received_at=long_ago)
+    ledger.apply(dict(OrderSuccess(request_id="fill_1", timestamp=int(long_ago.timestamp()))))
+    ledger.conn.execute("UPDATE entities SET first_seen = first_seen - interval '9 days'")
+    now = poll_schedule.server_time(ledger.conn)
+    kinds, waiting = ["fill_request"], waiting_states(["fill_request"])
+
+    def asked(others: tuple[str, ...]) -> tuple[set[str], int, set[str]]:
+        polls = poll_schedule.due(ledger.conn, kinds, waiting, 3600.0, now, 9, None, others)
+        left = poll_schedule.left(ledger.conn, kinds, waiting, 3600.0, None, others)
+        hour = timedelta(hours=1)
+        # A packed fill has news in its events alone: let it be one that waits for its order.
+        ledger.conn.execute("UPDATE entities SET state = 'pending'")
+        records = due_records(ledger.conn, now, kinds=kinds, quiet=hour, limit=9, others=others)
+        ledger.conn.execute("UPDATE entities SET state = 'completed'")
+        return {one.key for one in polls}, left.due, {one.key for one in records}
+
+    assert others_about("truepill", (FOLDER,)) == ("mailorder",)
+    assert asked(("mailorder",)) == ({"fill_1"}, 1, {"fill_1"})
+    assert asked(()) == ({"fill_1", ORDER}, 2, {"fill_1", ORDER})
+    assert others_about("truepill") == others_about("healnow") == ()
+    assert partner_about(Settings.load(), "fill_request") == "truepill"
+
+
+def test_the_page_about_adding_one_has_its_files() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "adding-a-partner.md").read_text(encoding="utf-8")
+    blocks = page.split("```python\n")[1:]
+    printed = [block.partition("```")[0] for block in blocks]
+    files = [FOLDER / "mailorder" / name for name in ("partner.py", "callbacks.py")]
+    assert printed == [file.read_text(encoding="utf-8") for file in files]

@@ -14,7 +14,8 @@ from celery import Celery
 from bench import limit
 from bench.mixed import EVENTS_OF_A_PATIENT, mixed, wide
 from bench.stage import OURS, TUTORIAL, Stage, StageError, truncate
-from bench.traffic import Event, even, skewed
+from bench.traffic import Event, even, paid, skewed
+from partners.registry import partners_of
 from store.crypto.keyed_hash import KeyedHash
 from store.crypto.sealing import Sealer
 from store.inbox.admit import admit_now
@@ -26,6 +27,7 @@ __all__ = [
     "EVEN",
     "LIMIT",
     "MIXED",
+    "PAID",
     "SKEWED",
     "TUTORIAL_WAY",
     "WIDE",
@@ -42,6 +44,7 @@ __all__ = [
 
 EVEN, SKEWED, LIMIT, TUTORIAL_WAY = "apply, even", "apply, skewed", "one statement", "tutorial"
 MIXED, WIDE = "apply, every type", "apply, 200 medications"
+PAID = "apply, a tenth payments"
 Connection = psycopg.Connection[Any]
 
 #: One service a side, with two worker processes; the log level of both is Celery's default.
@@ -53,6 +56,7 @@ WORKERS = {
     ),
 }
 STALLED = 120.0
+TIMELESS = {name for name, partner in partners_of().items() if partner.timeless}
 #: Bodies of 200 medications in one hint: four medications an event and 500 events a hint is as much.
 WIDE_IDS = 10
 POLL_SECONDS = 0.01
@@ -80,12 +84,13 @@ class Applied(NamedTuple):
 
 
 def measure(stage: Stage, sizes: Sizes, rounds: int, say: Callable[[str], None]) -> dict[str, list[Applied]]:
-    """Each of the six once a round. Raises StageError when something is not applied."""
+    """Each of the seven once a round. Raises StageError when something is not applied."""
     stage.empty()
     make_tables(stage)
     conn = stage.connection()
     backlogs = {
         EVEN: admit(stage, even(sizes.fills, "even")),
+        PAID: admit(stage, paid(sizes.fills, "paid")),
         MIXED: admit(stage, mixed(sizes.events // EVENTS_OF_A_PATIENT, "mixed")),
         SKEWED: admit(stage, skewed(sizes.fills, sizes.events, "skew")),
         WIDE: admit(stage, wide(sizes.wide_events, "wide")),
@@ -122,8 +127,9 @@ def admit(stage: Stage, events: Sequence[Event]) -> list[int]:
         now = datetime.now(UTC)
         batch = []
         for event in events[start : start + HINT_IDS]:
-            event_id = keyed_hash.event_id("truepill", "push", "", event.body)
-            batch.append(Arrival(event_id, "truepill", "push", now, sealer.seal(event.body, event_id)))
+            event_id = keyed_hash.event_id(event.partner, "push", "", event.body)
+            sealed = sealer.seal(event.body, event_id)
+            batch.append(Arrival(event_id, event.partner, "push", now, sealed, event.partner in TIMELESS))
         new = admit_now(stage.connection(), batch)
         seqs += [new[arrival.id] for arrival in batch]
     return seqs

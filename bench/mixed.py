@@ -77,7 +77,7 @@ class _Patient:
         for step in steps:
             if told and step == "D" and self.rng.random() < COPY_SHARE * len(steps):
                 # The same news, not the same bytes: what a second delivery through another path looks like.
-                key, at, body = told[-1]
+                key, at, body = told[-1][:3]
                 told.append(Event(key, at, body + b"\n"))
             elif step in ("T", "D"):
                 told.append(fill.shipment("TRANSIT" if step == "T" else "DELIVERED"))

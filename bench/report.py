@@ -88,6 +88,7 @@ def _backlog(results: Mapping[str, Sequence[backlog.Applied]]) -> Iterator[Row]:
         (backlog.EVEN, backlog.TUTORIAL_WAY, 25.0),
         (backlog.SKEWED, backlog.EVEN, 0.5),
         (backlog.MIXED, backlog.EVEN, 0.7),
+        (backlog.PAID, backlog.EVEN, 0.95),
     ]
     for name, opponent, least in pairs:
         ours, theirs = results[name], results[opponent]

@@ -29,6 +29,7 @@ __all__ = [
     "even",
     "interleaved",
     "many",
+    "paid",
     "request",
     "skewed",
 ]
@@ -61,11 +62,12 @@ SCANS = (
 
 
 class Event(NamedTuple):
-    """One callback: `at` is its time in Unix seconds, as the body states it."""
+    """One callback: `at` is its time in Unix seconds, as the body states it; HealNow's state none."""
 
     key: str
     at: int
     body: bytes
+    partner: str = "truepill"
 
 
 def even(fills: int, seed: str) -> list[Event]:
@@ -73,6 +75,23 @@ def even(fills: int, seed: str) -> list[Event]:
     rng = random.Random(seed)  # noqa: S311 - made-up news, the same in every run
     base = int(time.time()) - AGE
     return list(interleaved((_life(rng, seed, number, 4, base) for number in range(fills)), rng))
+
+
+def paid(fills: int, seed: str) -> list[Event]:
+    """As many events as `even` has for so many fills, of which a tenth are HealNow's.
+
+    Two ninths of the fills are paid for: a callback says that the payment is pending, a second one that it
+    was made. They name it by their eid, which is the fill's request id, as a customer would have chosen it.
+    """
+    rng = random.Random(seed)  # noqa: S311 - made-up news, the same in every run
+    base = int(time.time()) - AGE
+    paying = fills // 5
+    lives = (
+        _with_payment(rng, life) if number < paying else life
+        for number in _shuffled(rng, fills - fills // 10)
+        for life in [_life(rng, seed, number, 4, base)]
+    )
+    return list(interleaved(lives, rng))
 
 
 def skewed(fills: int, events: int, seed: str) -> list[Event]:
@@ -164,12 +183,36 @@ def _life(rng: random.Random, seed: str, number: int, size: int, base: int) -> l
     if copied:
         # The same news, not the same bytes: what a second delivery through another path looks like.
         place = rng.randrange(steps)
-        key, at, body = events[place]
+        key, at, body = events[place][:3]
         events.insert(place + 1, Event(key, at, body + b"\n"))
     for place in range(len(events) - 1):
         if rng.random() < EARLY_SHARE:
             events[place], events[place + 1] = events[place + 1], events[place]
     return events
+
+
+def _shuffled(rng: random.Random, count: int) -> list[int]:
+    numbers = list(range(count))
+    rng.shuffle(numbers)
+    return numbers
+
+
+def _with_payment(rng: random.Random, life: list[Event]) -> list[Event]:
+    """A fill's life with the two callbacks about its payment, the first of all and somewhere behind it."""
+    key, at, _, _ = life[0]
+    data = {
+        "eid": key,
+        "rx_number": f"{rng.randrange(10**7):07d}",
+        "refill_number": None,
+        "amount_in_cents": rng.randrange(100, 20_000),
+    }
+    told = [
+        orjson.dumps({"type": f"prescription::{status}", "data": data | more})
+        for status, more in (("pending", {}), ("paid", {"order_id": rng.randbytes(8).hex()}))
+    ]
+    pending, made = (Event(key, at, body, "healnow") for body in told)
+    place = rng.randrange(len(life) + 1)
+    return [pending, *life[:place], made, *life[place:]]
 
 
 class Fill:

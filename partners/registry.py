@@ -21,7 +21,7 @@ from partners.reading import Reading
 if TYPE_CHECKING:
     from partners.listing import RecordReads
 
-__all__ = ["Hash", "Partner", "Reader", "partners_of"]
+__all__ = ["Hash", "Partner", "Reader", "others_about", "partners_of"]
 
 #: A keyed hash of (domain, value).
 Hash: TypeAlias = Callable[[str, str], bytes]
@@ -60,13 +60,24 @@ def partners_of(folders: tuple[Path, ...] = ()) -> Mapping[str, Partner]:
     """The partners that come along and those in these folders, by name.
 
     Raises ImportError for one that cannot be loaded, ValueError for one that is called otherwise than its
-    folder or speaks of no machine.
+    folder, or as another one is, or speaks of no machine.
     """
     for folder in folders:
         if str(folder) not in partners.__path__:
             partners.__path__.append(str(folder))
-    names = {file.parent.name for path in partners.__path__ for file in Path(path).glob("*/partner.py")}
+    # Not of all of that path: it has what others in this process asked for.
+    own = Path(partners.__file__).parent
+    names = [file.parent.name for path in (own, *folders) for file in path.glob("*/partner.py")]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ValueError(f"two partners are called {', '.join(twice)}")
     return MappingProxyType({name: _load(name) for name in sorted(names)})
+
+
+def others_about(partner: str, folders: tuple[Path, ...] = ()) -> tuple[str, ...]:
+    """The partners that speak of a kind which this one speaks of too."""
+    known = partners_of(folders)
+    kinds = set(known[partner].kinds)
+    return tuple(one.name for one in known.values() if one.name != partner and kinds & set(one.kinds))
 
 
 def _load(name: str) -> Partner:

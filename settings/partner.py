@@ -57,8 +57,8 @@ def partner_folder(value: str) -> Path:
 def partner_names(folders: Iterable[Path] = ()) -> tuple[str, ...]:
     """The names of the partners that come with this version, and of those in these folders; sorted."""
     found = find_spec("partners")
-    own = () if found is None else tuple(found.submodule_search_locations or ())
-    paths = [*map(Path, own), *folders]
+    own = [] if found is None or found.origin is None else [Path(found.origin).parent]
+    paths = [*own, *folders]
     return tuple(sorted({file.parent.name for path in paths for file in path.glob("*/partner.py")}))
 
 

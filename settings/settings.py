@@ -154,10 +154,8 @@ def _missing(s: Settings, group: Group) -> list[str]:
     if group == "receiver":
         if any(p.has_secret for p in s.partners):
             return []
-        return [
-            "no partner has a secret: set RXLEDGER_TRUEPILL_WEBHOOK_TOKENS, …_WEBHOOK_BASIC or "
-            "…_WEBHOOK_HMAC_KEYS (or the same for another partner)"
-        ]
+        tokens = " or ".join(f"RXLEDGER_{partner.name.upper()}_WEBHOOK_TOKENS" for partner in s.partners)
+        return [f"no partner has a secret: set {tokens} (or …_WEBHOOK_BASIC, …_WEBHOOK_HMAC_KEYS)"]
     if group == "sandbox":
         wants = "RXLEDGER_SANDBOX_KEYS is not set: the API keys of the sandbox's customers"
         return [] if s.sandbox_keys else [wants]

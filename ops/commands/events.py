@@ -34,7 +34,7 @@ def listing(
     context: typer.Context,
     callback_type: Annotated[str | None, typer.Option("--type", help="Such as ORDER.")] = None,
     status: Annotated[str | None, typer.Option(help=" | ".join(STATUSES))] = None,
-    partner: Annotated[str | None, typer.Option(help="truepill or healnow.")] = None,
+    partner: Annotated[str | None, typer.Option(help="Only this partner's.")] = None,
     via: Annotated[str | None, typer.Option(help="push, pull or snapshot.")] = None,
     entity: Annotated[
         tuple[str, str] | None, typer.Option(metavar="KIND KEY", help="Those that state facts of it.")

@@ -118,7 +118,11 @@ class ReadyFile:
         rxledger = _own_name()
         sandbox = f"{settings.sandbox_url}  (its API keys are in {settings.data_dir / ENV_FILE})"
         return {
-            "receiver": f"{settings.receiver_url}/webhooks/truepill",
+            **{
+                f"webhook of {partner.name}": f"{settings.receiver_url}/webhooks/{partner.name}"
+                for partner in settings.partners
+                if partner.has_secret
+            },
             "flower": f"{settings.flower_url}  (the password is in {settings.data_dir / ENV_FILE})",
             **({"sandbox": sandbox} if settings.sandbox_url else {}),
             "database": _without_password(str(settings.database_url)),

@@ -23,6 +23,7 @@ from statemachine import MACHINES, Fact
 from store.db import arrays
 from store.ledger.relations import is_replaced
 from store.pulls.backoff import LONGEST_SECONDS, review_polls, seconds_to_next
+from store.pulls.others import is_of_others, others_of
 
 __all__ = [
     "Due",
@@ -125,7 +126,7 @@ CROSS JOIN LATERAL (
 # Waiting ones first, each group by its last poll.
 _DUE = f"""
 SELECT id, kind, key, state, last_at, waits, only_review, fruitless FROM ({_SCHEDULE}) schedule
-WHERE kind = ANY(%(of)s::text[]) AND polled
+WHERE kind = ANY(%(of)s::text[]) AND polled AND NOT {is_of_others("schedule")}
   AND coalesce(at <= clock_timestamp(), true) AND coalesce(looked_at < %(before)s, true)
 ORDER BY NOT waits, coalesce(looked_at, '-infinity'), first_seen, id
 LIMIT %(limit)s
@@ -134,7 +135,8 @@ _LEFT = f"""
 SELECT count(*) FILTER (WHERE coalesce(at <= clock_timestamp(), true)),
        count(*) FILTER (WHERE at > clock_timestamp()),
        min(at) FILTER (WHERE at > clock_timestamp())
-FROM ({_SCHEDULE}) schedule WHERE kind = ANY(%(of)s::text[]) AND polled
+FROM ({_SCHEDULE}) schedule
+WHERE kind = ANY(%(of)s::text[]) AND polled AND NOT {is_of_others("schedule")}
 """
 _FIND = f"""
 SELECT id, kind, key, state, last_at, waits, only_review, fruitless FROM ({_SCHEDULE}) schedule
@@ -155,13 +157,15 @@ def due(
     before: datetime,
     limit: int,
     as_of: datetime | None = None,
+    others: Collection[str] = (),
 ) -> list[Due]:
     """The most urgent requests of these kinds that were not polled since `before`.
 
     `waiting` are the (kind, state) in which news is expected; `quiet` is seconds without news. `as_of`: what
-    was known or made by then, and gave no answer since, is due without being quiet.
+    was known or made by then, and gave no answer since, is due without being quiet. `others` are partners of
+    whose requests this one is not asked.
     """
-    of = {"of": arrays.texts(sorted(kinds)), "before": before, "limit": limit}
+    of = {"of": arrays.texts(sorted(kinds)), "before": before, "limit": limit, **others_of(others)}
     return [Due._make(row) for row in conn.execute(_DUE, {**_schedule(waiting, quiet, as_of), **of})]
 
 
@@ -171,9 +175,10 @@ def left(
     waiting: Sequence[tuple[str, str]],
     quiet: float,
     as_of: datetime | None = None,
+    others: Collection[str] = (),
 ) -> Left:
     """What is still to be polled of these kinds, now and later; all as for `due`."""
-    of = {"of": arrays.texts(sorted(kinds))}
+    of = {"of": arrays.texts(sorted(kinds)), **others_of(others)}
     row = conn.execute(_LEFT, {**_schedule(waiting, quiet, as_of), **of}).fetchone()
     return Left(*(row or (0, 0, None)))
 

@@ -17,6 +17,7 @@ from statemachine.model import is_snapshot
 from store.db import arrays
 from store.ledger.model import lines_of
 from store.ledger.relations import is_replaced
+from store.pulls.others import is_of_others, others_of
 
 __all__ = ["DueRecord", "ResumePoint", "due_records", "is_due", "last_facts", "name_of"]
 
@@ -63,7 +64,8 @@ WITH waiting AS (
     FROM unnest(%(kinds)s::text[], %(states)s::text[], %(clocked)s::bool[]) AS s (kind, state, clocked)
     JOIN entities e ON e.kind = s.kind AND e.state = s.state
 ), due AS (
-    SELECT * FROM waiting WHERE since <= %(now)s AND NOT {is_replaced("waiting")}
+    SELECT * FROM waiting
+    WHERE since <= %(now)s AND NOT {is_replaced("waiting")} AND NOT {is_of_others("waiting")}
       AND (%(after)s::timestamptz IS NULL OR (since, id) > (%(after)s, %(after_id)s::bigint))
 ), named AS (
     SELECT d.id, min(a.alias) AS name FROM due d JOIN aliases a ON a.kind = d.kind AND a.key = d.key
@@ -86,11 +88,13 @@ def due_records(
     quiet: timedelta,
     limit: int,
     after: ResumePoint | None = None,
+    others: Collection[str] = (),
 ) -> list[DueRecord]:
     """Up to `limit` entities of `kinds` past their deadline or without news for `quiet`; the oldest first.
 
     Only in states that a record can lead out of, and, for the quiet ones, that a clock runs in: what has come
-    to its end is not asked about, nor what was replaced, nor what cannot be named (`BY_ALIAS`). Fewer than
+    to its end is not asked about, nor what was replaced, nor what cannot be named (`BY_ALIAS`), nor what one
+    of the partners `others` has spoken of. Fewer than
     `limit` means that the end was reached: begin anew without `after`, once it is worth while to ask the same
     again, since an answer that says nothing new leaves the entity as it was. Raises KeyError for a kind
     without a machine, and psycopg.Error.
@@ -108,6 +112,7 @@ def due_records(
             "after": after.since if after else None,
             "after_id": after.entity_id if after else None,
             "limit": limit,
+            **others_of(others),
         },
     )
     return [

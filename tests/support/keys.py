@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 
 from settings import SealKey
 from store.crypto.keyed_hash import KeyedHash
@@ -21,6 +22,6 @@ KEY_SETTINGS = {
 }
 
 
-def tools_at(clock: Callable[[], datetime]) -> Tools:
+def tools_at(clock: Callable[[], datetime], partner_folders: tuple[Path, ...] = ()) -> Tools:
     """What applying needs, with these keys and this source of the present."""
-    return Tools(Sealer([SEAL_KEY]), KeyedHash(LOOKUP_KEY.encode()), clock)
+    return Tools(Sealer([SEAL_KEY]), KeyedHash(LOOKUP_KEY.encode()), clock, partner_folders)

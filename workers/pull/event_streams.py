@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -30,14 +31,24 @@ __all__ = ["EventStreams"]
 
 
 class EventStreams:
-    """`workers.pull.streams.Streams`. `quiet` is seconds without news before a request is polled."""
+    """`workers.pull.streams.Streams`. `quiet` is seconds without news before a request is polled; of what one
+    of the partners `others` has spoken of, this one is not asked.
+    """
 
     one_by_one = (FILLS, REQUESTS, SNAPSHOTS)
     #: A record says less than events do, and is dated by when it was read: events are asked for first.
     last = SNAPSHOTS
 
-    def __init__(self, calls: CallSettings, quiet: float, wire: Wire, conn: psycopg.Connection[Any]) -> None:
+    def __init__(
+        self,
+        calls: CallSettings,
+        quiet: float,
+        wire: Wire,
+        conn: psycopg.Connection[Any],
+        others: Sequence[str] = (),
+    ) -> None:
         self._quiet = quiet
+        self._others = others
         self._conn = conn
         self._client = Client(wire, SharedOperators(conn))
         self._offers = Offers(calls, conn, self._client)
@@ -73,7 +84,7 @@ class EventStreams:
 
     def left(self, as_of: datetime) -> Left:
         kinds = (FILLS, *BY_REQUEST) if self._offers.everything() else (FILLS,)
-        return poll_schedule.left(self._conn, kinds, waiting_states(kinds), self._quiet, as_of)
+        return poll_schedule.left(self._conn, kinds, waiting_states(kinds), self._quiet, as_of, self._others)
 
     def pull_entity(self, run: Run, kind: str, key: str) -> list[Report] | None:
         """Its events and its record, as far as the partner has them."""

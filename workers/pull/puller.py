@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from partners.registry import partners_of
+from partners.registry import others_about, partners_of
 from settings import Settings
 from store.db.connections import connect
 from store.inbox import queue
@@ -60,9 +60,9 @@ def full_name(partner: str, stream: str) -> str:
 
 
 def partner_about(settings: Settings, kind: str) -> str:
-    """Who is asked about a kind: the partner that speaks of it, or else the pharmacy, which says no."""
+    """Who is asked about a kind: a partner that speaks of it and is called, or else the pharmacy."""
     known = partners_of(settings.partner_folders).values()
-    return next((one.name for one in known if kind in one.kinds), PARTNER)
+    return next((one.name for one in known if kind in one.kinds and one.base_url is not None), PARTNER)
 
 
 class Puller:
@@ -89,10 +89,11 @@ class Puller:
         except NoApiKey as error:
             raise UnknownStream(f"{error}: pulls are off") from None
         known = partners_of(settings.partner_folders)[partner]
+        others = others_about(partner, settings.partner_folders)
         self.partner = partner
         self._conn = conn
         self._streams: Streams = (
-            EventStreams(calls, pull.quiet, wire, conn)
+            EventStreams(calls, pull.quiet, wire, conn, others)
             if partner == PARTNER
             else RecordStreams.over(known, wire, conn)
         )
@@ -109,6 +110,7 @@ class Puller:
             storing_thread=self._storing_thread,
             skew=self._skew,
             partner=partner,
+            others=others,
         )
 
     def __enter__(self) -> Puller:

@@ -71,7 +71,7 @@ class _Polls:
     def _chosen(self, kinds: Collection[str], began: datetime) -> list[Due]:
         """Some of what is due: first what waits, then what came to its end over a gap, then the rest."""
         run, waiting = self.run, waiting_states(kinds)
-        found = poll_schedule.due(run.conn, kinds, waiting, run.quiet, began, CHOSEN, run.as_of)
+        found = poll_schedule.due(run.conn, kinds, waiting, run.quiet, began, CHOSEN, run.as_of, run.others)
         ended = [entity for entity in found if not entity.waits]
         jumped = poll_schedule.gaps(self.run.conn, ended) if ended else set()
         return sorted(found, key=lambda entity: (not entity.waits, entity.id not in jumped))

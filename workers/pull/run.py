@@ -48,7 +48,7 @@ class Run:
     requests that had news up to then without waiting until they are quiet. `storing_thread` gives where pages
     may be stored while the next ones are fetched. `skew`: by how many seconds the partner's clock is ahead of
     ours, less than 0 where it is behind; 0 where they agree within a minute, or nothing is known of it.
-    `partner` is who is asked.
+    `partner` is who is asked, and not about what one of `others` has spoken of.
     """
 
     conn: psycopg.Connection[Any]
@@ -63,3 +63,4 @@ class Run:
     storing_thread: Callable[[], StoringThread] | None = None
     skew: Callable[[], float] = lambda: 0.0
     partner: str = "truepill"
+    others: tuple[str, ...] = ()

@@ -236,9 +236,10 @@ class _Reading:
     def _due(self, kinds: Collection[str], after: ResumePoint | None) -> Iterator[DueRecord]:
         """What is due in this round, the longest waiting first."""
         began, quiet = self.leased.stream.pass_from, timedelta(seconds=self.run.quiet)
-        before = self.leased.stream.watermark
+        before, others = self.leased.stream.watermark, self.run.others
+        choose = partial(due_records, self.run.conn, kinds=kinds, quiet=quiet, limit=CHOSEN, others=others)
         while began is not None:
-            found = due_records(self.run.conn, began, kinds=kinds, quiet=quiet, limit=CHOSEN, after=after)
+            found = choose(began, after=after)
             yield from (one for one in found if is_due(one.since, before, began, quiet))
             if len(found) < CHOSEN:
                 return

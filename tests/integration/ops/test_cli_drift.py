@@ -53,7 +53,7 @@ def test_applying_notes_what_the_contract_does_not_say(cli: Cli) -> None:
     shipment = Shipment(
         request_id="fill_request_1", details__status="LOST_AT_SEA", details__secret="Jane Doe"
     )
-    cli.ledger.apply(shipment, {**shipment, "timestamp": 1_590_800_000}, Shipment())
+    cli.ledger.apply(shipment, {**shipment, "timestamp": shipment["timestamp"] + 1}, Shipment())
     cli.ledger.apply({"callback_type": "VACCINATION", "details": {"name": "Jane Doe"}})
 
     ran = cli.run("drift", "--json")
@@ -64,3 +64,15 @@ def test_applying_notes_what_the_contract_does_not_say(cli: Cli) -> None:
         ("type", "VACCINATION", "VACCINATION", 1),
     }
     assert "Jane" not in ran.out
+
+
+def test_the_drift_of_one_partner_can_be_asked_for(cli: Cli) -> None:
+    note(cli.ledger.conn, "truepill", {LOT: 2}, LATER)
+    note(cli.ledger.conn, "healnow", {("type", "a::b", "?"): 1}, FIRST)
+    (one,) = cli.run("drift", "--partner", "healnow", "--json").document["drift"]
+    assert (one["partner"], one["type"]) == ("healnow", "a::b")
+    refused = cli.run("drift", "--partner", "nobody")
+    assert (refused.code, "there is no partner nobody: there is healnow, truepill" in refused.err) == (
+        2,
+        True,
+    )

@@ -15,6 +15,8 @@ from store.reports import loss_days
 from store.reports.loss_days import DayRow
 from tests.support.commandline import Cli
 from tests.support.factories import NotifyRx, OrderSuccess, Shipment
+from tests.support.payments import HEALNOW, callback, prescription, record
+from tests.support.payments import order as of_payments
 
 #: Noon of the day before yesterday: within the last 30 days, and long past.
 AT = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) - timedelta(days=2)
@@ -140,6 +142,44 @@ def test_a_request_of_which_a_copy_cannot_be_read_excuses_no_other(both_lost_and
     assert both_lost_and_alone.ledger.reasons() == ["missing_status"]
     found = both_lost_and_alone.run("show", "fill_request", "fill_3", "--json").document
     assert [fact["unconfirmed"] for fact in found["facts"]] == ["flagged"]
+
+
+def test_the_partner_is_told_and_can_be_asked_for(both_lost_and_alone: Cli, tmp_path: Path) -> None:
+    cli = both_lost_and_alone
+    cli.ledger.apply(callback("paid", id="rx1"), received_at=AT, **HEALNOW)
+    paid = record("order", of_payments("o1", prescription("rx1"), prescription("rx2")))
+    cli.ledger.apply(paid, via="snapshot", partner="healnow", received_at=AT)
+
+    def told(*arguments: str) -> list[tuple[str, str, int, int, int]]:
+        names = ("partner", "type", "pushed", "pulled_only", "both")
+        document = cli.run("loss", "--json", *arguments).document
+        return [tuple(row[name] for name in names) for row in document["types"]]
+
+    pharmacy, payments = ("truepill", "ORDER", 2, 1, 1), ("healnow", "prescription::paid", 1, 1, 1)
+    assert told() == [payments, pharmacy]
+    assert told("--partner", "truepill") == [pharmacy]
+    assert told("--partner", "healnow") == told("--type", "prescription::paid") == [payments]
+    assert told("--type", "ORDER") == [pharmacy]
+    assert cli.run("loss", "--partner", "nobody").code == 2
+    assert cli.run("loss", "--partner", "healnow", "--type", "ORDER").code == 2
+    assert "healnow" in cli.run("loss").out
+
+    file = tmp_path / "evidence.json"
+    cli.run("loss", "--partner", "healnow", "--evidence", str(file))
+    found = json.loads(file.read_text())
+    (lost,) = found["never_pushed"]
+    assert (lost["partner"], lost["kind"], lost["id"]) == ("healnow", "payment", "rx2")
+    assert (lost["occurred_at"], found["pushed_and_not_given"]) == (AT.strftime("%Y-%m-%dT%H:%M:%SZ"), [])
+
+
+def test_show_marks_a_payment_that_the_orders_do_not_have(cli: Cli) -> None:
+    cli.ledger.apply(callback("paid", id="rx1"), received_at=AT, **HEALNOW)
+    cli.ledger.conn.execute(
+        "INSERT INTO streams (partner, name, watermark, completed_at) VALUES ('healnow', 'orders', "
+        "clock_timestamp() - interval '1 hour', clock_timestamp() - interval '1 minute')"
+    )
+    (fact,) = cli.run("show", "payment", "rx1", "--json").document["facts"]
+    assert fact["unconfirmed"] == "flagged"
 
 
 def keep(cli: Cli, *, flagged: int) -> None:

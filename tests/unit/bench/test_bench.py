@@ -11,6 +11,7 @@ import pytest
 from bench import backlog, book, mixed, pulled, report, traffic
 from bench.accept import ONE_COMMIT, RECEIVER, REFERENCE, TUTORIAL_WAY, Cell
 from bench.load import Load, complete, percentile
+from partners.healnow.callbacks import read as read_payment
 from partners.truepill.callbacks import read
 from partners.truepill.pages import page_of
 
@@ -48,6 +49,24 @@ def test_mixed_traffic_holds_every_type_in_its_proportion() -> None:
         reading = read(event.body, no_hash)
         assert [(stated.key, stated.fact.occurred_at) for stated in reading.stated] == [(event.key, event.at)]
         assert reading.unseen == ()
+
+
+def test_a_tenth_of_the_paid_traffic_is_payments_that_are_named_by_their_fills() -> None:
+    events = traffic.paid(500, "seed")
+    assert len({event.body for event in events}) == len(events) == 2_000
+    payments = [event for event in events if event.partner == "healnow"]
+    assert Counter(event.key for event in payments) == dict.fromkeys({event.key for event in payments}, 2)
+    assert len(payments) == 200
+    filled = {event.key for event in events if event.partner == "truepill"}
+    signals: dict[str, list[str]] = {}
+    for event in payments:
+        reading = read_payment(event.body, no_hash)
+        (stated,) = reading.stated
+        assert (stated.fallback, stated.undated, reading.unseen) == (event.key, True, ())
+        assert ("request", event.key) in stated.links
+        signals.setdefault(event.key, []).append(stated.fact.signal)
+    assert set(signals) < filled
+    assert all(told == ["payment:pending", "payment:paid"] for told in signals.values())
 
 
 def test_a_wide_body_holds_two_hundred_medications() -> None:

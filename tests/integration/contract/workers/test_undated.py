@@ -96,8 +96,8 @@ def test_an_equal_body_is_a_copy_and_after_ten_minutes_the_same_fact_all_the_sam
     clock.advance(minutes=20)
     assert ledger.apply(body, **HEALNOW).applied == 1
     (row,) = facts(ledger)
-    assert (row.occurred_at, len(row.events), ledger.count("events")) == (first, 1, 1)
-    seqs = [seq for (seq,) in ledger.conn.execute("SELECT seq FROM events")]
+    seqs = [seq for (seq,) in ledger.conn.execute("SELECT seq FROM events WHERE partner = 'healnow'")]
+    assert (row.occurred_at, len(row.events), len(seqs)) == (first, 1, 1)
     for _ in range(2):
         assert not any(m.change.changed for m in replay(ledger.conn, seqs, ledger.tools, dry_run=False).moved)
     assert [row.occurred_at for row in facts(ledger)] == [first]

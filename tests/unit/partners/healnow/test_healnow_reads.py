@@ -18,6 +18,9 @@ def test_the_streams_that_are_named_are_those_that_can_be_read() -> None:
     reads = all_reads()
     assert PARTNER.streams == (*(one.name for one in reads.lists), *(one.name for one in reads.singles))
     assert {one.finds for one in reads.lists} - {None} <= {one.name for one in reads.singles}
+    # A list that losses are judged by is one of them.
+    listed = {family.listed_in for family in PARTNER.families().records.values()}
+    assert listed - {None} <= {one.name for one in reads.lists}
     reads.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -49,27 +50,28 @@ def check_command(
 def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any], Report]:
     from ops.render.tables import progress
     from ops.sandbox.compare import compare
-    from ops.sandbox.compare_payments import compare_checkouts, compare_joins
+    from ops.sandbox.compare_payments import compare_checkouts, compare_joins, compare_sums
     from ops.sandbox.payments import Payments, settle
     from ops.sandbox.read_known import read_known
     from ops.sandbox.read_truth import read_truth
     from ops.sandbox.truth import Truth
-    from store.crypto.keyed_hash import KeyedHash
+    from workers.celery.runtime import tools
 
     if settings.lookup_key is None:
         raise Refused("RXLEDGER_LOOKUP_KEY is not set")
-    keyed_hash, truth, payments = KeyedHash(settings.lookup_key), Truth(), Payments()
+    using, truth, payments = tools(settings), Truth(), Payments()
     key = _key(settings)
     with progress("reading the truth", None) as advance:
-        figures = read_truth(sandbox, key, keyed_hash, advance, truth, payments)
+        figures = read_truth(sandbox, key, using.keyed_hash, advance, truth, payments)
     _until_applied(settings, wait)
-    ours = read_known(settings.database, truth, payments, keyed_hash)
+    ours = read_known(settings.database, truth, payments, using)
     truth.closed = True
-    read_truth(sandbox, key, keyed_hash, lambda _: None, truth, payments)
+    read_truth(sandbox, key, using.keyed_hash, lambda _: None, truth, payments)
     settle(payments, truth.entities)
     report = compare(truth, ours.known, ours.standings, figures["live_contract"], ours.lost)
     compare_joins(report, payments, truth, ours.known, ours.joins)
     compare_checkouts(report, payments, ours.checkouts)
+    sums = compare_sums(report, payments, truth, ours.known, ours.sums)
     document = {
         "events": {
             "generated": truth.events,
@@ -85,7 +87,7 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
         "unrecoverable": report.unrecoverable,
         "states": report.states,
         "loss": report.loss,
-        "payments": {"of_the_sandbox": len(payments.known), "joined": report.joined},
+        "payments": {"of_the_sandbox": len(payments.known), "joined": report.joined, "cents": sums},
         "joins": report.joins,
     }
     return document, report
@@ -137,6 +139,8 @@ def _print(document: dict[str, Any]) -> None:
         lines.append(
             f"{payments['joined']} of {payments['of_the_sandbox']} payments are for what they truly are for"
         )
+        true, ours = payments["cents"]["true"], payments["cents"]["known"]
+        lines.append(f"of {payments['cents']['fills']} fills {_dollars(ours)}; truly {_dollars(true)}")
     if dropped := sum(row["dropped"] for row in document["loss"]):
         pulled = sum(row["pulled_only"] for row in document["loss"])
         lines.append(f"{dropped} lost callbacks are still given to pulls; the loss ledger has {pulled}")
@@ -149,11 +153,17 @@ def _print(document: dict[str, Any]) -> None:
     _print_some("missing, and no surface offers it any more", document["unrecoverable"], _missing)
 
 
+def _dollars(sums: dict[str, int]) -> str:
+    return ", ".join(f"${Decimal(cents).scaleb(-2)} {name}" for name, cents in sums.items())
+
+
 def _wrong(row: dict[str, Any]) -> list[Any]:
     if "event" in row:
         return [row["what"], f"event {row['event']}", row["standing"]]
     if row.get("kind") == "payment" and "fill" in row:
         return [row["what"], f"payment {row['key']}", f"for fill_request {row['fill']}"]
+    if row["what"] == "cents":
+        return ["cents", f"fill_request {row['key']}", f"{row['cents']}, not {row['true']}"]
     if "dropped" in row:
         return [row["what"], row["type"], f"{row['pulled_only']} pulled only, not {row['dropped']}"]
     if row["what"] in ("outcome", "lines"):

@@ -17,7 +17,7 @@ from ops.render.tables import seconds
 from ops.sandbox.truth import Entity, Evidence, Name, Truth, by_id
 from sandbox.outcome import Standing
 
-__all__ = ["Known", "Report", "compare"]
+__all__ = ["Known", "Report", "compare", "is_short"]
 
 #: Facts that no callback states: read off a snapshot, derived from another fact, made by a person.
 OTHER_SOURCES = frozenset({"snapshot", "derived", "manual"})
@@ -178,12 +178,16 @@ class Report:
                 self.wrong.append({"what": what, "event": event_id.hex(), "standing": standing})
 
 
-def _is_short(truth: Truth, known: Mapping[tuple[str, str], Known], name: tuple[str, str]) -> bool:
-    """Whether a payment is not known as it is, or not with all its names: its record was not read."""
-    found = known.get(name)
-    if found is None or found.state != truth.entities[name].state:
+def is_short(truth: Truth, known: Mapping[tuple[str, str], Known], name: tuple[str, str]) -> bool:
+    """Whether a thing is not known as it is: of a fill its history; of a payment its state, and its names,
+    which its record tells.
+    """
+    found, entity = known.get(name), truth.entities.get(name)
+    if found is None or entity is None:
         return True
-    return not any(fact.signal.startswith("seen:") for fact in found.facts)
+    if name[0] not in LISTED:
+        return not entity.said.keys() <= found.facts.keys()
+    return found.state != entity.state or not any(fact.signal.startswith("seen:") for fact in found.facts)
 
 
 def _to_be_had(evidence: Evidence, known: Known | None) -> set[str]:
@@ -224,7 +228,7 @@ def compare(
     """
     report = Report()
     for (kind, key), entity in truth.entities.items():
-        rests = any(_is_short(truth, known, name) for name in entity.rests_on)
+        rests = any(is_short(truth, known, name) for name in entity.rests_on)
         report.entity(kind, key, entity, known.get((kind, key)), live_contract, rests=rests)
     report.copies(truth, standings)
     report.losses(truth.dropped(standings, known), truth.to_come, lost)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ops.sandbox.compare import Known, Report
+from ops.sandbox.compare import Known, Report, is_short
 from ops.sandbox.payments import FILL, PAYMENT, Payment, Payments, Sums, is_paid
 from ops.sandbox.truth import Truth
 
@@ -41,7 +41,13 @@ def compare_joins(report: Report, payments: Payments, truth: Truth, known: AllKn
         ours = [row for row in joins.get(payment.id, ()) if row.kind == FILL and row.basis != "person"]
         others = [row for row in ours if payment.ambiguous or row.key != payment.fill]
         if others:
-            report.wrong.append({"what": "join", **_named(payment), "joined": [row.key for row in others]})
+            row = {"what": "join", **_named(payment), "joined": [row.key for row in others]}
+            entity = truth.entities.get((PAYMENT, payment.id))
+            if entity and any(is_short(truth, known, name) for name in entity.rests_on):
+                # What else it may be for was not heard of yet.
+                report.joins.append({**row, "surfaces": [ORDERS]})
+            else:
+                report.wrong.append(row)
         elif is_paid(payment, truth.entities) and not payment.ambiguous:
             _compare_one(report, payment, ours, known)
 

@@ -97,6 +97,14 @@ class Payments:
                 found.setdefault(payment.fill, []).append(payment)
         return found
 
+    def rivals(self) -> dict[str, set[str]]:
+        """The fills that a payment which cannot be told may be for, by its rx number."""
+        found: dict[str, set[str]] = {}
+        for payment in self.known.values():
+            if payment.fill is not None and payment.ambiguous:
+                found.setdefault(payment.rx_number, set()).add(payment.fill)
+        return found
+
     def sums(self, entities: Entities) -> dict[str, Sums]:
         """What is owed and paid of each fill that has a claim."""
         by_fill = self.by_fill()
@@ -121,11 +129,12 @@ def is_paid(payment: Payment, entities: Entities) -> bool:
 
 def settle(payments: Payments, entities: Entities) -> None:
     """Have the truth of fills and payments say what the joins make of them."""
+    rivals = payments.rivals()
     for payment in payments.known.values():
         entity = entities.get((PAYMENT, payment.id))
         if entity and payment.ambiguous and entity.state == "paid":
             entity.standing = entity.standing._replace(contradicted=True)
-            entity.rests_on.append((PAYMENT, payment.id))
+            entity.rests_on += [(PAYMENT, payment.id), *((FILL, fill) for fill in rivals[payment.rx_number])]
     for fill, paying in payments.by_fill().items():
         entity = entities.get((FILL, fill))
         if entity is None:

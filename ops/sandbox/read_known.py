@@ -13,15 +13,16 @@ from ops.render.tables import progress
 from ops.sandbox.compare import Known
 from ops.sandbox.compare_payments import Joined
 from ops.sandbox.payment_names import names_of
-from ops.sandbox.payments import PAYMENT, Payments
+from ops.sandbox.payments import FILL, PAYMENT, Payments, Sums
 from ops.sandbox.truth import Name, Truth, name_of
 from sandbox.partners import partners, truth_of
 from settings import Database
 from statemachine import MACHINES, current_lines
-from store.crypto.keyed_hash import KeyedHash
 from store.ledger.model import EntityRow, FactRow, fact_of, lines_of
 from store.reports import comparison, figures, loss, queries
 from store.schema import entities
+from workers.apply.cover_fills import standings
+from workers.apply.model import Tools
 from workers.reports.callback_types import callback_types
 from workers.reports.loss_days import span
 
@@ -38,6 +39,7 @@ class Ours:
 
     `lost`: how many callbacks of each type the loss ledger has as lost by the push. `joins`: what each
     payment is for, by its id. `checkouts`: the state of each session.
+    `sums`: of fills that have a claim, None where we do not know what it says.
     """
 
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
@@ -46,13 +48,14 @@ class Ours:
     lost: Counter[str] = field(default_factory=Counter)
     joins: dict[str, list[Joined]] = field(default_factory=dict)
     checkouts: dict[str, str] = field(default_factory=dict)
+    sums: dict[str, Sums | None] = field(default_factory=dict)
 
 
-def read_known(database: Database, truth: Truth, payments: Payments, keyed_hash: KeyedHash) -> Ours:
+def read_known(database: Database, truth: Truth, payments: Payments, tools: Tools) -> Ours:
     """Read it. Raises SQLAlchemy's errors."""
     ours, met = Ours(), 0
     copies = {*truth.copies, *(copy for event in truth.undelivered for copy in event.copies)}
-    names = names_of(payments.known.values(), keyed_hash)
+    names = names_of(payments.known.values(), tools.keyed_hash)
     total = len(truth.entities) + len(copies)
     with queries.snapshot(database) as conn, progress("comparing", total) as advance:
         for kind, keys in _batches(truth):
@@ -67,10 +70,19 @@ def read_known(database: Database, truth: Truth, payments: Payments, keyed_hash:
         for keys in _batched(payments.checkouts):
             rows = comparison.entities_named(conn, CHECKOUT, keys)
             ours.checkouts |= {row.key: row.state for row in rows}
+        for keys in _batched(payments.claims):
+            ours.sums |= _sums(conn, keys, tools)
         ours.lost = _lost(conn)
         # Where the table is large its size is an estimate, which may come out below.
         ours.others = max(0, figures.size(conn, entities).number - met - len(ours.checkouts))
     return ours
+
+
+def _sums(conn: Any, fills: Sequence[str], tools: Tools) -> dict[str, Sums | None]:
+    rows = comparison.entities_named(conn, FILL, fills)
+    found = standings(queries.driver(conn), [row.id for row in rows], tools)
+    balances = {row.key: found[row.id].balance for row in rows}
+    return {key: None if one.owed is None else Sums(one.owed, one.paid) for key, one in balances.items()}
 
 
 def _lost(conn: Any) -> Counter[str]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["check_command"]
 
 POLL_SECONDS = 0.25
+SWEPT_AT_ONCE = 2000
 SHOWN = 20
 
 
@@ -101,17 +102,20 @@ def _key(settings: Settings) -> str | None:
 
 
 def _until_applied(settings: Settings, wait: float) -> None:
-    """Wait until the queue and this machine's spool are empty. Raises Refused when they do not become so."""
+    """Wait until the queue and this machine's spool are empty, and no event is to be read anew, since a name
+    of it is another's by now. Raises Refused when it does not become so.
+    """
     from ops.doctor.spool_depth import spool_depth
     from ops.render.console import notes
     from store.inbox.queue import waiting
+    from store.ledger.aliases import stale_news
     from store.reports import queries
 
     deadline = time.monotonic() + wait
     with notes.status("waiting for the queue") as status:
         while True:
             with queries.snapshot(settings.database) as conn:
-                events = waiting(queries.driver(conn))
+                events = waiting(queries.driver(conn)) + len(stale_news(queries.driver(conn), SWEPT_AT_ONCE))
             spooled = spool_depth(settings.spool).files
             if not events and not spooled:
                 return

@@ -332,7 +332,7 @@ def test_a_batch_looks_once_where_it_made_one_and_never_else(ledger: Ledger, cas
         return counting.statements
 
     others = [Case(ledger) for _ in range(3)]
-    assert statements(dict(Transfer(request_id="t1", timestamp=T0))) == 3
+    assert statements(dict(Transfer(request_id="t1", timestamp=T0))) == 4
     assert statements(case.news("new")) == statements(*[other.news("new") for other in others]) == 4
     assert statements(case.news("submitted", 60)) == 3
     registered = Case(ledger)

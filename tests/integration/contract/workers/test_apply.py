@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from itertools import count, permutations
 from typing import Any
@@ -274,14 +275,15 @@ def test_nothing_of_a_body_but_tokens_and_codes_stands_in_the_clear(ledger: Ledg
 
 
 class Counting:
-    """A connection that counts the statements sent through it."""
+    """A connection that counts the statements sent through it; those of one pipeline are one trip."""
 
     def __init__(self, conn: psycopg.Connection[Any]) -> None:
         self._conn = conn
+        self._in_pipeline = False
         self.statements = 0
 
     def execute(self, *arguments: Any, **options: Any) -> Any:
-        self.statements += 1
+        self.statements += not self._in_pipeline
         return self._conn.execute(*arguments, **options)
 
     def cursor(self) -> Any:
@@ -291,6 +293,14 @@ class Counting:
 
     def transaction(self) -> Any:
         return self._conn.transaction()
+
+    @contextmanager
+    def pipeline(self) -> Iterator[None]:
+        self.statements += 1
+        self._in_pipeline = True
+        with self._conn.pipeline():
+            yield
+        self._in_pipeline = False
 
 
 def test_a_batch_takes_a_fixed_number_of_statements(ledger: Ledger) -> None:

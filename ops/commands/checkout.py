@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from settings import Settings
     from workers.push.checkout import Checkout
 
-__all__ = ["register"]
+__all__ = ["make_checkout", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -37,10 +37,11 @@ def checkout(
     with queries.snapshot(settings.database) as reading:
         key = own_key(reading, "copay", copay)
     audit.record(settings.database, person(), "checkout --renew" if renew else "checkout", f"copay {key}")
-    _give(key, _checkout(settings, key, renew), as_json)
+    _give(key, make_checkout(settings, key, renew=renew), as_json)
 
 
-def _checkout(settings: Settings, key: str, renew: bool) -> Checkout:
+def make_checkout(settings: Settings, key: str, *, renew: bool = False) -> Checkout:
+    """Make the checkout of this copay, or find it made. Raises Refused."""
     from partners.faults import CallFailed
     from partners.healnow.checkouts import Checkouts
     from partners.truepill.checkout_records import Lacking

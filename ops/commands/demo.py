@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shlex
 import time
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,8 +13,10 @@ from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ops.fill_life import Callback
-    from settings import Database
+    from settings import Database, Settings
 
 __all__ = ["register"]
 
@@ -25,9 +28,21 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
-def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
-    """Play a fill's life: triage, success, three shipments, one of them twice, one out of order."""
+def demo(
+    payment: Annotated[
+        bool, typer.Option("--payment", help="A copay, its checkout, its payment and its fill instead.")
+    ] = False,
+    data: DataOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Play a fill's life: triage, success, three shipments, one of them twice, one out of order.
+
+    With --payment one that a patient pays for, by both partners of the sandbox that `up` starts.
+    """
     settings = load(data).require("database")
+    if payment:
+        _play_payment(settings, data, as_json)
+        return
     if not settings.receiver_url:
         raise Refused("RXLEDGER_RECEIVER_URL is not set: start `rxledger up`, or say where the receiver is")
     if not settings.partner("truepill").tokens:
@@ -67,6 +82,54 @@ def demo(data: DataOption = None, as_json: JsonOption = False) -> None:
         "rxledger doctor",
     ):
         screen.print(f"  {command}{where}", soft_wrap=True, markup=False)
+
+
+def _play_payment(settings: Settings, data: Path | None, as_json: bool) -> None:
+    settings.require("sealing")
+    if settings.sandbox_url is None or not settings.sandbox_keys:
+        raise Refused("no sandbox is known: start `rxledger up`, which plays both partners")
+    from secrets import token_hex
+
+    from ops.commands.checkout import make_checkout
+    from ops.commands.trace import print_trace
+    from ops.paid_life import play
+    from ops.render.console import notes, screen
+    from ops.render.trace import trace
+    from settings.payments import PaymentSettings
+    from store.crypto.keyed_hash import KeyedHash
+    from store.reports import queries
+
+    def state(kind: str, name: str) -> str | None:
+        from store.ledger import links
+
+        with queries.snapshot(settings.database) as conn:
+            found = links.named(conn, [kind], name)
+            entity = queries.entity(conn, kind, found[0].key) if found else None
+        return None if entity is None else entity.state
+
+    def checkout(copay: str) -> str:
+        url = make_checkout(behind, copay).url
+        if url is None:
+            raise Refused(f"the checkout of copay {copay} has no address")
+        return url
+
+    # Where the patient's browser goes is of no account here.
+    pages = PaymentSettings(success_url="https://example.com/paid", cancel_url="https://example.com/cart")
+    behind = replace(settings, payments=pages)
+    metadata = f"demo-{token_hex(6)}"
+    where = "" if data is None else f" --data {shlex.quote(str(data))}"
+    console = notes if as_json else screen
+    for step in play(settings.sandbox_url, settings.sandbox_keys[0], metadata, state, checkout):
+        console.print(step.text, soft_wrap=True, markup=False)
+        console.print(f"  {step.command}{where}", soft_wrap=True, markup=False)
+    keyed_hash = KeyedHash(settings.lookup_key or b"")
+    found = trace(settings.database, settings.seal_keys, keyed_hash, metadata)
+    if as_json:
+        write_json(found.document)
+        return
+    screen.print("and all of it as one story:", style="bold")
+    screen.print(f"  rxledger trace {metadata}{where}", soft_wrap=True, markup=False)
+    print_trace(found.document)
 
 
 def _send(url: str, token: str, callback: Callback) -> tuple[str, bool]:

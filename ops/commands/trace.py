@@ -9,7 +9,7 @@ import typer
 
 from ops.render.output import DataOption, JsonOption, load, write_json
 
-__all__ = ["register"]
+__all__ = ["print_trace", "register"]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,12 +43,13 @@ def trace(
     if as_json:
         write_json(found.document)
     elif html is None:
-        _print(found.document)
+        print_trace(found.document)
     else:
         note(f"the page is written: {html}")
 
 
-def _print(document: dict[str, Any]) -> None:
+def print_trace(document: dict[str, Any]) -> None:
+    """The human form: the entities, what is under review, and the story in time."""
     from ops.render.tables import moment, occurred, print_table
 
     entities = [

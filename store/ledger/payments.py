@@ -62,6 +62,15 @@ JOINS = Columns(
 _JOINS = f"SELECT {JOINS.names} FROM payment_joins"
 
 
+# A name that several claim is nobody's, and what is called by it stands by itself.
+_JOINS_TO = f"""
+SELECT {JOINS.names} FROM payment_joins j WHERE target_id = ANY(%s::bigint[]) AND NOT EXISTS (
+    SELECT FROM entities p JOIN aliases a ON (a.kind, a.alias) = (p.kind, p.key)
+    WHERE p.id = j.payment_id HAVING count(*) = 1
+)
+"""
+
+
 def joins_of(conn: Connection, payment_ids: Iterable[int]) -> list[JoinRow]:
     """What these payments are for."""
     rows = conn.execute(f"{_JOINS} WHERE payment_id = ANY(%s::bigint[])", (arrays.numbers(payment_ids),))
@@ -75,8 +84,10 @@ def payments_to(conn: Connection, fill_id: int) -> set[str]:
 
 
 def joins_to(conn: Connection, target_ids: Iterable[int]) -> list[JoinRow]:
-    """The payments that are for these."""
-    rows = conn.execute(f"{_JOINS} WHERE target_id = ANY(%s::bigint[])", (arrays.numbers(target_ids),))
+    """The payments that are for these, each once: one that goes by another's name is that one, which has its
+    facts as soon as they are read anew.
+    """
+    rows = conn.execute(_JOINS_TO, (arrays.numbers(target_ids),))
     return [JoinRow._make(row) for row in rows]
 
 

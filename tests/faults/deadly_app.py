@@ -20,5 +20,6 @@ def _read(body: bytes, hash: Any, url_id: str | None) -> Any:
     return callbacks.read(body, hash, url_id)
 
 
-_records = read.readers().records
-read.readers = lambda folders=(): read.Readers({"truepill": _read}, _records)  # type: ignore[assignment]
+_known = read.readers()
+_deadly = read.Readers({**_known.callbacks, "truepill": _read}, _known.records)
+read.readers = lambda folders=(): _deadly  # type: ignore[assignment]

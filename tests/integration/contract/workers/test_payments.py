@@ -8,9 +8,12 @@ from random import Random
 
 import pytest
 
+from store.ledger.entities import ids_of
 from store.ledger.registration import register
 from tests.support.ledger import Ledger
 from tests.support.paid_fills import T0, Case, paid_for
+from workers.apply.batch import apply_rechecks
+from workers.apply.cover_fills import standings
 
 DAY = 86_400
 
@@ -251,3 +254,21 @@ def test_some_orders_of_all_that_is_told_of_a_payment_end_alike(ledger: Ledger, 
 def test_every_order_of_all_that_is_told_of_a_payment_ends_alike(ledger: Ledger, settled: bool) -> None:
     for order in permutations(range(7)):
         in_order(ledger, order, settled=settled)
+
+
+def test_a_payment_under_two_names_pays_once_even_before_they_are_one(ledger: Ledger) -> None:
+    case = Case(1000, 1000)
+    ledger.apply(case.claim())
+    push(ledger, case.webhook("paid", 0))
+    ledger.settle()
+    read(ledger, case.prescription("paid", 0))
+    apply_rechecks(ledger.conn, ledger.queued(), ledger.tools)
+    both = ledger.conn.execute(
+        "SELECT count(*) FROM entities WHERE key = ANY(%s)", ([case.ids[0], case.eid(0)],)
+    )
+    assert both.fetchone() == (2,)
+    (fill_id,) = ids_of(ledger.conn, "fill_request", [case.fill])
+    found = standings(ledger.conn, [fill_id], ledger.tools)[fill_id].balance
+    assert (found.owed, found.paid) == (2000, 1000)
+    ledger.settle()
+    assert ledger.state(case.fill) == "awaiting_payment"

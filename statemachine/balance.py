@@ -99,14 +99,15 @@ def balance(lines: Sequence[TargetLine], payments: Iterable[Paying]) -> Balance:
 
 
 def cents(amount: object) -> int | None:
-    """An amount of dollars as it is printed, such as "21.02", "0" or 10, in cents; None for anything else.
+    """An amount of dollars as it is printed, such as "21.02", "$1,021.02" or 10, in cents; None for anything
+    else.
 
     What is no whole number of cents is none: it is not rounded.
     """
     if type(amount) not in (str, int):
         return None
     try:
-        found = Decimal(str(amount).strip().removeprefix("$")) * 100
+        found = Decimal(str(amount).strip().removeprefix("$").replace(",", "")) * 100
     except InvalidOperation:
         return None
     if not found.is_finite() or found != found.to_integral_value() or not 0 <= found <= MOST:

@@ -40,10 +40,9 @@ DOMAINS = (
     "rx_link",
     "metadata",
     "order_number",
-    # Of payments: what the customer called one at the partner that takes them, a refill of a prescription by
-    # its rx number (`rx_fill`), and that partner's own records.
+    # Of payments: what the customer called one at the partner that takes them, and that partner's own
+    # records.
     "eid",
-    "rx_fill",
     "payment",
     "payment_order",
     "payer",
@@ -67,7 +66,7 @@ def own_domain(kind: str) -> str:
 
 Link: TypeAlias = tuple[str, str]
 """A name that a body carries: (domain, value). Two entities whose bodies carry the same one have to do with
-each other. The domain is one of DOMAINS. A value of the domains rx_number, rx_fill, eid and metadata may be
+each other. The domain is one of DOMAINS. A value of the domains rx_number, eid and metadata may be
 any text, of all others it is 1 to 128 characters of [A-Za-z0-9_.-]; a payment's and a checkout's own key may
 hold colons too. A plain tuple, since a body has dozens.
 """

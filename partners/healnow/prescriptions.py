@@ -145,8 +145,6 @@ def links_of(found: Prescription) -> Iterator[Link]:
             yield "prescription", token
     if found.rx_number is not None:
         yield "rx_number", found.rx_number
-        if found.refill is not None:
-            yield "rx_fill", f"{found.rx_number}#{found.refill}"
     if order := name(found.order_id):
         yield "payment_order", order
     if found.patient_id is not None:

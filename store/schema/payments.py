@@ -21,7 +21,8 @@ from store.schema.base import Key, Moment, metadata
 __all__ = ["intents", "payment_joins", "payment_names"]
 
 #: Which fill, copay or transfer a payment is for, and which line of it: by position and token, null where
-#: that is not known. `basis`: eid, rx_fill, token or person. Made anew when what it follows from has changed.
+#: that is not known. `basis`: eid, rx_number, prescription or person. Made anew when what it follows from has
+#: changed.
 payment_joins = Table(
     "payment_joins",
     metadata,

@@ -24,6 +24,7 @@ from store.ledger.model import (
 )
 from store.ledger.payment_names import FILL, PAID_FOR, PAYMENT
 from workers.apply.cover_fills import cover_fills
+from workers.apply.decisions import MANUAL
 from workers.apply.join_payments import join_payments
 from workers.apply.model import ClaimedRecheck, Moved, Name, StatedFact, Tools
 from workers.apply.payment_facts import derived
@@ -77,7 +78,7 @@ def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
     paid for.
     """
     own = [m for m in moved if m.named or _has_own_news(m)]
-    paying = [m.before for m in own if m.before.kind == PAYMENT]
+    paying = [m.before for m in own if m.before.kind == PAYMENT and _may_pay(m)]
     named = [m.before.id for m in own if m.before.kind in PAID_FOR and (m.named or _got_lines(m))]
     changed = [m.before.id for m in own if m.before.kind == FILL and m.change.changed]
     found = {Recheck(JOIN, PAYMENT, row.key) for row in paying}
@@ -93,6 +94,12 @@ def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
 def _has_own_news(m: Moved) -> bool:
     """Whether more than what rechecks state has come of it."""
     return any(one.via != DERIVED for one in m.change.counted)
+
+
+def _may_pay(m: Moved) -> bool:
+    """Whether it pays, or did, or a person has decided about it. What lies in a cart is for nothing yet."""
+    paid = "paid" in (m.before.state, m.change.entity.state)
+    return paid or any(one.via == MANUAL for one in m.change.counted)
 
 
 def _got_lines(m: Moved) -> bool:

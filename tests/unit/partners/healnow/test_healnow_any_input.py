@@ -56,7 +56,7 @@ record = st.fixed_dictionaries(
 )
 steady = settings(deadline=None, derandomize=True, database=None, max_examples=300)
 PLAIN = set(string.ascii_letters + string.digits + "_.:-")
-ANY_TEXT = {"metadata", "rx_number", "rx_fill", "eid"}
+ANY_TEXT = {"metadata", "rx_number", "eid"}
 
 Read = Callable[[bytes, Callable[[str, str], bytes]], Reading]
 

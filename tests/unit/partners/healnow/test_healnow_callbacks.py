@@ -130,13 +130,11 @@ def test_an_eid_leads_to_what_it_may_hold(
 )
 def test_a_refill_has_one_spelling(printed: object, refill: str) -> None:
     one = stated(callback(**PAID, refill_number=printed))
-    assert values(one, "rx_fill") == {f"120143#{refill}"}
     assert one.detail["refill_number"] == refill
 
 
 def test_a_copy_that_says_nothing_of_a_refill_is_of_no_certain_one() -> None:
     one = stated(callback())
-    assert values(one, "rx_fill") == set()
     assert values(one, "rx_number") == {"120143"}
     assert "refill_number" not in one.detail
 

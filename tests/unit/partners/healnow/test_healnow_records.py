@@ -133,7 +133,6 @@ def test_a_prescription_is_told_by_its_names_and_its_price() -> None:
         ("request", "fill_1"),
         ("prescription", "rx_a"),
         ("rx_number", "120143"),
-        ("rx_fill", "120143#0"),
         ("payer", "pat9"),
     }
     assert one.detail == {

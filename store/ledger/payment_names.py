@@ -104,8 +104,10 @@ SELECT 'payment', e.key FROM (
 WHERE EXISTS (SELECT FROM payment_names)
 UNION ALL
 SELECT 'fill', e.key FROM entities e
-WHERE EXISTS (SELECT FROM payment_joins) AND e.id IN (
+WHERE EXISTS (SELECT FROM payment_joins) AND e.kind = '{FILL}' AND e.id IN (
     SELECT target_id FROM payment_joins WHERE target_id = ANY(%(changed)s::bigint[])
+    UNION
+    SELECT target_id FROM payment_joins WHERE payment_id = ANY(%(paying)s::bigint[])
     UNION
     SELECT unnest(ARRAY[r.entity_id, g.id]) FROM relations r
     JOIN entities own ON own.id = r.entity_id JOIN entities g ON (g.kind, g.key) = (own.kind, r.key)
@@ -114,16 +116,19 @@ WHERE EXISTS (SELECT FROM payment_joins) AND e.id IN (
 """
 
 
-def concerned(conn: Connection, named: Collection[int], changed: Collection[int]) -> Concerned:
-    """The payments that may be for entities which got names or lines, and the fills among those that changed
-    which are paid for, or are asked for in the place of others.
+def concerned(
+    conn: Connection, named: Collection[int], changed: Collection[int] = (), paying: Collection[int] = ()
+) -> Concerned:
+    """The payments that may be for entities which got names or lines; the fills among those that changed
+    which are paid for, or are asked for in the place of others; and those that these payments are for.
 
     Holds off rechecks until this transaction ends. Call it after the last lock on an entity was taken.
     """
     with conn.pipeline():
         # In a statement of its own: the next one then sees what was committed while this one waited.
         conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.DERIVATIONS,))
-        found = conn.execute(_CONCERNED, {"named": arrays.numbers(named), "changed": arrays.numbers(changed)})
+        ids = {"named": named, "changed": changed, "paying": paying}
+        found = conn.execute(_CONCERNED, {name: arrays.numbers(listed) for name, listed in ids.items()})
     rows = found.fetchall()
     return Concerned(
         [key for what, key in rows if what == "payment"], [key for what, key in rows if what == "fill"]

@@ -6,7 +6,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -137,8 +137,10 @@ JOIN entities f ON f.id = r.entity_id JOIN entities g ON (g.kind, g.key) = (f.ki
 """
 
 
-def relatives(conn: Connection, fill_ids: Iterable[int]) -> list[Relative]:
+def relatives(conn: Connection, fill_ids: Collection[int]) -> list[Relative]:
     """Which of the requests that are related to these, over however many, are asked for in whose place."""
+    if not fill_ids:
+        return []
     return [Relative._make(row) for row in conn.execute(_RELATIVES, {"ids": arrays.numbers(fill_ids)})]
 
 

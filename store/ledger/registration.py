@@ -154,7 +154,7 @@ def _queue_rechecks(conn: Connection, keyed_hash: KeyedHash, row: EntityRow) -> 
         if one.cause == row.kind and one.implies(stands):
             found.add(Recheck(one.name, row.kind, row.key))
     if row.kind in payment_names.PAID_FOR:
-        concerned = payment_names.concerned(conn, [row.id], ())
+        concerned = payment_names.concerned(conn, [row.id])
         keys = {*concerned.payments, *payments.payments_to(conn, row.id)}
         found |= {Recheck(JOIN, payment_names.PAYMENT, key) for key in keys}
     if found:

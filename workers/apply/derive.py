@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import orjson
 import psycopg
 
-from statemachine import DERIVATIONS, Derivation, Fact, Implied
+from statemachine import DERIVATIONS, MACHINES, Derivation, Fact, Implied
 from store.inbox.model import ClaimedCopy
 from store.ledger import derivations, payment_names, rechecks
 from store.ledger.model import (
@@ -23,6 +23,7 @@ from store.ledger.model import (
     summary_of,
 )
 from store.ledger.payment_names import FILL, PAID_FOR, PAYMENT
+from store.ledger.relations import CAME_TO_NOTHING
 from workers.apply.cover_fills import cover_fills
 from workers.apply.decisions import MANUAL
 from workers.apply.join_payments import join_payments
@@ -32,6 +33,12 @@ from workers.apply.payment_facts import derived
 __all__ = ["Derived", "derived_facts", "queue", "queue_rechecks"]
 
 Connection = psycopg.Connection[Any]
+
+
+#: News of a fill whose lines say nothing of what is owed.
+WITHOUT_A_PRICE = frozenset(
+    signal for signal in MACHINES[FILL].rank if not signal.startswith("claim:") and signal != "order:success"
+)
 
 
 class Derived(NamedTuple):
@@ -80,12 +87,12 @@ def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
     own = [m for m in moved if m.named or _has_own_news(m)]
     paying = [m.before for m in own if m.before.kind == PAYMENT and _may_pay(m)]
     named = [m.before.id for m in own if m.before.kind in PAID_FOR and (m.named or _got_lines(m))]
-    changed = [m.before.id for m in own if m.before.kind == FILL and m.change.changed]
+    changed = [m.before.id for m in own if m.before.kind == FILL and (_got_lines(m) or _ended(m))]
     found = {Recheck(JOIN, PAYMENT, row.key) for row in paying}
     if paying:
         payment_names.add_names(conn, [row.id for row in paying])
-    if named or changed:
-        concerned = payment_names.concerned(conn, named, changed)
+    if named or changed or paying:
+        concerned = payment_names.concerned(conn, named, changed, [row.id for row in paying])
         found |= {Recheck(JOIN, PAYMENT, key) for key in concerned.payments}
         found |= {Recheck(COVER, FILL, key) for key in concerned.fills}
     return found
@@ -103,10 +110,15 @@ def _may_pay(m: Moved) -> bool:
 
 
 def _got_lines(m: Moved) -> bool:
-    change = m.change
-    return any(row.lines is not None for row in change.inserted) or any(
-        row.lines is not None for row in change.updated
-    )
+    """Whether it got lines that say what is owed, or for what."""
+    rows = (*m.change.inserted, *m.change.updated)
+    return any(row.lines is not None and row.signal not in WITHOUT_A_PRICE for row in rows)
+
+
+def _ended(m: Moved) -> bool:
+    """Whether it came to nothing with this, or does not any more."""
+    before, after = (row.state in CAME_TO_NOTHING for row in (m.before, m.change.entity))
+    return before != after
 
 
 def _sealed(recheck: Recheck, tools: Tools) -> SealedRecheck:

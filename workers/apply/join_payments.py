@@ -18,7 +18,7 @@ from store.inbox.model import ClaimedCopy
 from store.ledger import derivations, payment_names, payments
 from store.ledger.model import COVER, JOIN, EntityRow, Recheck
 from store.ledger.payment_names import FILL, PAYMENT, PRESCRIPTION, Carrier
-from store.ledger.payments import JoinRow
+from store.ledger.payments import JoinRow, Relative
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
 from workers.apply.payment_facts import derived, facts_by_entity, known_payments
 from workers.apply.payment_values import Known, lines_owed, rx_number_of
@@ -56,9 +56,9 @@ def join_payments(
     by_id = {row.id: row for row in rows.values()}
     known = known_payments(conn, by_id, tools)
     found, rx_numbers, anew = _candidates(conn, by_id, known, tools)
-    targets = _targets(
-        conn, {i: one for each in found.values() for i, one in each.targets.items()}, rx_numbers, tools
-    )
+    candidates = {i: one for each in found.values() for i, one in each.targets.items()}
+    related = payments.relatives(conn, [i for i, one in candidates.items() if one.kind == FILL])
+    targets = _targets(conn, candidates, related, rx_numbers, tools)
     stated: Stated = []
     joins: list[JoinRow] = []
     for payment_id, copy in copies.items():
@@ -69,10 +69,15 @@ def join_payments(
         joins += [_join(payment_id, ids[one.target.kind, one.target.key], one) for one in decided.placed]
         if decided.rivals:
             stated.append(_ambiguous(by_id[payment_id], known[payment_id], decided, copy, tools))
-    touched = {row.target_id for row in payments.joins_of(conn, copies)} | {row.target_id for row in joins}
-    payments.replace_joins(conn, copies, sorted(joins, key=lambda row: row[:2]))
-    again = [Recheck(JOIN, PAYMENT, by_id[payment_id].key) for payment_id in sorted(anew)]
-    return stated, [*_to_be_covered(conn, touched), *again]
+    before = set(payments.joins_of(conn, copies))
+    now = set(joins)
+    # Which of two that are related has a payment may be news although what that is for is not.
+    again = {i for one in related for i in (one.earlier, one.later)}
+    touched = {row.target_id for row in before | now if row in before ^ now or row.target_id in again}
+    if before != now:
+        payments.replace_joins(conn, copies, sorted(joins, key=lambda row: row[:2]))
+    looks = [Recheck(JOIN, PAYMENT, by_id[payment_id].key) for payment_id in sorted(anew)]
+    return stated, [*_to_be_covered(conn, touched), *looks]
 
 
 def _candidates(
@@ -124,13 +129,16 @@ def _candidates(
 
 
 def _targets(
-    conn: Connection, carriers: Mapping[int, Carrier], rx_numbers: Mapping[str, str], tools: Tools
+    conn: Connection,
+    carriers: Mapping[int, Carrier],
+    related: Iterable[Relative],
+    rx_numbers: Mapping[str, str],
+    tools: Tools,
 ) -> dict[int, Target]:
     by_target = facts_by_entity(conn, carriers)
     carries: dict[int, set[str]] = defaultdict(set)
-    if fills := [i for i, one in carriers.items() if one.kind == FILL]:
-        for one in payments.relatives(conn, fills):
-            carries[one.later].add(one.earlier_key)
+    for one in related:
+        carries[one.later].add(one.earlier_key)
     return {
         i: Target(
             one.kind,

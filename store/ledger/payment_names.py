@@ -95,24 +95,32 @@ def add_further_names(conn: Connection, rows: Iterable[tuple[bytes, int]]) -> se
     return {payment_id for (payment_id,) in conn.execute(_ADD_FURTHER, parameters)}
 
 
-# Where nobody pays through us, the first row is not there, and nothing else is looked at.
+# Where nobody pays through us, the first row is not there, and nothing else is looked at. What is behind
+# OFFSET 0 or a LIMIT is looked up for each, whatever the statistics say: the tables grow, and a batch does
+# not.
 _CONCERNED = f"""
 SELECT 'payment', e.key FROM (
-    SELECT DISTINCT n.payment_id FROM postings p JOIN payment_names n ON n.hash = p.hash
-    WHERE p.entity_id = ANY(%(named)s::bigint[]) AND p.domain IN ({_DOMAINS})
-) found JOIN entities e ON e.id = found.payment_id
+    SELECT DISTINCT n.payment_id AS id FROM unnest(%(named)s::bigint[]) AS o (id)
+    CROSS JOIN LATERAL (
+        SELECT hash FROM postings WHERE entity_id = o.id AND domain IN ({_DOMAINS}) OFFSET 0
+    ) own
+    CROSS JOIN LATERAL (SELECT payment_id FROM payment_names WHERE hash = own.hash OFFSET 0) n
+) found CROSS JOIN LATERAL (SELECT key FROM entities WHERE id = found.id OFFSET 0) e
 WHERE EXISTS (SELECT FROM payment_names)
 UNION ALL
-SELECT 'fill', e.key FROM entities e
-WHERE EXISTS (SELECT FROM payment_joins) AND e.kind = '{FILL}' AND e.id IN (
-    SELECT target_id FROM payment_joins WHERE target_id = ANY(%(changed)s::bigint[])
+SELECT 'fill', e.key FROM (
+    SELECT o.id FROM unnest(%(changed)s::bigint[]) AS o (id)
+    CROSS JOIN LATERAL (SELECT FROM payment_joins WHERE target_id = o.id LIMIT 1) j
     UNION
-    SELECT target_id FROM payment_joins WHERE payment_id = ANY(%(paying)s::bigint[])
+    SELECT j.target_id FROM unnest(%(paying)s::bigint[]) AS o (id)
+    CROSS JOIN LATERAL (SELECT target_id FROM payment_joins WHERE payment_id = o.id OFFSET 0) j
     UNION
-    SELECT unnest(ARRAY[r.entity_id, g.id]) FROM relations r
-    JOIN entities own ON own.id = r.entity_id JOIN entities g ON (g.kind, g.key) = (own.kind, r.key)
-    WHERE r.entity_id = ANY(%(changed)s::bigint[])
-)
+    SELECT unnest(ARRAY[o.id, earlier.id]) FROM unnest(%(changed)s::bigint[]) AS o (id)
+    CROSS JOIN LATERAL (SELECT key FROM relations WHERE entity_id = o.id OFFSET 0) r
+    CROSS JOIN LATERAL (SELECT kind FROM entities WHERE id = o.id OFFSET 0) own
+    CROSS JOIN LATERAL (SELECT id FROM entities WHERE (kind, key) = (own.kind, r.key) OFFSET 0) earlier
+) found CROSS JOIN LATERAL (SELECT key FROM entities WHERE id = found.id AND kind = '{FILL}' OFFSET 0) e
+WHERE EXISTS (SELECT FROM payment_joins)
 """
 
 

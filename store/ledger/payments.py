@@ -119,21 +119,28 @@ def move(conn: Connection, source: int, target: int) -> None:
 
 
 _FAILED = ", ".join(f"'{state}'" for state in CAME_TO_NOTHING)
+# Each step is one look into an index for each, whatever the statistics say.
 _RELATIVES = f"""
 WITH RECURSIVE near (id) AS (
     SELECT unnest(%(ids)s::bigint[])
     UNION
-    SELECT step.id FROM near n CROSS JOIN LATERAL (
-        SELECT g.id FROM relations r JOIN entities f ON f.id = r.entity_id
-        JOIN entities g ON (g.kind, g.key) = (f.kind, r.key) WHERE r.entity_id = n.id
+    SELECT step.id FROM near n
+    CROSS JOIN LATERAL (SELECT kind, key FROM entities WHERE id = n.id OFFSET 0) own
+    CROSS JOIN LATERAL (
+        SELECT g.id FROM (SELECT key FROM relations WHERE entity_id = n.id OFFSET 0) r
+        CROSS JOIN LATERAL (SELECT id FROM entities WHERE (kind, key) = (own.kind, r.key) OFFSET 0) g
         UNION ALL
-        SELECT f.id FROM entities e JOIN relations r ON r.key = e.key
-        JOIN entities f ON f.id = r.entity_id AND f.kind = e.kind WHERE e.id = n.id
+        SELECT f.id FROM (SELECT entity_id FROM relations WHERE key = own.key OFFSET 0) r
+        CROSS JOIN LATERAL (
+            SELECT id FROM entities WHERE id = r.entity_id AND kind = own.kind OFFSET 0
+        ) f
     ) step
 )
 SELECT g.id, g.key, f.id, f.key, f.state IN ({_FAILED})
-FROM near n JOIN relations r ON r.entity_id = n.id
-JOIN entities f ON f.id = r.entity_id JOIN entities g ON (g.kind, g.key) = (f.kind, r.key)
+FROM near n
+CROSS JOIN LATERAL (SELECT key FROM relations WHERE entity_id = n.id OFFSET 0) r
+CROSS JOIN LATERAL (SELECT id, kind, key, state FROM entities WHERE id = n.id OFFSET 0) f
+CROSS JOIN LATERAL (SELECT id, key FROM entities WHERE (kind, key) = (f.kind, r.key) OFFSET 0) g
 """
 
 

@@ -31,7 +31,11 @@ from tests.support.factories import (
 from tests.support.ledger import every_text
 
 CANARY = "Jane Canary"
-TABLES = ("events", "bodies", "queue", "quarantine", "entities", "facts", "event_facts", "audit", "lookups")
+TABLES = (
+    *("events", "bodies", "queue", "quarantine", "entities", "facts", "event_facts", "audit", "lookups"),
+    *("aliases", "alias_names", "alias_news", "postings", "changes_unplaced", "changes", "drift"),
+    *("payment_joins", "payment_names", "intents", "record_reads"),
+)
 
 
 def bodies() -> list[bytes]:
@@ -68,9 +72,27 @@ def bodies() -> list[bytes]:
     return [body(content) for content in whole] + broken
 
 
-def post(up: Up, data: bytes, headers: dict[str, str], query: str = "") -> tuple[int, str]:
+def paid() -> list[bytes]:
+    """The same of the payments partner."""
+    data = {"eid": "canary-1", "order_id": "O1", "amount_in_cents": 1000}
+    texts = {"name": CANARY, "rx_number": CANARY, "provider": CANARY, "last4": CANARY, "address": CANARY}
+    whole: list[dict[str, object]] = [
+        {"type": "prescription::paid", "data": {**data, **texts}},
+        {"type": "prescription::paid", "data": {**data, "eid": CANARY}},
+        {"type": "prescription::moto", "data": {"order_id": CANARY, "rx_number": CANARY}},
+        {"type": "prescription::paid", "data": {**data, "amount_in_cents": CANARY, CANARY: CANARY}},
+        {"type": "prescription::paid", "data": {**data, "id": CANARY}},
+        {"type": f"prescription::{CANARY}", "data": data},
+        {"type": "prescription::pending", "data": CANARY},
+    ]
+    return [body(content) for content in whole]
+
+
+def post(
+    up: Up, data: bytes, headers: dict[str, str], query: str = "", partner: str = "truepill"
+) -> tuple[int, str]:
     request = urllib.request.Request(
-        f"{up.ready['receiver']}/webhooks/truepill{query}", data, headers, method="POST"
+        f"{up.ready['receiver']}/webhooks/{partner}{query}", data, headers, method="POST"
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
@@ -134,6 +156,11 @@ def test_a_canary_in_bodies_headers_and_queries_is_found_nowhere(up: Up) -> None
             status, answer = post(up, data, {"X-Webhook-Token": token})
             assert status == 200
             seen.append(answer)
+        for data in paid():
+            secret = up.ready["env"]["RXLEDGER_HEALNOW_WEBHOOK_TOKENS"]
+            status, answer = post(up, data, {"X-Webhook-Token": secret}, partner="healnow")
+            assert status == 200
+            seen.append(answer)
         for headers, query in (
             ({"Authorization": f"Bearer {CANARY}"}, ""),
             ({"Authorization": f"Basic {CANARY}"}, f"?token={quote(CANARY)}"),
@@ -150,7 +177,8 @@ def test_a_canary_in_bodies_headers_and_queries_is_found_nowhere(up: Up) -> None
     assert "rxledger.apply" in seen[-1], "the broker was listened to"
     with urllib.request.urlopen(f"{up.ready['receiver']}/metrics", timeout=10) as answer:
         seen.append(answer.read().decode())
-    for command in (["events"], ["quarantine", "list"], ["stats"], ["doctor"]):
+    commands = (["events"], ["quarantine", "list"], ["stats"], ["doctor"], ["worklist"], ["drift"])
+    for command in (*commands, ["show", "payment", "canary-1"]):
         done = up.rxledger(*command)
         seen += [done.stdout, done.stderr]
     with psycopg.connect(up.ready["database"]) as conn:

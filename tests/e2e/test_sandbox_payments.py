@@ -112,3 +112,12 @@ def test_every_payment_is_where_it_belongs_once_all_was_pulled(partner: Desk, jo
     assert sums["known"] == sums["true"]
     assert sums["true"]["owed"] == sums["true"]["paid"] + sums["true"]["open"]
     assert min(sums["true"].values()) > 0
+
+
+def test_a_copay_its_checkout_its_payment_and_its_fill_are_one_story(partner: Desk) -> None:
+    code, found, said = partner.run("demo", "--payment")
+    assert code == 0, said
+    told = {entity["kind"]: entity["state"] for entity in found["entities"]}
+    assert {"copay", "checkout", "payment", "fill_request", "prescription"} <= told.keys()
+    assert (told["copay"], told["payment"]) == ("completed", "paid")
+    assert "rxledger checkout" in said, "each step names the command that shows it"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -32,7 +31,6 @@ __all__ = [
     "key_of",
     "label",
     "moment_of",
-    "money",
     "name",
     "text",
     "texts",
@@ -144,21 +142,10 @@ def clear_code(code: str, hash: Hash) -> str:
     return code if is_plain(code) else "#" + hash("code", code).hex()[:16]
 
 
-def money(value: object) -> Decimal | None:
-    """An amount of money, exactly: a number, or text such as "21.02", "$1,021.02"; None when it is neither.
-    """
-    if type(value) is int or type(value) is float:
-        found = Decimal(str(value))  # as it is printed: the shortest digits that mean the float
-        return found if found.is_finite() else None
-    match = _money(value.strip()) if type(value) is str else None
-    if match is None:
-        return None
-    size = Decimal(match[2].replace(",", ""))
-    return -size if match[1] else size
-
-
 def amount(value: object) -> float | None:
-    """A quantity: a number, or text such as "30", "1,000.5"; None when it is neither. For money `money`."""
+    """A quantity: a number, or text such as "30", "1,000.5"; None when it is neither. For money
+    `statemachine.balance.cents`.
+    """
     if type(value) is int or type(value) is float:
         return value
     found = _money(value.strip()) if type(value) is str else None

@@ -7,8 +7,9 @@ was paid. Totals of orders are not looked at: they hold shipping, and what nobod
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import NamedTuple
 
 from statemachine.payment_fit import TargetLine
@@ -17,6 +18,9 @@ __all__ = ["Balance", "LineBalance", "Paying", "balance", "cents"]
 
 #: No line costs a hundred million.
 MOST = 10_000_000_000
+_dollars = re.compile(
+    r"(-?)\s*\$?\s*([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]{0,6})?|[0-9]{1,12}(?:\.[0-9]{0,6})?|\.[0-9]{1,6})"
+).fullmatch
 
 
 class Paying(NamedTuple):
@@ -99,17 +103,16 @@ def balance(lines: Sequence[TargetLine], payments: Iterable[Paying]) -> Balance:
 
 
 def cents(amount: object) -> int | None:
-    """An amount of dollars as it is printed, such as "21.02", "$1,021.02" or 10, in cents; None for anything
-    else.
+    """An amount of dollars as it is printed, such as "21.02", "$1,021.02" or 10, in cents; None for all else.
 
-    What is no whole number of cents is none: it is not rounded.
+    What is no whole number of cents is none: it is not rounded. Less than nothing is what it says.
     """
-    if type(amount) not in (str, int):
+    if type(amount) is int:
+        return amount * 100 if abs(amount) <= MOST else None
+    found = _dollars(amount.strip()) if type(amount) is str else None
+    if found is None:
         return None
-    try:
-        found = Decimal(str(amount).strip().removeprefix("$").replace(",", "")) * 100
-    except InvalidOperation:
+    size = Decimal(found[2].replace(",", "")) * 100
+    if size != size.to_integral_value() or size > MOST:
         return None
-    if not found.is_finite() or found != found.to_integral_value() or not 0 <= found <= MOST:
-        return None
-    return int(found)
+    return -int(size) if found[1] else int(size)

@@ -18,11 +18,12 @@ Basis = Literal["eid", "rx_number", "prescription", "person"]
 
 
 class Assigned(NamedTuple):
-    """What a person said that a payment is for; `position` is a line's, None for all of it."""
+    """What a person said that a payment is for; position and token are a line's, None for all of it."""
 
     kind: str
     key: str
     position: int | None
+    token: str | None = None
 
 
 class Payment(NamedTuple):
@@ -54,7 +55,8 @@ class TargetLine(NamedTuple):
 
 
 class Target(NamedTuple):
-    """What a payment may be for. `named`: the payment's eid holds its key or its metadata.
+    """What a payment may be for. `named`: the payment's eid holds its key (then it is `sure`) or its
+    metadata.
 
     `carries` are keys of earlier requests that it replaces or refers to: it is asked for in their place.
     """
@@ -63,6 +65,7 @@ class Target(NamedTuple):
     key: str
     lines: tuple[TargetLine, ...] = ()
     named: bool = False
+    sure: bool = False
     carries: frozenset[str] = frozenset()
 
 
@@ -102,27 +105,45 @@ def fit(payment: Payment, targets: Iterable[Target]) -> Fit:
 def _as_said(payment: Payment, said: Assigned, targets: Iterable[Target]) -> Fit:
     for target in targets:
         if target.key == said.key:
-            at = [line for line in target.lines if line.position == said.position]
-            line = at[0] if at else _line(payment, target)[0] if said.position is None else None
-            return Fit((Placed(target, line, "person"),), ())
+            return Fit((Placed(target, _said_line(payment, said, target), "person"),), ())
     return NOTHING
+
+
+def _said_line(payment: Payment, said: Assigned, target: Target) -> TargetLine | None:
+    """By its token where one line alone has it: another list of the same may have another order."""
+    if said.position is None and said.token is None:
+        return _line(payment, target)[0]
+    by_token = [line for line in target.lines if said.token is not None and line.token == said.token]
+    if len(by_token) == 1:
+        return by_token[0]
+    return next((line for line in target.lines if line.position == said.position), None)
 
 
 def _less_carriers(found: Sequence[Target]) -> list[Target]:
     """Of a request and those that are asked for in its place the first: what it is paid they carry on."""
     keys = {target.key for target in found}
-    return [target for target in found if not target.carries & keys] or list(found)
+    return [target for target in found if not target.carries & keys]
 
 
 def _of_kind(payment: Payment, found: Sequence[Target]) -> list[Placed]:
     """What fits of one kind: one thing, nothing, or several that fit equally."""
-    named = [target for target in found if target.named]
+    named = [target for target in found if target.named and not _is_contradicted(payment, target)]
     if len(named) == 1:
         return _placed(payment, named[0], "eid")
-    fits = _by_rx_number(payment, named or found)
-    if named and not fits:
-        return [Placed(target, None, "eid") for target in named]
-    return fits
+    for listed in (_less_carriers(named or found), named or found):
+        if named and len(listed) == 1:
+            return _placed(payment, listed[0], "eid")
+        if fits := _by_rx_number(payment, listed):
+            return fits
+    return [Placed(target, None, "eid") for target in named]
+
+
+def _is_contradicted(payment: Payment, target: Target) -> bool:
+    """Whether its refill speaks against it: the customer's metadata may be the same at every refill."""
+    if target.sure or payment.rx_number is None or payment.refill is None:
+        return False
+    lines = [line for line in target.lines if line.rx_number == payment.rx_number]
+    return bool(lines) and all(line.refill not in (None, payment.refill) for line in lines)
 
 
 def _by_rx_number(payment: Payment, found: Sequence[Target]) -> list[Placed]:

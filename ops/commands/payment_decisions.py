@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from ops.render.history import History
     from settings import Settings
+    from statemachine.payment_fit import TargetLine
 
 __all__ = ["assign", "refunded", "unassign"]
 
@@ -42,10 +43,10 @@ def assign(
     with queries.snapshot(settings.database) as conn:
         key = _payment(conn, payment)
         kind, target = _target(conn, fill)
-        position = None if line is None else _position(conn, settings, kind, target, line)
+        chosen = None if line is None else _line(conn, settings, kind, target, line)
     said: dict[str, object] = {"kind": kind, "key": target}
-    if position is not None:
-        said["position"] = position
+    if chosen is not None:
+        said |= {"position": chosen.position, "token": chosen.token}
     _decide(settings, "payment:assigned", key, reason, said)
     _tell(settings, key, as_json)
 
@@ -59,7 +60,9 @@ def unassign(
 
     with queries.snapshot(settings.database) as conn:
         key = _payment(conn, payment)
-    if not any(one["by"] == "person" for one in _history(settings, key).document["for"]):
+    said = [fact["signal"] for fact in _history(settings, key).document["facts"]]
+    decided = [signal for signal in said if signal in ("payment:assigned", "payment:unassigned")]
+    if decided[-1:] != ["payment:assigned"]:
         raise Refused(f"nobody has said what payment {key} is for")
     _decide(settings, "payment:unassigned", key, reason, {})
     _tell(settings, key, as_json)
@@ -112,8 +115,8 @@ def _target(conn: Connection, name: str) -> tuple[str, str]:
     return own[0].kind, own[0].key
 
 
-def _position(conn: Connection, settings: Settings, kind: str, key: str, line: str) -> int:
-    """The position of a line that is given by it, or by a token that no other line has."""
+def _line(conn: Connection, settings: Settings, kind: str, key: str, line: str) -> TargetLine:
+    """The line that is given by its position, or by a token that no other line has."""
     from store.crypto.sealing import Sealer
     from store.reports import queries
     from workers.apply.payment_values import lines_owed
@@ -121,7 +124,7 @@ def _position(conn: Connection, settings: Settings, kind: str, key: str, line: s
     entity = queries.entity(conn, kind, key)
     rows = queries.facts_of(conn, entity.id) if entity is not None else []
     lines = lines_owed(kind, rows, {}, Sealer(settings.seal_keys))
-    at = [one.position for one in lines if line in (str(one.position), one.token)]
+    at = [one for one in lines if line in (str(one.position), one.token)]
     if len(at) != 1:
         known = ", ".join(f"{one.position} ({one.token or 'no token'})" for one in lines) or "none"
         raise Refused(f"{kind} {key} has no one line {line}: its lines are {known}")

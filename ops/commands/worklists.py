@@ -86,7 +86,7 @@ def worklist(
         found += [_item("due", each) for each in worklists.due_today(conn, now, kind, most, less=after)]
         found = _with_unjoined(found, all_unjoined(queries.driver(conn), kind))
         found += [_unsettled(each) for each in open_intents(queries.driver(conn), kind, most)]
-        found = [one for one in about_money(conn, settings, now, found, most) if kind in (None, one["kind"])]
+        found = about_money(conn, settings, now, found, kind, most)
         if kind is None:
             found += [_quarantined(each) for each in worklists.quarantined_for(conn, _ours())]
             found += _partners(conn, now, settings)

@@ -102,17 +102,24 @@ def prescription(
 
 
 def stated(
-    found: Prescription, signal: str, code: str | None, hash: Hash, unclaimed: frozenset[str] = frozenset()
+    found: Prescription,
+    signal: str,
+    code: str | None,
+    hash: Hash,
+    unclaimed: frozenset[str] = frozenset(),
+    *,
+    apart: bytes = b"",
 ) -> Stated:
     """The fact that this is how its payment stands. Nothing that HealNow prints has a time.
 
     `unclaimed` are aliases that more than one prescription of the copy could claim (`rivals`): none does.
-    Raises Unreadable missing_key where nothing else names it.
+    `apart` tells it apart from another source's word. Raises Unreadable missing_key where nothing else names
+    it.
     """
     aliases = [alias for alias in _aliases(found, hash) if alias not in unclaimed]
     if found.id is None and not aliases:
         raise Unreadable("missing_key")
-    fact = Fact(0, signal, code, b"")
+    fact = Fact(0, signal, code, apart)
     others = tuple(sorted({*aliases} - {found.id}))
     links = frozenset(links_of(found))
     if found.id is not None:

@@ -106,7 +106,9 @@ def _read(copy: _Read) -> tuple[tuple[Stated, ...], list[str]]:
         items = _items(content.get("items"), copy, state, copy.id or None)
         for item in items:
             item.prescription.detail.update(_paid_by(content))
-    facts = _payments(items, copy.hash)
+    # An order says what was paid then, with which card; the prescription's own record what it costs now.
+    apart = copy.hash("order", copy.id) if copy.resource == "order" else b""
+    facts = _payments(items, copy.hash, apart)
     if items and not facts:
         raise Unreadable("missing_key")
     return facts, _forms(items)
@@ -206,14 +208,14 @@ def _own(entry: object) -> Json:
     return {**inner, **paid}
 
 
-def _payments(items: Sequence[_Item], hash: Hash) -> tuple[Stated, ...]:
+def _payments(items: Sequence[_Item], hash: Hash, apart: bytes = b"") -> tuple[Stated, ...]:
     """What each item states that has a name of its own."""
     unclaimed = rivals([item.prescription for item in items], hash) if len(items) > 1 else frozenset()
     found = []
     for item in items:
         for signal, code in item.signals:
             with suppress(Unreadable):  # an rx number alone, or a name that another item has too
-                found.append(stated(item.prescription, signal, code, hash, unclaimed))
+                found.append(stated(item.prescription, signal, code, hash, unclaimed, apart=apart))
     return tuple(found)
 
 

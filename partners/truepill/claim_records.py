@@ -11,11 +11,12 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Literal, NamedTuple
 
-from partners.fields import Hash, Json, date, key_of, label, money, name, text
+from partners.fields import Hash, Json, date, key_of, label, name, text
 from partners.reading import Reading, Stated, Unreadable
 from partners.truepill.build_facts import Copy, stated
 from partners.truepill.lines import Lines, Made, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
+from statemachine.balance import cents
 
 __all__ = ["CALLBACK_TYPE", "RESOURCE", "ClaimsOf", "claims", "transmitted_at"]
 
@@ -128,7 +129,7 @@ def _claim(token: str, row: Json, at: int) -> _Claim:
     payer, said = label(row.get("insurance_type")), label(row.get("transaction_status"))
     reverses = label(row.get("claim_type")) == "REVERSAL" or label(row.get("transaction_code")) == "B2"
     place = PAYERS.index(payer) if payer in PAYERS else 0
-    size = money(row.get("patient_copay_amount"))
+    size = cents(text(row.get("patient_copay_amount")))
     status: Status = "unclear"
     if said == "REJECTED":
         status = "rejected"

@@ -6,11 +6,12 @@ of the request, so a list of claims beside an equally long list of medications i
 
 from __future__ import annotations
 
-from partners.fields import EMPTY, Hash, Json, first_text, money, text, texts
+from partners.fields import EMPTY, Hash, Json, first_text, text, texts
 from partners.reading import Stated, Unreadable
 from partners.truepill.build_facts import Copy, named_status, stated
 from partners.truepill.lines import REASONS, Lines, entries, gathered, made
 from partners.truepill.orders import FILL, SHOWN, TOKENS
+from statemachine.balance import cents
 
 __all__ = ["order_claim"]
 
@@ -64,7 +65,7 @@ def _claims(details: Json) -> object:
 
 def _owes(item: Json) -> str:
     """An amount that is owed counts even beside an error: waiting for a payment is what runs out."""
-    size = next((money(item[name]) for name in AMOUNTS if item.get(name) is not None), None)
+    size = next((cents(text(item[name])) for name in AMOUNTS if item.get(name) is not None), None)
     if size is not None and size > 0:
         return "owed"
     if item.get("error_code"):

@@ -99,12 +99,31 @@ def add_further_names(conn: Connection, rows: Iterable[tuple[bytes, int]]) -> se
 # OFFSET 0 or a LIMIT is looked up for each, whatever the statistics say: the tables grow, and a batch does
 # not.
 _CONCERNED = f"""
+WITH RECURSIVE family (id) AS (
+    SELECT o.id FROM unnest(%(changed)s::bigint[]) AS o (id) WHERE EXISTS (SELECT FROM relations)
+    UNION
+    SELECT step.id FROM family
+    CROSS JOIN LATERAL (SELECT kind, key FROM entities WHERE id = family.id OFFSET 0) own
+    CROSS JOIN LATERAL (
+        SELECT g.id FROM (SELECT key FROM relations WHERE entity_id = family.id OFFSET 0) r
+        CROSS JOIN LATERAL (SELECT id FROM entities WHERE (kind, key) = (own.kind, r.key) OFFSET 0) g
+        UNION ALL
+        SELECT f.id FROM (SELECT entity_id FROM relations WHERE key = own.key OFFSET 0) r
+        CROSS JOIN LATERAL (
+            SELECT id FROM entities WHERE id = r.entity_id AND kind = own.kind OFFSET 0
+        ) f
+    ) step
+)
 SELECT 'payment', e.key FROM (
     SELECT DISTINCT n.payment_id AS id FROM unnest(%(named)s::bigint[]) AS o (id)
     CROSS JOIN LATERAL (
         SELECT hash FROM postings WHERE entity_id = o.id AND domain IN ({_DOMAINS}) OFFSET 0
     ) own
-    CROSS JOIN LATERAL (SELECT payment_id FROM payment_names WHERE hash = own.hash OFFSET 0) n
+    CROSS JOIN LATERAL (
+        SELECT payment_id, count(*) OVER () AS size
+        FROM (SELECT payment_id FROM payment_names WHERE hash = own.hash LIMIT {CROWD} + 1) all_named
+    ) n
+    WHERE n.size <= {CROWD}
 ) found CROSS JOIN LATERAL (SELECT key FROM entities WHERE id = found.id OFFSET 0) e
 WHERE EXISTS (SELECT FROM payment_names)
 UNION ALL
@@ -115,10 +134,9 @@ SELECT 'fill', e.key FROM (
     SELECT j.target_id FROM unnest(%(paying)s::bigint[]) AS o (id)
     CROSS JOIN LATERAL (SELECT target_id FROM payment_joins WHERE payment_id = o.id OFFSET 0) j
     UNION
-    SELECT unnest(ARRAY[o.id, earlier.id]) FROM unnest(%(changed)s::bigint[]) AS o (id)
-    CROSS JOIN LATERAL (SELECT key FROM relations WHERE entity_id = o.id OFFSET 0) r
-    CROSS JOIN LATERAL (SELECT kind FROM entities WHERE id = o.id OFFSET 0) own
-    CROSS JOIN LATERAL (SELECT id FROM entities WHERE (kind, key) = (own.kind, r.key) OFFSET 0) earlier
+    SELECT id FROM family WHERE id <> ALL(%(changed)s::bigint[]) OR EXISTS (
+        SELECT FROM relations WHERE entity_id = family.id
+    )
 ) found CROSS JOIN LATERAL (SELECT key FROM entities WHERE id = found.id AND kind = '{FILL}' OFFSET 0) e
 WHERE EXISTS (SELECT FROM payment_joins)
 """

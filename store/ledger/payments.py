@@ -6,7 +6,7 @@ changed.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import psycopg
@@ -23,6 +23,7 @@ __all__ = [
     "Relative",
     "joins_of",
     "joins_to",
+    "keep_unplaced",
     "keys_of",
     "move",
     "payments_to",
@@ -62,12 +63,13 @@ JOINS = Columns(
 _JOINS = f"SELECT {JOINS.names} FROM payment_joins"
 
 
-# A name that several claim is nobody's, and what is called by it stands by itself.
+# What is called by a name that others claim pays nothing by itself: they do, and it may be any of them. What
+# is given up while it is decided upon may leave a row behind, which is nobody's.
 _JOINS_TO = f"""
-SELECT {JOINS.names} FROM payment_joins j WHERE target_id = ANY(%s::bigint[]) AND NOT EXISTS (
-    SELECT FROM entities p JOIN aliases a ON (a.kind, a.alias) = (p.kind, p.key)
-    WHERE p.id = j.payment_id HAVING count(*) = 1
-)
+SELECT {", ".join(f"j.{name}" for name in JOINS.names.split(", "))}
+FROM payment_joins j JOIN entities p ON p.id = j.payment_id
+WHERE j.target_id = ANY(%s::bigint[])
+  AND NOT EXISTS (SELECT FROM aliases a WHERE (a.kind, a.alias) = (p.kind, p.key) AND a.key <> p.key)
 """
 
 
@@ -103,6 +105,23 @@ def replace_joins(conn: Connection, payment_ids: Iterable[int], rows: Sequence[J
         )
 
 
+_PLACED = "DELETE FROM payments_unplaced WHERE payment_id = ANY(%s::bigint[])"
+_UNPLACED = """
+INSERT INTO payments_unplaced (payment_id, since)
+SELECT id, to_timestamp(since) FROM unnest(%(ids)s::bigint[], %(times)s::bigint[]) AS n (id, since)
+ON CONFLICT (payment_id) DO UPDATE SET since = excluded.since
+"""
+
+
+def keep_unplaced(conn: Connection, payment_ids: Iterable[int], unplaced: Mapping[int, int]) -> None:
+    """Of these payments, those that were paid and are for nothing that is known: since when, in Unix seconds."""
+    if others := set(payment_ids) - unplaced.keys():
+        conn.execute(_PLACED, (arrays.numbers(others),))
+    if unplaced:
+        ids, times = zip(*sorted(unplaced.items()), strict=True)
+        conn.execute(_UNPLACED, {"ids": arrays.numbers(ids), "times": arrays.numbers(times)})
+
+
 _MOVE_JOINS = """
 WITH moved AS (DELETE FROM payment_joins WHERE payment_id = %(source)s OR target_id = %(source)s RETURNING *)
 INSERT INTO payment_joins (payment_id, target_id, position, token, basis)
@@ -116,6 +135,7 @@ def move(conn: Connection, source: int, target: int) -> None:
     """Give what one entity is for, or is paid by, to another, until that is decided anew; by their ids."""
     conn.execute(_MOVE_JOINS, {"source": source, "target": target})
     move_names(conn, source, target)
+    conn.execute(_PLACED, (arrays.numbers([source]),))
 
 
 _FAILED = ", ".join(f"'{state}'" for state in CAME_TO_NOTHING)

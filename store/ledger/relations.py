@@ -116,6 +116,7 @@ def _is_paid(of: str) -> str:
         SELECT FROM entities paid JOIN payment_joins j ON j.target_id = paid.id
         JOIN entities p ON p.id = j.payment_id AND p.state = 'paid'
         WHERE (paid.kind, paid.key) = ({of}.kind, {of}.key)
+          AND NOT EXISTS (SELECT FROM facts f WHERE f.entity_id = p.id AND f.signal = 'payment:refunded')
     )"""
 
 

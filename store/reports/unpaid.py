@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from statemachine import MACHINES
 from store.ledger.relations import CAME_TO_NOTHING, is_replaced
 
-__all__ = ["ToGiveBack", "Unpaid", "to_give_back", "unpaid"]
+__all__ = ["ToCarry", "ToGiveBack", "Unpaid", "Unplaced", "to_carry", "to_give_back", "unpaid", "unplaced"]
 
 FILL = "fill_request"
 
@@ -31,6 +31,24 @@ class ToGiveBack(NamedTuple):
     state: str
     fill: str
     fill_state: str
+    since: datetime
+
+
+class ToCarry(NamedTuple):
+    """A fill that is paid, of which the pharmacy has not said that it knows. By `ends_at` it reverses the
+    claim.
+    """
+
+    key: str
+    state: str
+    ends_at: datetime
+
+
+class Unplaced(NamedTuple):
+    """A payment that is for nothing that is known here."""
+
+    key: str
+    state: str
     since: datetime
 
 
@@ -72,3 +90,44 @@ ORDER BY s.occurred_at, p.key LIMIT :limit
 def to_give_back(conn: Connection, limit: int) -> list[ToGiveBack]:
     """Payments for fills that came to nothing, until somebody says that the money was given back."""
     return [ToGiveBack._make(row) for row in conn.execute(text(_TO_GIVE_BACK), {"limit": limit})]
+
+
+# What moved it last is its payment: nothing has come of it since.
+_TO_CARRY = f"""
+SELECT e.key, e.state, c.claimed_at + :length AS ends_at
+FROM entities e CROSS JOIN LATERAL (
+    SELECT min(occurred_at) AS claimed_at FROM facts WHERE entity_id = e.id AND signal = 'claim:owed'
+) c
+WHERE e.moved_by = 'payment:known' AND e.kind = '{FILL}' AND e.state = ANY(:states)
+  AND c.claimed_at IS NOT NULL AND NOT {is_replaced("e")}
+ORDER BY c.claimed_at, e.key LIMIT :limit
+"""
+
+
+def to_carry(conn: Connection, limit: int) -> list[ToCarry]:
+    """Fills that are paid, and that no news of the pharmacy has moved since: it may not know of the payment."""
+    wait = MACHINES[FILL].wait
+    if wait is None:
+        return []
+    values = {
+        "length": timedelta(seconds=wait.clock.seconds),
+        "states": sorted(wait.within),
+        "limit": limit,
+    }
+    return [ToCarry._make(row) for row in conn.execute(text(_TO_CARRY), values)]
+
+
+_UNPLACED = """
+SELECT e.key, e.state, u.since FROM payments_unplaced u JOIN entities e ON e.id = u.payment_id
+WHERE u.since <= :before AND e.state = 'paid' AND e.review IS NULL
+  AND NOT EXISTS (SELECT FROM aliases a WHERE (a.kind, a.alias) = (e.kind, e.key) AND a.key <> e.key)
+ORDER BY u.since, e.key LIMIT :limit
+"""
+
+
+def unplaced(conn: Connection, before: datetime, limit: int) -> list[Unplaced]:
+    """Payments that were paid before this and are for nothing that is known. Those under review are listed
+    so.
+    """
+    values = {"before": before, "limit": limit}
+    return [Unplaced._make(row) for row in conn.execute(text(_UNPLACED), values)]

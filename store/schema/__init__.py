@@ -24,7 +24,7 @@ from store.schema.ledger import (
     postings,
     relations,
 )
-from store.schema.payments import intents, payment_joins, payment_names
+from store.schema.payments import intents, payment_joins, payment_names, payments_unplaced
 from store.schema.pulls import (
     calls,
     deliveries,
@@ -65,6 +65,7 @@ __all__ = [
     "parcels",
     "payment_joins",
     "payment_names",
+    "payments_unplaced",
     "postings",
     "push_gaps",
     "pushes",

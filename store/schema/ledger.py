@@ -66,6 +66,7 @@ entities = Table(
         "entities_deadline_idx", "deadline", postgresql_using="brin", postgresql_with={"pages_per_range": 32}
     ),
     Index("entities_waiting_since_idx", "waiting_since", postgresql_where=text("waiting_since IS NOT NULL")),
+    Index("entities_paid_idx", "since", postgresql_where=text("moved_by = 'payment:known'")),
     Index("entities_review_idx", "kind", postgresql_where=text("review IS NOT NULL")),
     Index(
         "entities_unheard_idx",

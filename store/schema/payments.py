@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from store.schema.base import Key, Moment, metadata
 
-__all__ = ["intents", "payment_joins", "payment_names"]
+__all__ = ["intents", "payment_joins", "payment_names", "payments_unplaced"]
 
 #: Which fill, copay or transfer a payment is for, and which line of it: by position and token, null where
 #: that is not known. `basis`: eid, rx_number, prescription or person. Made anew when what it follows from has
@@ -76,4 +76,12 @@ intents = Table(
         postgresql_where=text("closed_at IS NULL"),
     ),
     Index("intents_open_idx", "state", postgresql_where=text("state IN ('sent', 'unknown')")),
+)
+
+#: Payments that are for nothing that is known here, and since when they were paid.
+payments_unplaced = Table(
+    "payments_unplaced",
+    metadata,
+    Column("payment_id", BigInteger, primary_key=True, autoincrement=False),
+    Column("since", Moment, nullable=False),
 )

@@ -116,9 +116,9 @@ def _got_lines(m: Moved) -> bool:
 
 
 def _ended(m: Moved) -> bool:
-    """Whether it came to nothing with this, or does not any more."""
+    """Whether it came to nothing with this, or does not any more, or did so at another time."""
     before, after = (row.state in CAME_TO_NOTHING for row in (m.before, m.change.entity))
-    return before != after
+    return before != after or (after and m.before.since != m.change.entity.since)
 
 
 def _sealed(recheck: Recheck, tools: Tools) -> SealedRecheck:

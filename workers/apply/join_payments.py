@@ -15,26 +15,23 @@ import psycopg
 from statemachine import Fact
 from statemachine.payment_fit import Fit, Placed, Target, fit
 from store.inbox.model import ClaimedCopy
-from store.ledger import derivations, payment_names, payments
+from store.ledger import aliases, derivations, payment_names, payments
 from store.ledger.model import COVER, JOIN, EntityRow, Recheck
 from store.ledger.payment_names import FILL, PAYMENT, PRESCRIPTION, Carrier
 from store.ledger.payments import JoinRow, Relative
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
-from workers.apply.payment_facts import derived, facts_by_entity, known_payments
+from workers.apply.payment_facts import LAST_MILLISECOND, derived, facts_by_entity, known_payments
 from workers.apply.payment_values import Known, lines_owed, rx_number_of
 
 __all__ = ["join_payments"]
 
 Connection = psycopg.Connection[Any]
 
-#: By these domains a payment's eid leads to what it is for.
-NAMED = frozenset({"request", "metadata"})
-
 Stated = list[tuple[Name, StatedFact]]
 
 
 class _Found(NamedTuple):
-    """What may be for a payment: targets by id, those that its eid names, and its prescriptions."""
+    """What a payment may be for: targets by id, and those whose metadata its eid holds."""
 
     targets: dict[int, Carrier]
     named: set[int]
@@ -63,11 +60,11 @@ def join_payments(
     joins: list[JoinRow] = []
     for payment_id, copy in copies.items():
         each = found[payment_id]
-        choice = [_named(targets[i], each, i) for i in each.targets]
+        choice = [_named(targets[i], known[payment_id], i in each.named) for i in each.targets]
         decided = fit(known[payment_id].payment, choice)
         ids = {(one.kind, one.key): i for i, one in each.targets.items()}
         joins += [_join(payment_id, ids[one.target.kind, one.target.key], one) for one in decided.placed]
-        if decided.rivals:
+        if decided.rivals and known[payment_id].payment.state == "paid" and not known[payment_id].refunded:
             stated.append(_ambiguous(by_id[payment_id], known[payment_id], decided, copy, tools))
     before = set(payments.joins_of(conn, copies))
     now = set(joins)
@@ -76,12 +73,19 @@ def join_payments(
     touched = {row.target_id for row in before | now if row in before ^ now or row.target_id in again}
     if before != now:
         payments.replace_joins(conn, copies, sorted(joins, key=lambda row: row[:2]))
+    placed = {row.payment_id for row in joins}
+    unplaced = {
+        i: one.paid_at
+        for i, one in known.items()
+        if one.paid_at is not None and not one.refunded and i not in placed
+    }
+    payments.keep_unplaced(conn, copies, unplaced)
     looks = [Recheck(JOIN, PAYMENT, by_id[payment_id].key) for payment_id in sorted(anew)]
     return stated, [*_to_be_covered(conn, touched), *looks]
 
 
 def _candidates(
-    conn: Connection, rows: Mapping[int, EntityRow], known: Mapping[int, Known], tools: Tools
+    conn: Connection, rows: Mapping[int, EntityRow], known: dict[int, Known], tools: Tools
 ) -> tuple[dict[int, _Found], dict[str, str], set[int]]:
     """What each payment may be for, by the names that both carry, or by a prescription between them; the rx
     numbers of prescriptions by their tokens; and the payments that are to be looked at once more.
@@ -100,7 +104,7 @@ def _candidates(
                 between[one.payment_id].append(one.id)
             continue
         found[one.payment_id].targets[one.id] = one
-        if one.domain in NAMED:
+        if one.domain == "metadata":
             found[one.payment_id].named.add(one.id)
     if prescriptions:
         hashes = {i: tools.keyed_hash.link(PRESCRIPTION, token) for i, token in prescriptions.items()}
@@ -115,9 +119,17 @@ def _candidates(
                     found[payment_id].targets.setdefault(one.id, one)
     said = {i: one.payment.assigned for i, one in known.items() if one.payment.assigned is not None}
     if said:
-        chosen = derivations.rows_of(conn, [(one.kind, one.key) for one in said.values()])
+        names = [(one.kind, one.key) for one in said.values()]
+        claims = aliases.keys_by_alias(conn, names)
+        owned = {name: (name[0], min(keys)) for name, keys in claims.items() if len(keys) == 1}
+        chosen = derivations.rows_of(conn, [*names, *owned.values()])
         for payment_id, one_said in said.items():
-            if row := chosen.get((one_said.kind, one_said.key)):
+            name = (one_said.kind, one_said.key)
+            # What it was called when it was chosen may be another name of it by now.
+            if row := chosen.get(name) or chosen.get(owned.get(name, name)):
+                own = known[payment_id]
+                assigned = one_said._replace(key=row.key)
+                known[payment_id] = own._replace(payment=own.payment._replace(assigned=assigned))
                 carrier = Carrier(payment_id, "request", row.id, row.kind, row.key, row.state)
                 found[payment_id].targets.setdefault(row.id, carrier)
     tokens: dict[str, str] = {}
@@ -150,8 +162,9 @@ def _targets(
     }
 
 
-def _named(target: Target, found: _Found, target_id: int) -> Target:
-    return target._replace(named=True) if target_id in found.named else target
+def _named(target: Target, known: Known, by_metadata: bool) -> Target:
+    sure = known.request is not None and target.key == known.request
+    return target._replace(named=True, sure=sure) if sure or by_metadata else target
 
 
 def _join(payment_id: int, target_id: int, placed: Placed) -> JoinRow:
@@ -168,7 +181,7 @@ def _ambiguous(
         {"kind": one.target.kind, "key": one.target.key, "position": one.line.position if one.line else None}
         for one in decided.rivals
     ]
-    fact = Fact(known.last_at, "payment:ambiguous", None, b"")
+    fact = Fact(known.last_at, "payment:ambiguous", None, b"", millisecond=LAST_MILLISECOND)
     return derived((row.kind, row.key), fact, {"candidates": rivals}, copy, tools)
 
 

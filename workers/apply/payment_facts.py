@@ -15,12 +15,14 @@ from store.ledger.model import EntityRow, FactRow, fact_id
 from workers.apply.model import Name, StatedFact, Tools
 from workers.apply.payment_values import Known, payment_of
 
-__all__ = ["CALLBACK_TYPE", "derived", "facts_by_entity", "known_payments"]
+__all__ = ["CALLBACK_TYPE", "LAST_MILLISECOND", "derived", "facts_by_entity", "known_payments"]
 
 Connection = psycopg.Connection[Any]
 
 #: What lists of events print as the type of a recheck.
 CALLBACK_TYPE = "DERIVED"
+#: What follows from the news of a second comes behind all that is printed with a millisecond of it.
+LAST_MILLISECOND = 999
 
 
 def known_payments(conn: Connection, rows: Mapping[int, EntityRow], tools: Tools) -> dict[int, Known]:

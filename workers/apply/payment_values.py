@@ -14,6 +14,7 @@ import orjson
 from statemachine import MACHINES, Line
 from statemachine.balance import cents
 from statemachine.current_lines import lines_told
+from statemachine.model import is_snapshot
 from statemachine.payment_fit import Assigned, Payment, TargetLine
 from store.crypto.sealing import BrokenSeal, Sealer, UnknownSealKey
 from store.ledger.model import FactRow, fact_of, lines_of
@@ -30,12 +31,15 @@ FIRST_OF_ORDERS, FIRST_OF_COPAYS = 0, 1
 
 
 class Known(NamedTuple):
-    """A payment; `refunded`: a person says that the money was given back. `paid_at` is in Unix seconds."""
+    """A payment. `refunded`: a person says that the money was given back. `paid_at` is in Unix seconds.
+    `request` is what its eid says of the key of what it is for.
+    """
 
     payment: Payment
     refunded: bool
     paid_at: int | None
     last_at: int
+    request: str | None = None
 
 
 def detail_of(row: FactRow, sealer: Sealer) -> Json:
@@ -52,10 +56,10 @@ def detail_of(row: FactRow, sealer: Sealer) -> Json:
 def payment_of(key: str, state: str, since: int | None, rows: Iterable[FactRow], sealer: Sealer) -> Known:
     """A payment by its facts, in whatever order they are given.
 
-    What several tell is taken first from what says that it was paid, then from the highest signal.
+    What several tell is taken first from the order that paid it (the price of its item is that at payment),
+    then from the callback that says so, then from the highest signal.
     """
-    rank = MACHINES["payment"].rank
-    ordered = sorted(rows, key=lambda row: (row.signal in PAID, rank[row.signal], row.fact_id), reverse=True)
+    ordered = sorted(rows, key=sureness, reverse=True)
     told: dict[str, Any] = {}
     said: Assigned | None = None
     for row in ordered:
@@ -66,8 +70,8 @@ def payment_of(key: str, state: str, since: int | None, rows: Iterable[FactRow],
     if decisions and decisions[-1].signal == ASSIGNED:
         chosen = detail_of(decisions[-1], sealer)
         if "kind" in chosen and "key" in chosen:
-            said = Assigned(chosen["kind"], chosen["key"], chosen.get("position"))
-    _, _, token = str(told.get("eid") or "").partition(":")
+            said = Assigned(chosen["kind"], chosen["key"], chosen.get("position"), chosen.get("token"))
+    request, _, token = str(told.get("eid") or "").partition(":")
     payment = Payment(
         key,
         state,
@@ -80,7 +84,15 @@ def payment_of(key: str, state: str, since: int | None, rows: Iterable[FactRow],
     )
     refunded = any(row.signal == REFUNDED for row in ordered)
     own = [row.occurred_at for row in ordered if row.via != ("derived",)]
-    return Known(payment, refunded, since if state == "paid" else None, max(own, default=0))
+    paid_at = since if state == "paid" else None
+    return Known(payment, refunded, paid_at, max(own, default=0), request or None)
+
+
+def sureness(row: FactRow) -> tuple[bool, bool, bool, int, bytes]:
+    """The sort key by which what a payment's fact tells of price and card is believed, the surest last."""
+    by_order = row.discriminator != b"" and is_snapshot(row.signal)
+    rank = MACHINES["payment"].rank[row.signal]
+    return row.signal in PAID, by_order, not is_snapshot(row.signal), rank, row.fact_id
 
 
 def _decided_at(row: FactRow) -> tuple[int, str, bytes]:

@@ -8,7 +8,7 @@ that are wanted at once, and with those of open fills their claims (docs/decisio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -105,8 +105,15 @@ class _Reading:
 
     def _wanted(self, kinds: Collection[str]) -> bool:
         """Read the records that are wanted; False when the run is over before they are all done."""
+        while chosen := wanted_records.due_wanted(self.run.conn, kinds, CHOSEN):
+            if not self._read_wanted(chosen):
+                return False
+        return True
+
+    def _read_wanted(self, chosen: Iterable[WantedRecord]) -> bool:
+        """Each of them is done with, or put off, so that none is due when this is over."""
         conn = self.run.conn
-        for one in wanted_records.due_wanted(conn, kinds, CHOSEN):
+        for one in chosen:
             if self.run.over():
                 return False
             name = record_schedule.name_of(conn, one.kind, one.key)

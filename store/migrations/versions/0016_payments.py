@@ -34,6 +34,16 @@ def upgrade() -> None:
             """,
             "CREATE INDEX IF NOT EXISTS payment_names_payment_id_idx ON payment_names (payment_id)",
             """
+            CREATE TABLE IF NOT EXISTS payments_unplaced (
+                payment_id bigint PRIMARY KEY,
+                since timestamptz NOT NULL
+            )
+            """,
+            """
+            CREATE INDEX IF NOT EXISTS entities_paid_idx ON entities (since)
+            WHERE moved_by = 'payment:known'
+            """,
+            """
             CREATE INDEX IF NOT EXISTS entities_waiting_since_idx ON entities (waiting_since)
             WHERE waiting_since IS NOT NULL
             """,
@@ -50,5 +60,7 @@ def downgrade() -> None:
             "WHERE e.id = t.entity_id AND e.kind IN ('payment', 'checkout')"
         )
     op.execute("DELETE FROM entities WHERE kind IN ('payment', 'checkout')")
+    op.execute("DROP TABLE payments_unplaced")
+    op.execute("DROP INDEX entities_paid_idx")
     op.execute("DROP INDEX entities_waiting_since_idx")
     op.execute("ALTER TABLE facts DROP COLUMN undated")

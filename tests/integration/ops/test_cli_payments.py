@@ -177,3 +177,27 @@ def test_dates_of_webhooks_are_those_of_their_receipt(cli: Cli) -> None:
     pay(cli, case.webhook("paid"))
     (fact,) = cli.run("show", "payment", case.eid(), "--json").document["facts"]
     assert fact["dated_by"] == "receipt"
+
+
+def test_a_payment_that_is_for_nothing_known_is_listed_after_a_day(cli: Cli) -> None:
+    case = Case(1000)
+    pay(cli, case.prescription("paid", eid=case.uuid), via="snapshot")
+    assert case.ids[0] not in [item["key"] for item in work(cli, "unplaced")]
+    later = cli.run("worklist", "--json", "--at", "2099-01-01T00:00:00Z", "--kind", "payment").document
+    (item,) = [one for one in later["worklist"] if one["key"] == case.ids[0]]
+    assert item["what"] == "unplaced"
+    assert f"rxledger payment assign {case.ids[0]} FILL" in item["why"]
+    cli.ledger.apply(case.claim(now(cli)))
+    assert cli.run("payment", "assign", case.ids[0], case.fill, "--reason", "told").code == 0
+    later = cli.run("worklist", "--json", "--at", "2099-01-01T00:00:00Z", "--kind", "payment").document
+    assert case.ids[0] not in [one["key"] for one in later["worklist"]]
+
+
+def test_a_fill_that_is_paid_is_listed_until_the_pharmacy_moves_it(cli: Cli) -> None:
+    case = Case(1000)
+    cli.ledger.apply(case.claim(now(cli) - DAY))
+    pay(cli, case.webhook("paid"))
+    (item,) = [one for one in work(cli, "carry") if one["key"] == case.fill]
+    assert f"rxledger payment-block {case.fill}" in item["why"]
+    cli.ledger.apply(case.order(now(cli) + 60))
+    assert case.fill not in [one["key"] for one in work(cli, "carry")]

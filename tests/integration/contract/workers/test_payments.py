@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 from random import Random
 
@@ -272,3 +272,141 @@ def test_a_payment_under_two_names_pays_once_even_before_they_are_one(ledger: Le
     assert (found.owed, found.paid) == (2000, 1000)
     ledger.settle()
     assert ledger.state(case.fill) == "awaiting_payment"
+
+
+def after_now(ledger: Ledger, seconds: int) -> int:
+    return int(ledger.tools.clock().timestamp()) + seconds
+
+
+def refer(ledger: Ledger, later: str, earlier: str) -> None:
+    """Register a fill that is asked for in the place of another."""
+    register(
+        ledger.conn,
+        ledger.tools.keyed_hash,
+        "fill_request",
+        later,
+        links=[("request", later)],
+        relations=[("refers_to", earlier)],
+        now=ledger.tools.clock(),
+    )
+    ledger.settle()
+
+
+def test_what_follows_comes_behind_news_with_milliseconds(ledger: Ledger) -> None:
+    case = Case(1000)
+    push(ledger, case.webhook("paid"))
+    ledger.apply({**case.claim(), "timestamp": after_now(ledger, 60) + 0.423})
+    ledger.settle()
+    assert ledger.state(case.fill) == "pending"
+    ledger.apply({**case.error(0, "R028"), "timestamp": after_now(ledger, 90) + 0.423})
+    ledger.settle()
+    assert ledger.story(case.fill).stored.review is not None
+
+
+def test_a_payment_of_a_fill_that_was_asked_for_again_is_for_the_one_that_its_eid_names(
+    ledger: Ledger,
+) -> None:
+    case = Case(1200)
+    first = f"{case.fill}_first"
+    ledger.apply(case.error(T0, "R019", first))
+    refer(ledger, case.fill, first)
+    ledger.apply(case.claim(T0 + 60))
+    push(ledger, case.webhook("paid"))
+    ledger.settle()
+    assert [row[2] for row in paid_for(ledger) if row[0] == case.eid()] == [case.fill]
+    assert ledger.state(case.fill) == "pending"
+
+
+def test_a_name_that_two_payments_have_pays_nothing_by_itself(ledger: Ledger) -> None:
+    case = Case(1000, 500)
+    ledger.apply(case.claim())
+    shared = {"eid": case.metadata}
+    read(ledger, case.prescription("pending", 0, **shared), case.prescription("pending", 1, **shared))
+    push(ledger, case.webhook("paid", 0, eid=case.metadata))
+    ledger.settle()
+    read(ledger, case.paid_order(0, **shared))
+    ledger.settle()
+    (fill_id,) = ids_of(ledger.conn, "fill_request", [case.fill])
+    found = standings(ledger.conn, [fill_id], ledger.tools)[fill_id].balance
+    assert (found.owed, found.paid) == (1500, 1000)
+
+
+@pytest.mark.parametrize("first", ["order", "record"])
+def test_the_price_is_that_at_payment_whatever_the_prescription_costs_by_now(
+    ledger: Ledger, first: str
+) -> None:
+    case = Case(1000)
+    ledger.apply(case.claim())
+    copies = {"order": case.paid_order(), "record": case.prescription("paid", price_in_cents=1300)}
+    for name in sorted(copies, key=lambda name: name != first):
+        read(ledger, copies[name])
+    ledger.settle()
+    (fill_id,) = ids_of(ledger.conn, "fill_request", [case.fill])
+    assert standings(ledger.conn, [fill_id], ledger.tools)[fill_id].balance.paid == 1000
+
+
+def test_what_was_called_off_is_not_asked_about_any_more(ledger: Ledger) -> None:
+    case = Case(1000, 1000, rx_numbers=("77000003", "77000003"))
+    ledger.apply(case.claim())
+    ledger.apply(case.record(0), case.record(1), via="snapshot")
+    read(ledger, case.prescription("paid", 0, eid=case.uuid))
+    ledger.settle()
+    assert ledger.story(case.ids[0], "payment").stored.review is not None
+    read(ledger, case.prescription("canceled", 0, eid=case.uuid))
+    ledger.settle()
+    assert ledger.story(case.ids[0], "payment").stored.review is None
+
+
+@pytest.mark.parametrize("last", ["payment", "first", "third"])
+def test_money_for_a_fill_that_was_asked_for_three_times_in_vain_is_told(ledger: Ledger, last: str) -> None:
+    case = Case(1000)
+    second, third = f"{case.fill}_2", f"{case.fill}_3"
+    ledger.apply(case.claim())
+    refer(ledger, second, case.fill)
+    refer(ledger, third, second)
+    steps: dict[str, Callable[[], object]] = {
+        "payment": lambda: push(ledger, case.webhook("paid")),
+        "first": lambda: ledger.apply(case.error(after_now(ledger, 60), "R028")),
+        "second": lambda: ledger.apply(case.error(after_now(ledger, 70), "R019", second)),
+        "third": lambda: ledger.apply(case.error(after_now(ledger, 80), "R019", third)),
+    }
+    for name in sorted(steps, key=lambda name: name == last):
+        steps[name]()
+        ledger.settle()
+    assert "payment:stranded" in signals(ledger, case.fill)
+    assert "payment:stranded" not in signals(ledger, second)
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_money_is_stranded_since_the_fill_came_to_nothing_whichever_news_came_first(
+    ledger: Ledger, turn: int
+) -> None:
+    case = Case(1000)
+    ledger.apply(case.claim())
+    push(ledger, case.webhook("paid"))
+    ledger.settle()
+    at = after_now(ledger, 0)
+    for body in [case.error(at + 500, "R019"), case.error(at + 300, "R020")][::turn]:
+        ledger.apply(body)
+        ledger.settle()
+    (stranded,) = [s.fact for s in ledger.story(case.fill).steps if s.fact.signal == "payment:stranded"]
+    assert stranded.occurred_at == at + 300
+
+
+def test_metadata_that_is_the_same_at_every_refill_names_no_other_refill(ledger: Ledger) -> None:
+    case = Case(1000)
+    ledger.apply(case.claim(), case.order(T0 + 60))
+    read(ledger, case.prescription("paid", eid=case.metadata, refill_number="1"))
+    ledger.settle()
+    assert joined(ledger, case) == []
+
+
+def test_fills_that_refer_to_each_other_carry_nothing(ledger: Ledger) -> None:
+    case = Case(1000)
+    other = f"{case.fill}_other"
+    ledger.apply(case.claim())
+    refer(ledger, other, case.fill)
+    refer(ledger, case.fill, other)
+    push(ledger, case.webhook("paid"))
+    ledger.settle()
+    assert ledger.state(case.fill) == "pending"

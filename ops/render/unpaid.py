@@ -35,7 +35,7 @@ def about_money(
     kind: str | None,
     limit: int,
 ) -> list[dict[str, Any]]:
-    """The worklist with what is to be paid, carried on and given back, each instead of what says less of it."""
+    """The worklist with what is to be paid, carried on and given back, instead of what says less."""
     back = _to_give_back(conn, limit) if kind in (None, PAYMENT) else {}
     told = {("fill_request", fill) for fill in back}
     kept = [item for item in found if _name(item) not in told or STRANDED not in (item["why"] or "")]

@@ -114,7 +114,7 @@ ON CONFLICT (payment_id) DO UPDATE SET since = excluded.since
 
 
 def keep_unplaced(conn: Connection, payment_ids: Iterable[int], unplaced: Mapping[int, int]) -> None:
-    """Of these payments, those that were paid and are for nothing that is known: since when, in Unix seconds."""
+    """Of these payments, those that were paid and are for nothing that is known; since when (Unix)."""
     if others := set(payment_ids) - unplaced.keys():
         conn.execute(_PLACED, (arrays.numbers(others),))
     if unplaced:

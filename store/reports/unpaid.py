@@ -105,7 +105,7 @@ ORDER BY c.claimed_at, e.key LIMIT :limit
 
 
 def to_carry(conn: Connection, limit: int) -> list[ToCarry]:
-    """Fills that are paid, and that no news of the pharmacy has moved since: it may not know of the payment."""
+    """Fills that are paid, and that no news of the pharmacy has moved since: it may not know of it."""
     wait = MACHINES[FILL].wait
     if wait is None:
         return []

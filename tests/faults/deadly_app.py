@@ -6,12 +6,11 @@ import os
 from typing import Any
 
 from partners.truepill import callbacks
+from tests.faults.deadly_body import DEADLY
 from workers.apply import read
 from workers.celery.app import app
 
 __all__ = ["app"]
-
-DEADLY = b"deadly"
 
 
 def _read(body: bytes, hash: Any, url_id: str | None) -> Any:

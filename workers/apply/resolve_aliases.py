@@ -62,13 +62,14 @@ def _matched(
     news: dict[tuple[int, str, str], AliasNewsRow] = {}
     for kind, stated_fact, fallback in unaddressed:
         claims = [claimed.get((kind, alias), set()) for alias in stated_fact.aliases]
-        # A name that several claim is nobody's, and another of its names may be somebody's.
-        keys = {key for keys in claims if len(keys) == 1 for key in keys}
+        if fallback is not None:  # a name that several claim is nobody's, and another may be somebody's
+            claims = [keys for keys in claims if len(keys) == 1]
+        keys = set().union(*claims)
         found = next(iter(keys)) if len(keys) == 1 else fallback
         if found is not None:
             stated_facts.setdefault((kind, found), []).append(stated_fact)
         else:
-            unmatched[stated_fact.seq] = _unmatched(kind, stated_fact, several=any(claims))
+            unmatched[stated_fact.seq] = _unmatched(kind, stated_fact, several=bool(keys))
         for alias in stated_fact.aliases:
             news[stated_fact.seq, kind, alias] = AliasNewsRow(stated_fact.seq, kind, alias, found)
     return list(unmatched.values()), list(news.values())

@@ -8,7 +8,7 @@ that are wanted at once, and with those of open fills their claims (docs/decisio
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -105,34 +105,28 @@ class _Reading:
 
     def _wanted(self, kinds: Collection[str]) -> bool:
         """Read the records that are wanted; False when the run is over before they are all done."""
-        while chosen := wanted_records.due_wanted(self.run.conn, kinds, CHOSEN):
-            if not self._read_wanted(chosen):
-                return False
-        return True
-
-    def _read_wanted(self, chosen: Iterable[WantedRecord]) -> bool:
-        """Each of them is done with, or put off, so that none is due when this is over."""
         conn = self.run.conn
-        for one in chosen:
-            if self.run.over():
-                return False
-            name = record_schedule.name_of(conn, one.kind, one.key)
-            if name is None:  # it may become known; meanwhile others are not kept from their turn
-                wanted_records.put_off(conn, one)
-                continue
-            try:
-                found = self._record(one.kind, name)
-            except (NotGranted, ValueError) as failure:
-                with conn.transaction():
-                    wanted_records.not_had(conn, one)
-                    if isinstance(failure, NotGranted):
-                        self.leased.refused(one.kind, one.key, failure)
-                continue
-            except PartnerFault:
-                # It may be this record that fails: the next run begins with the others.
-                wanted_records.put_off(conn, one)
-                raise
-            self._store(found, self.at, one)
+        while chosen := wanted_records.due_wanted(conn, kinds, CHOSEN):
+            for one in chosen:
+                if self.run.over():
+                    return False
+                name = record_schedule.name_of(conn, one.kind, one.key)
+                if name is None:  # it may become known; meanwhile others are not kept from their turn
+                    wanted_records.put_off(conn, one)
+                    continue
+                try:
+                    found = self._record(one.kind, name)
+                except (NotGranted, ValueError) as failure:
+                    with conn.transaction():
+                        wanted_records.not_had(conn, one)
+                        if isinstance(failure, NotGranted):
+                            self.leased.refused(one.kind, one.key, failure)
+                    continue
+                except PartnerFault:
+                    # It may be this record that fails: the next run begins with the others.
+                    wanted_records.put_off(conn, one)
+                    raise
+                self._store(found, self.at, one)
         return True
 
     def single(self, kind: str, asked_for: str) -> None:

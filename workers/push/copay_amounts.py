@@ -63,7 +63,7 @@ def copay_amounts(conn: psycopg.Connection[Any], sealer: Sealer, key: str) -> Co
         if not isinstance(token, str):
             raise CopayRefused(f"copay {key} has a prescription without a token")
         amount = cents(found.get("copay_amount")) if line.status == "completed" else 0
-        if amount is None:
+        if amount is None or amount < 0:
             raise CopayRefused(f"copay {key} prints no amount in whole cents for prescription {token}")
         if amount == 0:
             left_out.append(token)

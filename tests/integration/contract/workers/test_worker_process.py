@@ -12,7 +12,7 @@ import psycopg
 import pytest
 
 from settings import Database
-from tests.faults.deadly_app import DEADLY
+from tests.faults.deadly_body import DEADLY
 from tests.integration.contract.workers.test_apply import life
 from tests.support.backends import BROKERS, SYSTEM_REDIS, own_prefix, own_vhost
 from tests.support.factories import Transfer, TransferContact

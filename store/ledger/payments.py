@@ -62,12 +62,13 @@ JOINS = Columns(
 _JOINS = f"SELECT {JOINS.names} FROM payment_joins"
 
 
-# A name that several claim is nobody's, and what is called by it stands by itself.
+# A name that several claim is nobody's, and what is called by it stands by itself. What is given up while it
+# is decided upon may leave a row behind, which is nobody's either.
 _JOINS_TO = f"""
-SELECT {JOINS.names} FROM payment_joins j WHERE target_id = ANY(%s::bigint[]) AND NOT EXISTS (
-    SELECT FROM entities p JOIN aliases a ON (a.kind, a.alias) = (p.kind, p.key)
-    WHERE p.id = j.payment_id HAVING count(*) = 1
-)
+SELECT {", ".join(f"j.{name}" for name in JOINS.names.split(", "))}
+FROM payment_joins j JOIN entities p ON p.id = j.payment_id
+WHERE j.target_id = ANY(%s::bigint[])
+  AND (SELECT count(*) FROM aliases a WHERE (a.kind, a.alias) = (p.kind, p.key)) <> 1
 """
 
 

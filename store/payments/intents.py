@@ -165,6 +165,7 @@ UPDATE intents SET state = %(state)s, code = %(code)s, settled_at = clock_timest
     answer_id = %(answer_id)s, answer = %(answer)s,
     closed_at = CASE WHEN %(state)s = 'refused' THEN clock_timestamp() END
 WHERE id = %(id)s AND {_LOST} AND {DURABLE}
+    AND sent_at <= clock_timestamp() - make_interval(secs => %(sent_for)s)
 """
 
 
@@ -176,11 +177,14 @@ def settle_unknown(
     code: str | None = None,
     answer_id: str | None = None,
     answer: bytes | None = None,
+    sent_for: int = 0,
 ) -> bool:
     """What somebody else found out of a call that nobody waits for: a person, or whoever read the partner's
-    records. Part of the caller's transaction. False: it is settled already, or somebody waits for it.
+    records. Part of the caller's transaction. False: it is settled already, somebody waits for it, or it was
+    sent less than `sent_for` seconds ago.
     """
     values = {"id": intent.id, "state": state, "code": code, "answer_id": answer_id, "answer": answer}
+    values["sent_for"] = sent_for
     return conn.execute(_SETTLE_UNKNOWN, values).rowcount == 1
 
 

@@ -129,14 +129,14 @@ def _pairs(values: list[str], option: str) -> dict[str, str]:
 def _blocks(settings: Settings, key: str, given: Given, date_form: Form) -> tuple[Blocks, ...]:
     """The blocks; audited before anything is unsealed. Raises Refused with a line for all that is missing."""
     from ops.arguments.person import person
-    from ops.paid_lines import Carried, Nameless, paid_lines
+    from ops.paid_lines import Carried, Lineless, Nameless, paid_lines
     from partners.truepill.payment_block import NotCovered, WantsMore, payment_blocks
     from store.ledger import audit
 
     audit.record(settings.database, person(), "payment-block", f"fill_request {key}")
     try:
         return payment_blocks(paid_lines(settings, key), given, date_form.value)
-    except (Carried, Nameless) as error:
+    except (Carried, Lineless, Nameless) as error:
         raise Refused(str(error)) from None
     except NotCovered as error:
         raise Refused("\n".join((f"the payments of fill {key} do not cover it:", *error.lines))) from None

@@ -63,6 +63,8 @@ def settle(
         if not found.lost:
             raise Refused(f"intent {intent} is not in doubt: it is {found.state}")
         verdict = "not seen" if seen is None else f"seen as {_shown(found, seen)}"
+        if seen == found.subject.key:
+            raise Refused(f"{seen} is what it was sent for: --seen wants the id that the partner gave")
         subject = f"intent {intent}, {found.subject.what} of {found.subject.kind} {found.subject.key}"
         audit.record(settings.database, person(), "payment settle", f"{subject}: {verdict}", reason)
         try:

@@ -294,6 +294,18 @@ def test_a_person_says_that_it_was_taken(
     assert unknown(cli) == []
 
 
+def test_what_it_was_sent_for_is_not_what_came_of_it(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    payees.fails = {"fill_request": "cut"}
+    send(cli, request_file)
+
+    ran = cli.run("payment", "settle", number(cli), "--seen", FILL, "--reason", "their desk")
+
+    assert (ran.code, "is what it was sent for" in ran.err) == (1, True)
+    assert [one["state"] for one in unknown(cli)] == ["unknown"]
+
+
 def test_a_person_says_that_it_was_not_taken_and_it_is_sent_once_more(
     cli: Cli, server: Partner, payees: Payees, request_file: str
 ) -> None:

@@ -139,7 +139,11 @@ def _blocks(settings: Settings, key: str, given: Given, date_form: Form) -> tupl
     except (Carried, Lineless, Nameless) as error:
         raise Refused(str(error)) from None
     except NotCovered as error:
-        raise Refused("\n".join((f"the payments of fill {key} do not cover it:", *error.lines))) from None
+        from ops.render.tables import note
+
+        for line in error.lines:
+            note(line)
+        raise Refused(f"the payments of fill {key} do not cover it") from None
     except WantsMore as error:
         raise Refused("\n".join(("nobody told these fields:", *error.lines))) from None
 

@@ -207,9 +207,7 @@ def _is_payable(push: Push, line: CopayLine, prescription_id: str) -> bool:
     if state != PAYABLE:
         raise CopayRefused(f"HealNow has prescription {line.token} as no longer to be paid")
     if known.get("price_in_cents") != line.owed:
-        raise CopayRefused(
-            f"HealNow has prescription {line.token} at another price than the {line.owed} cents of the copay"
-        )
+        raise CopayRefused(f"HealNow has prescription {line.token} at another price than the copay's")
     return True
 
 

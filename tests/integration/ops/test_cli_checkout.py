@@ -172,7 +172,7 @@ def test_what_is_paid_already_is_not_asked_for_again(cli: Cli, server: Partner, 
     [
         ({"status": "manually_canceled"}, "no longer to be paid"),
         ({"status": "refunded"}, "no longer to be paid"),
-        ({"price_in_cents": 1}, "another price than the 100 cents"),
+        ({"price_in_cents": 1}, "another price than the copay's"),
     ],
 )
 def test_what_healnow_has_otherwise_is_for_a_person(

@@ -317,6 +317,39 @@ def test_a_person_says_that_it_was_not_taken_and_it_is_sent_once_more(
     assert send(cli, request_file).document["carried_by"] == "new_fill_1"
 
 
+def test_who_has_not_seen_it_may_see_it_until_it_is_sent_once_more(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    payees.fails = {"fill_request": "cut"}
+    send(cli, request_file)
+    payees.fails = {}
+    first = number(cli)
+    settle = ("payment", "settle", first, "--reason", "their desk")
+    assert cli.run(*settle, "--not-seen").code == 0
+    assert cli.run(*settle, "--seen", "new_fill_7").code == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_7"
+    assert payees.seen["fill_request"] == 1
+    assert "is not in doubt: it is done" in cli.run(*settle, "--not-seen").err
+
+    cli.ledger.conn.execute("UPDATE intents SET state = 'unknown'")
+    assert cli.run(*settle, "--not-seen").code == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_2"
+    ran = cli.run(*settle, "--seen", "new_fill_7")
+    assert (ran.code, "it was sent once more since" in ran.err) == (1, True)
+
+
+def test_an_answer_that_came_late_names_its_id_on_the_worklist(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    send(cli, request_file)
+    cli.ledger.conn.execute("UPDATE intents SET state = 'unknown', code = 'late'")
+
+    (item,) = unknown(cli)
+
+    assert "was taken as new_fill_1" in item["why"]
+    assert f"payment settle {number(cli)} --seen new_fill_1" in item["why"]
+
+
 def test_what_is_being_sent_is_settled_by_nobody(
     cli: Cli, server: Partner, payees: Payees, request_file: str
 ) -> None:

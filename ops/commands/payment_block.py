@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.arguments.files import read_object
+from ops.arguments.given_payment import CONSENT, given_in, given_of
 from ops.arguments.moments import parse_moment
 from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
@@ -23,7 +24,6 @@ __all__ = ["register"]
 
 #: States of a fill whose payment can be carried on: the claim stands, and nothing was sent to the patient.
 WAITING = ("pending", "triage", "awaiting_payment")
-CONSENT = ("provided_by", "patient_name", "method", "date", "statement")
 
 
 class Form(StrEnum):
@@ -54,6 +54,13 @@ def payment_block(
         list[str] | None,
         typer.Option(metavar="TOKEN=NAME", help="A medication's name, strength and quantity; repeatable."),
     ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="All that as JSON, by the options' names, so that no list of processes shows it.",
+        ),
+    ] = None,
     date_form: Annotated[Form, typer.Option(help="How the transaction's time is written.")] = Form.INTEGER,
     send: Annotated[bool, typer.Option("--send", help="Send the create that carries it, once.")] = False,
     request: Annotated[
@@ -65,7 +72,10 @@ def payment_block(
     """Print the blocks that carry a fill's payment, once it covers what is owed. This is audited."""
     if send != (request is not None):
         raise typer.BadParameter("--send and --request FILE go together")
-    given = _given(cardholder_name, transaction_date, transaction_id, last_four, consent or [], item or [])
+    typed = _typed(cardholder_name, transaction_date, transaction_id, last_four, consent or [], item or [])
+    if given is not None and typed != _typed(None, None, None, None, [], []):
+        raise typer.BadParameter("goes with none of the options that it stands for", param_hint="--given")
+    told = typed if given is None else given_in(read_object("--given", given))
     settings = load(data).require("database", "sealing")
     if send and not settings.payments.send_blocks:
         raise Refused("RXLEDGER_TRUEPILL_SEND_PAYMENTS is not yes: payments are not sent from here")
@@ -83,14 +93,14 @@ def payment_block(
         return
     if send and entity.state not in WAITING:
         raise Refused(f"fill {key} is {entity.state}: it waits for no payment")
-    blocks = _blocks(settings, key, given, date_form)
+    blocks = _blocks(settings, key, told, date_form)
     if fields is None:
         _give_blocks(key, blocks, as_json)
     else:
         _give_sent(key, _send(settings, key, fields, blocks), as_json)
 
 
-def _given(
+def _typed(
     cardholder_name: str | None,
     transaction_date: datetime | None,
     transaction_id: str | None,
@@ -99,23 +109,11 @@ def _given(
     items: list[str],
 ) -> Given:
     """What was typed. Raises typer.BadParameter, whose text repeats no value."""
-    from partners.truepill.payment_block import Given
-
     told = _pairs(consent, "--consent")
     if told.keys() - set(CONSENT):
         raise typer.BadParameter(f"wants one of {', '.join(CONSENT)} before =", param_hint="--consent")
-    when = told.get("date")
-    return Given(
-        cardholder_name,
-        transaction_date,
-        transaction_id,
-        last_four,
-        told.get("patient_name"),
-        told.get("provided_by"),
-        told.get("method"),
-        None if when is None else parse_moment(when),
-        told.get("statement"),
-        _pairs(items, "--item"),
+    return given_of(
+        cardholder_name, transaction_date, transaction_id, last_four, told, _pairs(items, "--item")
     )
 
 

@@ -80,6 +80,46 @@ def test_the_blocks_are_printed_plain_and_with_who_told_each_field(cli: Cli) -> 
     }
 
 
+def test_what_a_person_gives_may_stand_in_a_file(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "given.json"
+    at = "2023-02-25T15:17:51Z"
+    consent = {"provided_by": "Jane Canary", "patient_name": "Jane Canary", "method": "online", "date": at}
+    consent["statement"] = "Truepill may bill my insurance."
+    given = {"cardholder_name": "Jane Canary", "transaction_date": at, "consent": consent}
+    file.write_bytes(orjson.dumps(given))
+
+    ran = cli.run("payment-block", FILL, "--given", str(file), "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.document == cli.run("payment-block", FILL, *carry_options(), "--json").document
+    both = cli.run("payment-block", FILL, "--given", str(file), "--last-four", "1234")
+    assert (both.code, "goes with none of the options" in both.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b'{"cardholder": "Jane Canary"}',
+        b'{"cardholder_name": {"name": "Jane Canary"}}',
+        b'{"last_four": 1234}',
+        b'{"consent": {"method": 7}}',
+        b'{"consent": {"Jane Canary": "x"}}',
+        b'{"consent": []}',
+        b'{"item": "Canary"}',
+        b'{"transaction_date": "Canary"}',
+        b'["Canary"]',
+    ],
+)
+def test_a_file_that_gives_something_else_is_refused_and_not_repeated(
+    cli: Cli, tmp_path: Path, given: bytes
+) -> None:
+    file = tmp_path / "given.json"
+    file.write_bytes(given)
+    ran = cli.run("payment-block", FILL, "--given", str(file))
+    assert ran.code in (1, 2)
+    assert CANARY not in ran.out + ran.err
+
+
 def test_it_is_audited_and_nothing_is_sent(cli: Cli, server: Partner) -> None:
     cli.run("payment-block", FILL, *carry_options())
 

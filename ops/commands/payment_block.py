@@ -163,13 +163,15 @@ def _send(settings: Settings, key: str, fields: dict[str, Any], blocks: tuple[Bl
     from contextlib import closing
 
     from ops.arguments.person import person
-    from ops.payment_sending import send_payment
+    from ops.payment_sending import ask_first, send_payment
+    from partners.faults import CallFailed
     from partners.reading import Unreadable
     from partners.truepill.fill_create import BadRequest, payment_create
     from store.db.connections import connect
     from store.ledger import audit
     from workers.celery.runtime import tools
     from workers.pull.partner_wire import NoApiKey
+    from workers.pull.rate_gate import NotNow
     from workers.push.once import PushFailed
     from workers.push.wires import push_wire
 
@@ -182,9 +184,12 @@ def _send(settings: Settings, key: str, fields: dict[str, Any], blocks: tuple[Bl
     with connect(settings.database, "ops") as conn, connect(settings.database, "ops") as gate:
         try:
             with closing(push_wire(settings, "truepill", gate, using.clock)) as wire:
+                ask_first(wire, key)
                 return send_payment(conn, using, wire, key, body)
         except (NoApiKey, PushFailed) as error:
             raise Refused(str(error)) from None
+        except (CallFailed, NotNow) as error:
+            raise Refused(f"nothing was sent: {error}") from None
         except Unreadable:
             raise Refused("the request holds more names than one can have") from None
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+import stamina
 
 from partners.truepill.payment_block import PaidLine
 from tests.support.commandline import Cli, Ran
@@ -315,6 +316,21 @@ def test_a_partner_that_is_not_there_has_seen_nothing(
     cli.setenv(RXLEDGER_TRUEPILL_BASE_URL=server.url)
 
     assert send(cli, request_file).document["carried_by"] == "new_fill_1"
+
+
+def test_a_partner_that_fails_is_tried_by_a_read_and_not_by_the_create(
+    cli: Cli, server: Partner, payees: Payees, request_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A circuit that lets one call through has a read go first."""
+    with stamina.set_testing(True, attempts=1), monkeypatch.context() as patch:
+        patch.setattr(server, "answer", lambda _: Answer(502))
+        ran = send(cli, request_file)
+
+    assert (ran.code, "nothing was sent: " in ran.err) == (1, True)
+    assert [asked.method for asked in server.asked] == ["GET"]
+    assert cli.one("SELECT count(*) FROM intents") == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_1"
+    assert [asked.method for asked in server.asked] == ["GET", "GET", "POST"]
 
 
 def test_a_person_says_that_it_was_taken(

@@ -19,7 +19,7 @@ from workers.apply.payment_facts import facts_by_entity
 from workers.apply.payment_values import PAID, detail_of
 from workers.celery.runtime import tools
 
-__all__ = ["Carried", "Nameless", "Payment", "lines_of", "paid_lines"]
+__all__ = ["Carried", "Lineless", "Nameless", "Payment", "lines_of", "paid_lines"]
 
 
 FILL = "fill_request"
@@ -36,6 +36,10 @@ class Nameless(Exception):
     """A line has no token by which the pharmacy could be told what is paid."""
 
 
+class Lineless(Exception):
+    """A line is open, and payments are for no line, so that none can be carried as paid."""
+
+
 class Carried(Exception):
     """Another fill was asked for in its place, and has its payments."""
 
@@ -43,7 +47,7 @@ class Carried(Exception):
 def paid_lines(settings: Settings, key: str) -> tuple[PaidLine, ...]:
     """The lines of the fill of this key, which is known, as of one moment.
 
-    Raises Carried, Nameless, psycopg.Error.
+    Raises Carried, Lineless, Nameless, psycopg.Error.
     """
     using = tools(settings)
     with queries.snapshot(settings.database) as reading:
@@ -53,7 +57,20 @@ def paid_lines(settings: Settings, key: str) -> tuple[PaidLine, ...]:
         if standing.carried:
             raise Carried(f"another fill was asked for in the place of {key}, and carries its payment")
         counting = [one for one in standing.payments if one.counts]
+        _check_lines(key, standing.balance.lines, counting)
         return lines_of(standing.balance.lines, [_payment(conn, one, using) for one in counting])
+
+
+def _check_lines(fill: str, lines: Sequence[LineBalance], payments: Iterable[Paying]) -> None:
+    """Raises Lineless, whose text says what to do."""
+    positions = {line.position for line in lines}
+    stray = [one.key for one in payments if one.position not in positions]
+    if stray and any((line.open or 0) > 0 for line in lines):
+        raise Lineless(
+            "\n".join(
+                f"payment {key} has no line: rxledger payment assign {key} {fill} LINE" for key in stray
+            )
+        )
 
 
 def _payment(conn: psycopg.Connection[Any], one: Paying, using: Tools) -> Payment:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import orjson
 import psycopg
 
 from ops.tracking import track
+from partners.faults import NotGranted
 from partners.truepill.answers import names_of
+from partners.truepill.client import Client
+from partners.wire import Wire
 from store.payments import intents
 from store.payments.intents import Intent
 from workers.apply.model import Tools
 from workers.push.once import stands
 from workers.push.payment_block import Posts, send_payment_block, subject_of
 
-__all__ = ["Sent", "register_carrier", "send_payment", "sent_before"]
+__all__ = ["Sent", "ask_first", "register_carrier", "send_payment", "sent_before"]
 
 Connection = psycopg.Connection[Any]
 Json = Mapping[str, Any]
@@ -28,6 +32,15 @@ class Sent(NamedTuple):
     fill: str
     intent: int
     before: bool
+
+
+def ask_first(wire: Wire, fill: str) -> None:
+    """Read the fill, so that what may be made once is not what a partner that failed is tried again by.
+
+    That it does not give the fill is an answer. Raises CallFailed, NotNow.
+    """
+    with suppress(NotGranted):
+        Client(wire).fill_request(fill)
 
 
 def sent_before(conn: Connection, tools: Tools, fill: str) -> Sent | None:

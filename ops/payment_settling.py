@@ -15,11 +15,19 @@ from store.payments.intents import Intent
 from workers.apply.model import Tools
 from workers.push.checkout import register_session
 
-__all__ = ["NotOpen", "settle_intent"]
+__all__ = ["NotOpen", "is_settleable", "settle_intent"]
 
 
 class NotOpen(Exception):
     """It was settled by somebody else, or its answer came after all."""
+
+
+def is_settleable(intent: Intent) -> bool:
+    """Whether a person may settle it: it is in doubt, or was settled as not seen, which may have been wrong.
+
+    What was said to be seen is registered with all that follows, and stays.
+    """
+    return intent.lost or (intent.state == "refused" and intent.code == "not_seen")
 
 
 def settle_intent(conn: psycopg.Connection[Any], tools: Tools, intent: Intent, seen: str | None) -> None:
@@ -35,6 +43,8 @@ def settle_intent(conn: psycopg.Connection[Any], tools: Tools, intent: Intent, s
     subject = intent.subject
     answer = tools.sealer.seal(orjson.dumps({"id": seen}), intents.context(subject))
     with conn.transaction():
+        if not intent.lost and not intents.reopen(conn, intent):
+            raise NotOpen(f"intent {intent.id} was settled as not seen, and it was sent once more since")
         named = None if subject.what == "checkout_patient" else seen
         if not intents.settle_unknown(conn, intent, "done", code="seen", answer_id=named, answer=answer):
             raise NotOpen(f"intent {intent.id} is settled already")

@@ -41,6 +41,7 @@ class Partner:
     setting says where; None: it is never called. `scheme` is the word before its key in `Authorization`.
     `reads` loads what makes of a wire the reads of its records, where it is pulled by its lists; `streams`
     are the names of these. `families` loads what its callbacks are called where losses are counted.
+    `bare_digest`: it signs by a digest in a header that only a setting names, not by Standard Webhooks.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Partner:
     reads: Callable[[], Callable[..., RecordReads]] | None = None
     streams: tuple[str, ...] = ()
     families: Callable[[], Families] = no_families
+    bare_digest: bool = False
 
 
 @cache

@@ -199,10 +199,11 @@ class World:
         )
         return [_record(row) for row in rows]
 
-    def how_many(self, customer: str, kind: str) -> int:
+    def how_many(self, environment: str, customer: str, kind: str) -> int:
         """Of a customer's own."""
         (count,) = self._execute(
-            "SELECT count(*) FROM record WHERE customer = ? AND kind = ?", (customer, kind)
+            "SELECT count(*) FROM record WHERE environment = ? AND customer = ? AND kind = ?",
+            (environment, customer, kind),
         ).fetchone()
         return int(count)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from settings.reader import Reader
-from settings.servers import http_url
+from settings.servers import page_url
 
 __all__ = ["PaymentSettings", "payment_settings"]
 
@@ -32,6 +32,6 @@ def _switch(value: str) -> Literal["yes", "no"]:
 def payment_settings(reader: Reader) -> PaymentSettings:
     return PaymentSettings(
         send_blocks=reader.one("RXLEDGER_TRUEPILL_SEND_PAYMENTS", _switch) == "yes",
-        success_url=reader.one("RXLEDGER_CHECKOUT_SUCCESS_URL", http_url),
-        cancel_url=reader.one("RXLEDGER_CHECKOUT_CANCEL_URL", http_url),
+        success_url=reader.one("RXLEDGER_CHECKOUT_SUCCESS_URL", page_url),
+        cancel_url=reader.one("RXLEDGER_CHECKOUT_CANCEL_URL", page_url),
     )

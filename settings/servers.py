@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlsplit
 
-__all__ = ["Database", "broker_url", "database_url", "has_options", "http_url", "pooler"]
+__all__ = ["Database", "broker_url", "database_url", "has_options", "http_url", "page_url", "pooler"]
 
 _CERTIFICATES = ("required", "optional", "none")
 _BROKERS = ("redis", "rediss", "redis+socket", "amqp", "amqps", "pyamqp", "valkey")
@@ -82,11 +82,17 @@ def _check_redis(value: str) -> None:
 
 
 def http_url(value: str) -> str:
+    """The address of a server, which paths are put behind. Raises ValueError."""
+    return page_url(value).rstrip("/")
+
+
+def page_url(value: str) -> str:
+    """The address of a page, as it is: with a slash at its end it may be another. Raises ValueError."""
     if not value.startswith(("http://", "https://")):
         raise ValueError("wants http://… or https://…")
     if not _check(value):
         raise ValueError("wants a host behind ://")
-    return value.rstrip("/")
+    return value
 
 
 def _check(value: str) -> bool:

@@ -70,6 +70,7 @@ def _parts() -> list[tuple[str, Callable[[Settings], Iterable[Check]]]]:
     return [
         ("settings", lambda settings: [checks.required(settings)]),
         ("secrets", lambda settings: [checks.secrets(settings)]),
+        ("signatures", checks.signatures),
         ("postgresql", database),
         ("broker", broker_and_worker),
         ("receiver", lambda settings: [receiver(settings)]),

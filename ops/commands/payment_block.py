@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ops.arguments.files import read_object
+from ops.arguments.given_payment import CONSENT, given_in, given_of
 from ops.arguments.moments import parse_moment
 from ops.refused import Refused
 from ops.render.output import DataOption, JsonOption, load, write_json
@@ -23,7 +24,6 @@ __all__ = ["register"]
 
 #: States of a fill whose payment can be carried on: the claim stands, and nothing was sent to the patient.
 WAITING = ("pending", "triage", "awaiting_payment")
-CONSENT = ("provided_by", "patient_name", "method", "date", "statement")
 
 
 class Form(StrEnum):
@@ -54,6 +54,13 @@ def payment_block(
         list[str] | None,
         typer.Option(metavar="TOKEN=NAME", help="A medication's name, strength and quantity; repeatable."),
     ] = None,
+    given: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="All that as JSON, by the options' names, so that no list of processes shows it.",
+        ),
+    ] = None,
     date_form: Annotated[Form, typer.Option(help="How the transaction's time is written.")] = Form.INTEGER,
     send: Annotated[bool, typer.Option("--send", help="Send the create that carries it, once.")] = False,
     request: Annotated[
@@ -65,7 +72,10 @@ def payment_block(
     """Print the blocks that carry a fill's payment, once it covers what is owed. This is audited."""
     if send != (request is not None):
         raise typer.BadParameter("--send and --request FILE go together")
-    given = _given(cardholder_name, transaction_date, transaction_id, last_four, consent or [], item or [])
+    typed = _typed(cardholder_name, transaction_date, transaction_id, last_four, consent or [], item or [])
+    if given is not None and typed != _typed(None, None, None, None, [], []):
+        raise typer.BadParameter("goes with none of the options that it stands for", param_hint="--given")
+    told = typed if given is None else given_in(read_object("--given", given))
     settings = load(data).require("database", "sealing")
     if send and not settings.payments.send_blocks:
         raise Refused("RXLEDGER_TRUEPILL_SEND_PAYMENTS is not yes: payments are not sent from here")
@@ -83,14 +93,14 @@ def payment_block(
         return
     if send and entity.state not in WAITING:
         raise Refused(f"fill {key} is {entity.state}: it waits for no payment")
-    blocks = _blocks(settings, key, given, date_form)
+    blocks = _blocks(settings, key, told, date_form)
     if fields is None:
         _give_blocks(key, blocks, as_json)
     else:
         _give_sent(key, _send(settings, key, fields, blocks), as_json)
 
 
-def _given(
+def _typed(
     cardholder_name: str | None,
     transaction_date: datetime | None,
     transaction_id: str | None,
@@ -99,23 +109,11 @@ def _given(
     items: list[str],
 ) -> Given:
     """What was typed. Raises typer.BadParameter, whose text repeats no value."""
-    from partners.truepill.payment_block import Given
-
     told = _pairs(consent, "--consent")
     if told.keys() - set(CONSENT):
         raise typer.BadParameter(f"wants one of {', '.join(CONSENT)} before =", param_hint="--consent")
-    when = told.get("date")
-    return Given(
-        cardholder_name,
-        transaction_date,
-        transaction_id,
-        last_four,
-        told.get("patient_name"),
-        told.get("provided_by"),
-        told.get("method"),
-        None if when is None else parse_moment(when),
-        told.get("statement"),
-        _pairs(items, "--item"),
+    return given_of(
+        cardholder_name, transaction_date, transaction_id, last_four, told, _pairs(items, "--item")
     )
 
 
@@ -129,17 +127,21 @@ def _pairs(values: list[str], option: str) -> dict[str, str]:
 def _blocks(settings: Settings, key: str, given: Given, date_form: Form) -> tuple[Blocks, ...]:
     """The blocks; audited before anything is unsealed. Raises Refused with a line for all that is missing."""
     from ops.arguments.person import person
-    from ops.paid_lines import Carried, Nameless, paid_lines
+    from ops.paid_lines import Carried, Lineless, Nameless, paid_lines
     from partners.truepill.payment_block import NotCovered, WantsMore, payment_blocks
     from store.ledger import audit
 
     audit.record(settings.database, person(), "payment-block", f"fill_request {key}")
     try:
         return payment_blocks(paid_lines(settings, key), given, date_form.value)
-    except (Carried, Nameless) as error:
+    except (Carried, Lineless, Nameless) as error:
         raise Refused(str(error)) from None
     except NotCovered as error:
-        raise Refused("\n".join((f"the payments of fill {key} do not cover it:", *error.lines))) from None
+        from ops.render.tables import note
+
+        for line in error.lines:
+            note(line)
+        raise Refused(f"the payments of fill {key} do not cover it") from None
     except WantsMore as error:
         raise Refused("\n".join(("nobody told these fields:", *error.lines))) from None
 
@@ -161,13 +163,15 @@ def _send(settings: Settings, key: str, fields: dict[str, Any], blocks: tuple[Bl
     from contextlib import closing
 
     from ops.arguments.person import person
-    from ops.payment_sending import send_payment
+    from ops.payment_sending import ask_first, send_payment
+    from partners.faults import CallFailed
     from partners.reading import Unreadable
     from partners.truepill.fill_create import BadRequest, payment_create
     from store.db.connections import connect
     from store.ledger import audit
     from workers.celery.runtime import tools
     from workers.pull.partner_wire import NoApiKey
+    from workers.pull.rate_gate import NotNow
     from workers.push.once import PushFailed
     from workers.push.wires import push_wire
 
@@ -180,9 +184,12 @@ def _send(settings: Settings, key: str, fields: dict[str, Any], blocks: tuple[Bl
     with connect(settings.database, "ops") as conn, connect(settings.database, "ops") as gate:
         try:
             with closing(push_wire(settings, "truepill", gate, using.clock)) as wire:
+                ask_first(wire, key)
                 return send_payment(conn, using, wire, key, body)
         except (NoApiKey, PushFailed) as error:
             raise Refused(str(error)) from None
+        except (CallFailed, NotNow) as error:
+            raise Refused(f"nothing was sent: {error}") from None
         except Unreadable:
             raise Refused("the request holds more names than one can have") from None
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ops.doctor.spool_depth import spool_depth
+from partners.registry import partners_of
 from settings import SHORTEST, PartnerSettings, Settings, SettingsError, hmac_secret
 
-__all__ = ["Check", "required", "secrets", "spool"]
+__all__ = ["Check", "required", "secrets", "signatures", "spool"]
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,21 @@ def _short(partner: PartnerSettings) -> Iterator[str]:
 
 def _password(login: str | None) -> str | None:
     return None if login is None else login.partition(":")[2]
+
+
+def signatures(settings: Settings) -> Iterator[Check]:
+    """Keys that nothing is verified by, since no setting names the header of a partner's digest."""
+    known = partners_of(settings.partner_folders)
+    for partner in settings.partners:
+        if known[partner.name].bare_digest and partner.hmac_keys and partner.hmac_header is None:
+            prefix = f"RXLEDGER_{partner.name.upper()}_WEBHOOK"
+            yield Check(
+                "signatures",
+                "warn",
+                f"{prefix}_HMAC_KEYS is set and {prefix}_HMAC_HEADER is not: no digest is looked at",
+                f"Set {prefix}_HMAC_HEADER to the header in which {partner.name} sends its digest; until then"
+                " its signed webhooks are refused.",
+            )
 
 
 def spool(settings: Settings) -> Check:

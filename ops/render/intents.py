@@ -21,6 +21,14 @@ _LISTED = frozenset({"checkout_patient", "checkout_prescription"})
 def why_unsettled(intent: Intent) -> str:
     """One sentence: what was sent, what was heard, what to do."""
     what = intent.subject.what
+    if intent.code == "late":
+        key = intent.answer_id or "KEY"
+        return (
+            f"{_WENT_OUT[what]} was taken as {key}, which was heard after it had been settled otherwise:"
+            " where the partner has two, have one undone there; "
+            f"`rxledger payment settle {intent.id} --seen {key}` if this one stands, `--not-seen` if not,"
+            " with --reason"
+        )
     heard = intent.code or "no_answer"
     todo = "`rxledger checkout` looks it up and goes on, or " if what in _LISTED else "ask the partner, then "
     return (

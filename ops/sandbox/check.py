@@ -42,6 +42,8 @@ def check_command(
     if report.differs:
         states = sum(bool(row["surfaces"]) for row in report.states)
         joins = f", {len(report.joins)} payments are for nothing yet" if report.joins else ""
+        if report.to_be_had:
+            joins += f", {report.to_be_had} fills are left out of the sums for what is still to be had"
         raise Refused(
             f"{len(report.wrong)} differences are wrong, {len(report.recoverable)} facts and {states} states"
             f" differ that the partner still offers{joins}"
@@ -72,7 +74,7 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
     report = compare(truth, ours.known, ours.standings, figures["live_contract"], ours.lost)
     compare_joins(report, payments, truth, ours.known, ours.joins)
     compare_checkouts(report, payments, ours.checkouts)
-    sums = compare_sums(report, payments, truth, ours.known, ours.sums)
+    sums = compare_sums(report, payments, truth, ours.known, ours.balances)
     document = {
         "events": {
             "generated": truth.events,
@@ -88,7 +90,12 @@ def _check(settings: Settings, sandbox: str, wait: float) -> tuple[dict[str, Any
         "unrecoverable": report.unrecoverable,
         "states": report.states,
         "loss": report.loss,
-        "payments": {"of_the_sandbox": len(payments.known), "joined": report.joined, "cents": sums},
+        "payments": {
+            "of_the_sandbox": len(payments.known),
+            "joined": report.joined,
+            "untold": report.untold,
+            "cents": sums,
+        },
         "joins": report.joins,
     }
     return document, report
@@ -145,6 +152,14 @@ def _print(document: dict[str, Any]) -> None:
         )
         true, ours = payments["cents"]["true"], payments["cents"]["known"]
         lines.append(f"of {payments['cents']['fills']} fills {_dollars(ours)}; truly {_dollars(true)}")
+        if left_out := payments["cents"]["left_out"]:
+            lines.append(
+                f"{left_out} fills are left out of these sums: what they rest on is not known as it is"
+            )
+        if payments["untold"]:
+            lines.append(
+                f"{payments['untold']} payments are for a fill of which nobody said that it is theirs"
+            )
     if dropped := sum(row["dropped"] for row in document["loss"]):
         pulled = sum(row["pulled_only"] for row in document["loss"])
         lines.append(f"{dropped} lost callbacks are still given to pulls; the loss ledger has {pulled}")
@@ -188,6 +203,9 @@ def _missing(row: dict[str, Any]) -> list[Any]:
 
 
 def _state(row: dict[str, Any]) -> list[Any]:
+    if "review" in row:
+        told = f"review {row['review']}" if row["review"] else "no review yet"
+        return [f"{row['kind']} {row['key']}", told, row["surfaces"]]
     return [f"{row['kind']} {row['key']}", f"{row['state']}, not {row['true']}", row["surfaces"]]
 
 

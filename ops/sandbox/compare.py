@@ -59,7 +59,9 @@ class Known:
 class Report:
     """`wrong` is ours to explain; `recoverable`, `joins`, and `states` with surfaces are for a pull to close.
 
-    `joined`: payments that are for what they are truly for.
+    `joined`: payments that are for what they are truly for; `untold`: for a fill, and nobody said for which.
+    `left_out`: fills whose sums cannot be right as what they rest on is not known as it is; of `to_be_had` it
+    still can be.
     """
 
     agree: int = 0
@@ -70,12 +72,15 @@ class Report:
     loss: list[dict[str, Any]] = field(default_factory=list)
     joins: list[dict[str, Any]] = field(default_factory=list)
     joined: int = 0
+    untold: int = 0
+    left_out: int = 0
+    to_be_had: int = 0
 
     @property
     def differs(self) -> bool:
         """Whether anything differs that is wrong or still to be had."""
         states = any(row["surfaces"] for row in self.states)
-        return bool(self.wrong or self.recoverable or self.joins or states)
+        return bool(self.wrong or self.recoverable or self.joins or self.to_be_had or states)
 
     def entity(
         self,
@@ -86,8 +91,11 @@ class Report:
         live_contract: bool,
         *,
         rests: bool = False,
+        unread: bool = False,
     ) -> None:
-        """Compare one entity. `rests`: what follows from payments cannot be known yet, as they are not."""
+        """Compare one entity. `rests`: what follows from payments cannot be known yet, as they are not.
+        `unread`: it is a payment that no record has told yet as it is.
+        """
         facts = known.facts if known else {}
         found = len(self.wrong)
         missing: dict[Name, Evidence] = {}
@@ -102,20 +110,41 @@ class Report:
         for name, sources in facts.items():
             if name not in truth.said and not sources <= OTHER_SOURCES:
                 self.wrong.append({"what": "invented", **_named(kind, key, name)})
-        if len(self.wrong) == found:
-            if missing or not rests:
-                self._state(kind, key, truth, known, missing, live_contract)
-            else:
-                self._resting(kind, key, truth, known)
-
-    def _resting(self, kind: str, key: str, truth: Entity, known: Known | None) -> None:
-        """Its own history is whole: a pull of its payments has to come first."""
-        state = known.state if known else None
-        if state == truth.state:
-            self.agree += 1
+        if len(self.wrong) > found:
             return
-        row = {"kind": kind, "key": key, "state": state, "true": truth.state}
-        self.states.append({**row, "surfaces": [STATES["payment"][0]]})
+        state = known.state if known else None
+        if state != truth.state:
+            self._state(kind, key, truth, known, missing, live_contract, rests=rests)
+        elif known is not None:
+            row = {"kind": kind, "key": key, "state": state, "true": truth.state}
+            same = self._same_state(row, truth, known, missing, rests=rests or bool(missing and unread))
+            self.agree += same and not missing
+        else:
+            self.agree += not missing
+
+    def _same_state(
+        self,
+        row: Mapping[str, Any],
+        truth: Entity,
+        known: Known,
+        missing: Mapping[Name, Evidence],
+        *,
+        rests: bool,
+    ) -> bool:
+        """Compare what else there is of an entity whose state is true; whether nothing differs."""
+        if rests:
+            # A pull of its payments has to come first.
+            if _review_differs(truth.standing, known):
+                self.states.append({**row, "review": known.review, "surfaces": [STATES["payment"][0]]})
+                return False
+            return True
+        if not missing or row["kind"] in LISTED:
+            return not self._details(row, truth.standing, known)
+        # What is missing may be what contradicts, or what it contradicts: but for what payments tell.
+        if truth.stranded and not known.review and not _is_decided(known):
+            self.wrong.append({"what": "no review", **row})
+            return False
+        return True
 
     def _missing(self, kind: str, key: str, name: Name, surfaces: set[str]) -> None:
         row = {**_named(kind, key, name), "surfaces": sorted(surfaces)}
@@ -129,26 +158,28 @@ class Report:
         known: Known | None,
         missing: Mapping[Name, Evidence],
         live_contract: bool,
+        *,
+        rests: bool,
     ) -> None:
-        state = known.state if known else None
-        row = {"kind": kind, "key": key, "state": state, "true": truth.state}
-        if not missing:
-            if state != truth.state:
-                self.wrong.append({"what": "state", **row})
-            elif known is None or not self._details(row, truth.standing, known):
-                self.agree += 1
-        elif state != truth.state and not any(evidence.waiting for evidence in missing.values()):
-            surfaces = {each for evidence in missing.values() for each in _to_be_had(evidence, known)}
-            surfaces |= _state_surfaces(kind, truth, known, live_contract)
-            self.states.append({**row, "surfaces": sorted(surfaces)})
+        """Note a state that is not the true one."""
+        row = {"kind": kind, "key": key, "state": known.state if known else None, "true": truth.state}
+        if missing:
+            if not any(evidence.waiting for evidence in missing.values()):
+                surfaces = {each for evidence in missing.values() for each in _to_be_had(evidence, known)}
+                surfaces |= _state_surfaces(kind, truth, known, live_contract)
+                self.states.append({**row, "surfaces": sorted(surfaces)})
+        elif rests:
+            # Its own history is whole: a pull of its payments has to come first.
+            self.states.append({**row, "surfaces": [STATES["payment"][0]]})
+        else:
+            self.wrong.append({"what": "state", **row})
 
     def _details(self, row: Mapping[str, Any], truth: Standing, known: Known) -> bool:
         """Compare review, outcome and lines of an entity whose state is true; whether anything differs."""
         found = len(self.wrong)
-        if known.review and not truth.contradicted:
-            self.wrong.append({"what": "review", **row, "review": known.review})
-        elif truth.contradicted and not known.review and not _is_decided(known):
-            self.wrong.append({"what": "no review", **row})
+        if _review_differs(truth, known):
+            told = {"what": "review", "review": known.review} if known.review else {"what": "no review"}
+            self.wrong.append({**row, **told})
         named = {"kind": row["kind"], "key": row["key"]}
         if known.outcome != truth.outcome:
             self.wrong.append({"what": "outcome", **named, "outcome": known.outcome, "true": truth.outcome})
@@ -195,6 +226,10 @@ def _to_be_had(evidence: Evidence, known: Known | None) -> set[str]:
     return {surface for surface in evidence.offered if known is not None or not by_id(surface)}
 
 
+def _review_differs(truth: Standing, known: Known) -> bool:
+    return not truth.contradicted if known.review else truth.contradicted and not _is_decided(known)
+
+
 def _is_decided(known: Known) -> bool:
     """Whether a person has had a say: a review may then be over."""
     return any("manual" in sources for sources in known.facts.values())
@@ -229,7 +264,9 @@ def compare(
     report = Report()
     for (kind, key), entity in truth.entities.items():
         rests = any(is_short(truth, known, name) for name in entity.rests_on)
-        report.entity(kind, key, entity, known.get((kind, key)), live_contract, rests=rests)
+        unread = kind in LISTED and is_short(truth, known, (kind, key))
+        found = known.get((kind, key))
+        report.entity(kind, key, entity, found, live_contract, rests=rests, unread=unread)
     report.copies(truth, standings)
     report.losses(truth.dropped(standings, known), truth.to_come, lost)
     return report

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from ops.sandbox.compare import Known, Report, is_short
 from ops.sandbox.payments import FILL, PAYMENT, Payment, Payments, Sums, is_paid
 from ops.sandbox.truth import Truth
+from statemachine.balance import Balance
 
 __all__ = ["Joined", "Joins", "compare_checkouts", "compare_joins", "compare_sums"]
 
@@ -36,10 +37,13 @@ AllKnown = Mapping[tuple[str, str], Known]
 def compare_joins(report: Report, payments: Payments, truth: Truth, known: AllKnown, joins: Joins) -> None:
     """Compare what each payment is for."""
     for payment in payments.known.values():
-        if payment.fill is None:
-            continue
-        ours = [row for row in joins.get(payment.id, ()) if row.kind == FILL and row.basis != "person"]
+        rows = [row for row in joins.get(payment.id, ()) if row.basis != "person"]
+        ours = [row for row in rows if row.kind == FILL]
+        if not payment.told:
+            report.untold += bool(ours)
+            ours = []
         others = [row for row in ours if payment.ambiguous or row.key != payment.fill]
+        others += [row for row in rows if row.kind != FILL and not _is_named(payment, row.key)]
         if others:
             row = {"what": "join", **_named(payment), "joined": [row.key for row in others]}
             entity = truth.entities.get((PAYMENT, payment.id))
@@ -48,21 +52,47 @@ def compare_joins(report: Report, payments: Payments, truth: Truth, known: AllKn
                 report.joins.append({**row, "surfaces": [ORDERS]})
             else:
                 report.wrong.append(row)
-        elif is_paid(payment, truth.entities) and not payment.ambiguous:
-            _compare_one(report, payment, ours, known)
+        elif payment.fill is not None and is_paid(payment, truth.entities) and not payment.ambiguous:
+            lines = payments.claims.get(payment.fill, ())
+            if not lines_known(truth, known, payment.fill):
+                lines = ()
+            _compare_one(report, payment, ours, known, several=len(lines) > 1)
 
 
-def _compare_one(report: Report, payment: Payment, ours: Sequence[Joined], known: AllKnown) -> None:
+def _is_named(payment: Payment, key: str) -> bool:
+    """Whether the payment's eid says that it is for this, which a copay's does beside the fill of it."""
+    return key in (payment.eid, payment.eid.partition(":")[0])
+
+
+def _compare_one(
+    report: Report, payment: Payment, ours: Sequence[Joined], known: AllKnown, *, several: bool
+) -> None:
+    """`several`: its fill is known to have several lines, so that it must be for one."""
+    tokens = {payment.token} if several else {payment.token, None}
+    wrong: dict[str, Any]
     if not ours:
-        row = {"what": "no join", **_named(payment)}
-        if is_read(known.get((PAYMENT, payment.id))) and (FILL, payment.fill or "") in known:
-            report.wrong.append(row)
-        else:
-            report.joins.append({**row, "surfaces": [ORDERS]})
-    elif ours[0].token not in (payment.token, None):
-        report.wrong.append({"what": "line", **_named(payment), "line": ours[0].token})
+        wrong = {"what": "no join", **_named(payment)}
+        still = not is_read(known.get((PAYMENT, payment.id))) or (FILL, payment.fill or "") not in known
+    elif len(ours) > 1 or ours[0].token not in tokens:
+        wrong = {"what": "line", **_named(payment), "line": ours[0].token, "rows": len(ours)}
+        # Until its record was read it may stand under two names, or under one that tells no line.
+        told = len(ours) == 1 and ours[0].token is not None
+        still = not told and not is_read(known.get((PAYMENT, payment.id)))
     else:
         report.joined += 1
+        return
+    if still:
+        report.joins.append({**wrong, "surfaces": [ORDERS]})
+    else:
+        report.wrong.append(wrong)
+
+
+def lines_known(truth: Truth, known: AllKnown, fill: str) -> bool:
+    """Whether we were told all that the claims of a fill say."""
+    found, entity = known.get((FILL, fill)), truth.entities.get((FILL, fill))
+    if found is None or entity is None:
+        return False
+    return all(name in found.facts for name in entity.said if name.signal.startswith("claim:"))
 
 
 def is_read(known: Known | None) -> bool:
@@ -84,27 +114,62 @@ def compare_checkouts(report: Report, payments: Payments, states: Mapping[str, s
 
 
 def compare_sums(
-    report: Report, payments: Payments, truth: Truth, known: AllKnown, ours: Mapping[str, Sums | None]
+    report: Report, payments: Payments, truth: Truth, known: AllKnown, ours: Mapping[str, Balance]
 ) -> dict[str, Any]:
-    """Compare what is owed, paid and open of each fill; all of them added up, in cents.
+    """Compare what is owed, paid and open of each fill and each of its lines; all added up, in cents.
 
-    `ours`: None where a fill's claim is not known. Left out of both are fills that are not known as they are.
+    Left out of both are fills that differ, and whose claim or a payment of which is not known as it is. They
+    are counted: what the partner still tells of them is to be had.
     """
-    differing = {row["key"] for row in (*report.recoverable, *report.unrecoverable, *report.states)}
-    differing |= {row["fill"] for row in report.joins}
-    waiting = {payment.fill for payment in payments.known.values() if payment.id in differing}
     true_total, our_total, compared = Sums(0, 0), Sums(0, 0), 0
-    for fill, true in payments.sums(truth.entities).items():
+    by_fill = payments.by_fill()
+    to_come = {row["fill"] for row in report.joins}
+    offered = {row["key"] for row in report.recoverable if row["kind"] == FILL}
+    for fill, lines in payments.sums(truth.entities).items():
+        true = sum(lines.values(), Sums(0, 0))
         found = ours.get(fill)
-        if fill in differing or fill in waiting or (FILL, fill) not in known:
-            continue
-        if found is None or found != true:
-            told = None if found is None else _cents(found)
-            row = {"what": "cents", "kind": FILL, "key": fill, "cents": told, "true": _cents(true)}
-            report.wrong.append(row)
+        if found is None or not _same(found, true, lines):
+            claimed = lines_known(truth, known, fill)
+            short = [row.id for row in by_fill.get(fill, ()) if is_short(truth, known, (PAYMENT, row.id))]
+            if not claimed or short or fill in to_come:
+                report.left_out += 1
+                own = any(truth.entities[PAYMENT, id].own for id in short if (PAYMENT, id) in truth.entities)
+                report.to_be_had += own or fill in to_come or (not claimed and fill in offered)
+                continue
+            told = None if found is None else _told(found)
+            row = {"what": "cents", "kind": FILL, "key": fill, "cents": told}
+            report.wrong.append({**row, "true": {**_cents(true), "lines": _lines(lines)}})
         true_total, compared = true_total + true, compared + 1
-        our_total += found or Sums(0, 0)
-    return {"fills": compared, "true": _cents(true_total), "known": _cents(our_total)}
+        if found is not None:
+            our_total += Sums(found.owed or 0, found.paid)
+    sums = {"true": _cents(true_total), "known": _cents(our_total)}
+    return {"fills": compared, "left_out": report.left_out, "to_be_had": report.to_be_had, **sums}
+
+
+def _same(found: Balance, true: Sums, lines: Mapping[str, Sums]) -> bool:
+    """Whether a fill has the true cents, and each of its lines."""
+    if (found.owed, found.paid, found.open) != (true.owed, true.paid, true.open):
+        return False
+    return not found.unpriced and _our_lines(found) == _lines(lines)
+
+
+def _told(found: Balance) -> dict[str, Any]:
+    return {"owed": found.owed, "paid": found.paid, "open": found.open, "lines": _our_lines(found)}
+
+
+def _our_lines(found: Balance) -> dict[str, tuple[int, int, int]]:
+    """Owed, paid and open by token. Of a single line is what was paid for all of it."""
+    more = found.elsewhere if len(found.lines) == 1 else 0
+    told: dict[str, tuple[int, int, int]] = {}
+    for line in found.lines:
+        owed, paid, left = told.get(line.token or "", (0, 0, 0))
+        own = (line.owed or 0, line.paid + more, (line.open or 0) - more)
+        told[line.token or ""] = (owed + own[0], paid + own[1], left + own[2])
+    return told
+
+
+def _lines(lines: Mapping[str, Sums]) -> dict[str, tuple[int, int, int]]:
+    return {token: (sums.owed, sums.paid, sums.open) for token, sums in lines.items()}
 
 
 def _cents(sums: Sums) -> dict[str, int]:

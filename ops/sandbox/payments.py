@@ -23,8 +23,8 @@ Entities = Mapping[tuple[str, str], Entity]
 class Payment(NamedTuple):
     """One prescription of the payments partner. `cents`: its price, at payment where it was paid.
 
-    `fill` and `token` are what it is for, None where nobody said; `ambiguous`: nothing that the partners say
-    tells it, on purpose.
+    `fill` and `token` are what it is for; `ambiguous`: nothing that the partners say tells it, on purpose.
+    `told`: somebody said what it is for; without a `fill` it is for none.
     """
 
     id: str
@@ -35,6 +35,7 @@ class Payment(NamedTuple):
     fill: str | None
     token: str | None
     ambiguous: bool
+    told: bool = True
 
 
 class Sums(NamedTuple):
@@ -81,6 +82,7 @@ class Payments:
                 join.get("fill"),
                 join.get("token"),
                 join.get("ambiguous", False),
+                row["join"] is not None,
             )
 
     def take_checkouts(self, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -105,16 +107,20 @@ class Payments:
                 found.setdefault(payment.rx_number, set()).add(payment.fill)
         return found
 
-    def sums(self, entities: Entities) -> dict[str, Sums]:
-        """What is owed and paid of each fill that has a claim."""
+    def sums(self, entities: Entities) -> dict[str, dict[str, Sums]]:
+        """What is owed and paid of each line of the fills that have a claim, by its prescription."""
         by_fill = self.by_fill()
-        return {
-            fill: Sums(
-                sum(owed for _, owed in lines),
-                sum(row.cents for row in by_fill.get(fill, ()) if is_paid(row, entities)),
-            )
-            for fill, lines in self.claims.items()
-        }
+        found: dict[str, dict[str, Sums]] = {}
+        for fill, lines in self.claims.items():
+            of_fill = found[fill] = {}
+            paid = [
+                (row.token or "", Sums(0, row.cents))
+                for row in by_fill.get(fill, ())
+                if is_paid(row, entities)
+            ]
+            for token, sums in [*((token, Sums(owed, 0)) for token, owed in lines), *paid]:
+                of_fill[token] = of_fill.get(token, Sums(0, 0)) + sums
+        return found
 
 
 def _cents(amount: Any) -> int:
@@ -144,6 +150,7 @@ def settle(payments: Payments, entities: Entities) -> None:
         if entity.state == "awaiting_payment" and _covered(payments.claims.get(fill, ()), paid):
             entity.standing = entity.standing._replace(state="pending")
         elif entity.state in CAME_TO_NOTHING and paid:
+            entity.stranded = True
             entity.standing = entity.standing._replace(contradicted=True)
 
 

@@ -13,11 +13,12 @@ from ops.render.tables import progress
 from ops.sandbox.compare import Known
 from ops.sandbox.compare_payments import Joined
 from ops.sandbox.payment_names import names_of
-from ops.sandbox.payments import FILL, PAYMENT, Payments, Sums
+from ops.sandbox.payments import FILL, PAYMENT, Payments
 from ops.sandbox.truth import Name, Truth, name_of
 from sandbox.partners import partners, truth_of
 from settings import Database
 from statemachine import MACHINES, current_lines
+from statemachine.balance import Balance
 from store.ledger.model import EntityRow, FactRow, fact_of, lines_of
 from store.reports import comparison, figures, loss, queries
 from store.schema import entities
@@ -39,7 +40,7 @@ class Ours:
 
     `lost`: how many callbacks of each type the loss ledger has as lost by the push. `joins`: what each
     payment is for, by its id. `checkouts`: the state of each session.
-    `sums`: of fills that have a claim, None where we do not know what it says.
+    `balances`: of fills that have a claim.
     """
 
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Ours:
     lost: Counter[str] = field(default_factory=Counter)
     joins: dict[str, list[Joined]] = field(default_factory=dict)
     checkouts: dict[str, str] = field(default_factory=dict)
-    sums: dict[str, Sums | None] = field(default_factory=dict)
+    balances: dict[str, Balance] = field(default_factory=dict)
 
 
 def read_known(database: Database, truth: Truth, payments: Payments, tools: Tools) -> Ours:
@@ -71,18 +72,17 @@ def read_known(database: Database, truth: Truth, payments: Payments, tools: Tool
             rows = comparison.entities_named(conn, CHECKOUT, keys)
             ours.checkouts |= {row.key: row.state for row in rows}
         for keys in _batched(payments.claims):
-            ours.sums |= _sums(conn, keys, tools)
+            ours.balances |= _balances(conn, keys, tools)
         ours.lost = _lost(conn)
         # Where the table is large its size is an estimate, which may come out below.
         ours.others = max(0, figures.size(conn, entities).number - met - len(ours.checkouts))
     return ours
 
 
-def _sums(conn: Any, fills: Sequence[str], tools: Tools) -> dict[str, Sums | None]:
+def _balances(conn: Any, fills: Sequence[str], tools: Tools) -> dict[str, Balance]:
     rows = comparison.entities_named(conn, FILL, fills)
     found = standings(queries.driver(conn), [row.id for row in rows], tools)
-    balances = {row.key: found[row.id].balance for row in rows}
-    return {key: None if one.owed is None else Sums(one.owed, one.paid) for key, one in balances.items()}
+    return {row.key: found[row.id].balance for row in rows}
 
 
 def _lost(conn: Any) -> Counter[str]:

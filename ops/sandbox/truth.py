@@ -49,13 +49,15 @@ class Evidence:
 class Entity:
     """One thing of the partner's: where it truly stands, and all that was ever said of it.
 
-    `rests_on`: what else must be known as it is for that to be known.
+    `rests_on`: what else must be known as it is for that to be known. `stranded`: it came to nothing, and is
+    paid for.
     """
 
     standing: Standing = NEW
     own: bool = False
     said: dict[Name, Evidence] = field(default_factory=dict)
     rests_on: list[tuple[str, str]] = field(default_factory=list)
+    stranded: bool = False
 
     @property
     def state(self) -> str:

@@ -48,4 +48,5 @@ PARTNER = Partner(
     base_url="https://api.healnow.io",
     reads=_reads,
     streams=("orders", "patients", "checkouts", "prescriptions"),
+    bare_digest=True,
 )

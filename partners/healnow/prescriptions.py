@@ -167,7 +167,8 @@ def names_without_id(
 ) -> tuple[str, ...]:
     """What a prescription is called where its id is not told, the surest first."""
     names = []
-    if eid is not None:
+    # Where the eid is the rx number, it is the same at every refill.
+    if eid is not None and eid != rx_number:
         names.append(eid if _plain_eid(eid) else f"eid_{hash(PAYMENT, eid).hex()[:32]}")
     if order_id is not None and rx_number is not None:
         # Hashed as a whole: an rx number stands nowhere in the clear.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 
 from partners.envelopes import Envelope
+from partners.faults import NotGranted
 from partners.fields import name
 from partners.healnow.client import Client
 from partners.healnow.envelopes import envelope
@@ -45,10 +46,15 @@ def reads(wire: Wire) -> RecordReads:
 
 
 def _of_patient(client: Client, patient_id: str) -> list[Envelope]:
-    """A patient's prescriptions, and the cart."""
+    """A patient's prescriptions, and the cart, where there is one."""
     listed = read_whole(partial(client.prescriptions, patient_id), _name)
     found = [envelope("prescription", record, patient_id=patient_id) for record in listed]
-    return [*found, envelope("cart", client.cart(patient_id), asked_for=patient_id)]
+    try:
+        cart = client.cart(patient_id)
+    except NotGranted:
+        # What was read of the prescriptions stands without it.
+        return found
+    return [*found, envelope("cart", cart, asked_for=patient_id)]
 
 
 def _name(record: object) -> object:

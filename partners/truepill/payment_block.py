@@ -98,10 +98,12 @@ class Blocks(NamedTuple):
 
 
 class NotCovered(Exception):
-    """The payments do not cover what is owed. `lines` say in cents what is open, by prescription token."""
+    """The payments do not cover what is owed. `lines` say in cents what is open, by prescription token: to
+    be shown, and no part of its text.
+    """
 
     def __init__(self, lines: Sequence[str]) -> None:
-        super().__init__("\n".join(lines))
+        super().__init__("the payments do not cover what is owed")
         self.lines = tuple(lines)
 
 

@@ -1,6 +1,7 @@
 """The desk's side of the payments partner, under `/_sandbox/`: what only a person would do, and the joins.
 
-A join says which fill a payment is for, and which prescription of it; or that it cannot be told, on purpose.
+A join says which fill a payment is for, none being null, and which prescription of it; or that it cannot be
+told, on purpose.
 Whoever made the prescription tells it: the partner does not know.
 """
 
@@ -64,14 +65,15 @@ def routes(engine: Engine) -> Sequence[BaseRoute]:
         payment = _find(engine, PRESCRIPTION, str(asked.get("payment"))) if isinstance(asked, dict) else None
         if payment is None:
             return _unknown("payment")
+        fill = asked.get("fill")
         told = {
-            "fill": str(asked.get("fill")),
+            "fill": None if fill is None else str(fill),
             "token": asked.get("token"),
             "ambiguous": asked.get("ambiguous") is True,
         }
 
         def keep(turn: Turn) -> dict[str, Any]:
-            turn.create(JOIN, payment.token, told, owner=told["fill"])
+            turn.create(JOIN, payment.token, told, owner=told["fill"] or "")
             return told
 
         return _turned(engine, payment, keep)

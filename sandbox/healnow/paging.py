@@ -22,7 +22,7 @@ def all_of(
     customer = turn.customer
     skip = _skip(turn, query)
     found = turn.world.scattered(customer.environment, customer.name, kind, skip, query.per_page)
-    number = turn.world.how_many(customer.name, kind)
+    number = turn.world.how_many(customer.environment, customer.name, kind)
     return _page(query, number, [tell(row) for row in found], size)
 
 

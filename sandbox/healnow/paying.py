@@ -51,8 +51,10 @@ def pay(turn: Turn, patient: Record, prescriptions: Sequence[Record], card: Reco
     items = sum(prices.values())
     shipping = SHIPPING_IN_CENTS if chance(turn.ids.seed, "shipping", token) < 0.5 else 0
     addresses = turn.world.owned(patient.environment, ADDRESS, patient.token)
+    customer = turn.customer
+    before = turn.world.how_many(customer.environment, customer.name, ORDER)
     document = {
-        "ref": f"{turn.world.how_many(turn.customer.name, ORDER) + 1:06}",
+        "ref": f"{before + 1:06}",
         "archived": False,
         "status": PAID,
         "total_in_cents": items + shipping,

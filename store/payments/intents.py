@@ -1,6 +1,7 @@
 """The table `intents`: what is to be sent once is recorded before it is, and its outcome after.
 
     intended ──▶ sent ──▶ done | refused | unknown          unknown ──▶ done | refused
+                                                            done | refused ──▶ unknown, where more is heard
 
 `intended` was surely not sent: whoever comes next takes it over, and who had it before can no longer send it.
 `sent` is committed before the call begins, so a call that nobody recorded was not made. After ANSWER_SECONDS
@@ -30,8 +31,10 @@ __all__ = [
     "close",
     "context",
     "intend",
+    "keep_late",
     "mark_sent",
     "open_intents",
+    "reopen",
     "settle",
     "settle_unknown",
     "standing",
@@ -160,11 +163,46 @@ def settle(
     return conn.execute(_SETTLE, values).rowcount == 1
 
 
-_SETTLE_UNKNOWN = f"""
-UPDATE intents SET state = %(state)s, code = %(code)s, settled_at = clock_timestamp(),
+#: Another stands for its subject: only one can.
+_OTHER_STANDS = """EXISTS (SELECT FROM intents o WHERE o.what = i.what AND o.subject_kind = i.subject_kind
+    AND o.subject_key = i.subject_key AND o.part = i.part AND o.closed_at IS NULL AND o.id <> i.id)"""
+_LATE = f"""
+UPDATE intents AS i SET state = 'unknown', code = 'late', settled_at = clock_timestamp(),
     answer_id = %(answer_id)s, answer = %(answer)s,
-    closed_at = CASE WHEN %(state)s = 'refused' THEN clock_timestamp() END
+    closed_at = CASE WHEN {_OTHER_STANDS} THEN coalesce(closed_at, clock_timestamp()) END
+WHERE id = %(id)s AND holder = %(holder)s AND state IN ('done', 'refused') AND {DURABLE}
+"""
+
+
+def keep_late(conn: Connection, intent: Intent, answer_id: str | None, answer: bytes) -> bool:
+    """Keep the answer of a call that was settled otherwise before it came; part of the caller's transaction.
+
+    It is in doubt again, and nothing more is sent for its subject. Where another was sent already, that one
+    stands, and this one is to be settled all the same.
+    """
+    values = {"id": intent.id, "holder": intent.holder, "answer_id": answer_id, "answer": answer}
+    return conn.execute(_LATE, values).rowcount == 1
+
+
+def reopen(conn: Connection, intent: Intent) -> bool:
+    """Have what a person settled as not seen be in doubt again; part of the caller's transaction.
+
+    False: nobody settled it so, or another was begun since.
+    """
+    statement = f"""
+        UPDATE intents AS i SET state = 'unknown', closed_at = NULL
+        WHERE id = %s AND state = 'refused' AND code = 'not_seen' AND NOT {_OTHER_STANDS} AND {DURABLE}
+    """
+    return conn.execute(statement, (intent.id,)).rowcount == 1
+
+
+_SETTLE_UNKNOWN = f"""
+UPDATE intents AS i SET state = %(state)s, code = %(code)s, settled_at = clock_timestamp(),
+    answer_id = %(answer_id)s, answer = %(answer)s,
+    closed_at = CASE WHEN %(state)s = 'refused' OR {_OTHER_STANDS}
+        THEN coalesce(closed_at, clock_timestamp()) END
 WHERE id = %(id)s AND {_LOST} AND {DURABLE}
+    AND sent_at <= clock_timestamp() - make_interval(secs => %(sent_for)s)
 """
 
 
@@ -176,11 +214,14 @@ def settle_unknown(
     code: str | None = None,
     answer_id: str | None = None,
     answer: bytes | None = None,
+    sent_for: int = 0,
 ) -> bool:
     """What somebody else found out of a call that nobody waits for: a person, or whoever read the partner's
-    records. Part of the caller's transaction. False: it is settled already, or somebody waits for it.
+    records. Part of the caller's transaction. False: it is settled already, somebody waits for it, or it was
+    sent less than `sent_for` seconds ago.
     """
     values = {"id": intent.id, "state": state, "code": code, "answer_id": answer_id, "answer": answer}
+    values["sent_for"] = sent_for
     return conn.execute(_SETTLE_UNKNOWN, values).rowcount == 1
 
 

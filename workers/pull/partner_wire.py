@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 
 from partners.registry import partners_of
-from partners.wire import HttpClient, Wire
+from partners.wire import Gate, HttpClient, Wire
 from settings import Settings
 from workers.pull.rate_gate import SharedGate
 
@@ -30,10 +30,12 @@ def partner_wire(
     patience: float,
     sleep: Callable[[float], None] = time.sleep,
     longest_step: float | None = None,
+    guard: Callable[[Gate], Gate] | None = None,
 ) -> Wire:
     """A wire whose calls may each wait for a permit up to `patience` seconds. Raises NoApiKey.
 
-    `longest_step`: no step of a call takes longer, in seconds, whatever the settings say.
+    `longest_step`: no step of a call takes longer, in seconds, whatever the settings say. `guard` is what
+    stands around the gate.
     """
     set_for, known = settings.partner(partner), partners_of(settings.partner_folders)[partner]
     if set_for.api_key is None:
@@ -47,4 +49,4 @@ def partner_wire(
         known.scheme,
     )
     gate = SharedGate(conn, partner, calls.calls_per_minute, patience=patience, sleep=sleep)
-    return Wire(http_client, gate, clock=clock)
+    return Wire(http_client, gate if guard is None else guard(gate), clock=clock)

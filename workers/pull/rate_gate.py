@@ -20,7 +20,7 @@ AHEAD_SECONDS, MOST_AHEAD = 0.25, 20
 
 
 class NotNow(Exception):
-    """No call may be made for `wait` seconds. `why` is budget, pause or circuit."""
+    """No call may be made for `wait` seconds. `why` is budget, pause, circuit or database."""
 
     def __init__(self, wait: float, why: str) -> None:
         super().__init__(f"no call for {wait:.0f} s: {why}")

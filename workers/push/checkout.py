@@ -37,7 +37,7 @@ from store.payments import intents
 from store.payments.intents import Intent, Subject
 from workers.pull.rate_gate import NotNow
 from workers.push.copay_amounts import Copay, CopayLine, CopayRefused, copay_amounts
-from workers.push.once import Outgoing, send_once, stands
+from workers.push.once import OutcomeUnknown, Outgoing, send_once, stands
 
 __all__ = ["Addresses", "Checkout", "Pharmacy", "Push", "checkout", "register_session"]
 
@@ -45,6 +45,8 @@ Connection = psycopg.Connection[Any]
 Record = Callable[[Connection, str, Any], None]
 #: How a payment stands that was made, and one that can be.
 PAID, PAYABLE = "paid", "pending"
+#: For so many seconds after it was sent, what was taken may be in no list of HealNow's yet.
+UNLISTED_SECONDS = 900
 
 
 class Pharmacy(Protocol):
@@ -205,9 +207,7 @@ def _is_payable(push: Push, line: CopayLine, prescription_id: str) -> bool:
     if state != PAYABLE:
         raise CopayRefused(f"HealNow has prescription {line.token} as no longer to be paid")
     if known.get("price_in_cents") != line.owed:
-        raise CopayRefused(
-            f"HealNow has prescription {line.token} at another price than the {line.owed} cents of the copay"
-        )
+        raise CopayRefused(f"HealNow has prescription {line.token} at another price than the copay's")
     return True
 
 
@@ -232,7 +232,8 @@ def _item(push: Push, eid: str, line: CopayLine) -> Item:
 def _done(push: Push, subject: Subject, find: Callable[[], Any], record: Record) -> str | None:
     """The id of what was made before: as its answer said, or, where that was lost, as HealNow lists it.
 
-    What it does not list a while after it was sent is not there, and is made anew.
+    What it does not list UNLISTED_SECONDS after it was sent is not there, and is made anew. Before that it
+    stays in doubt. Raises PushFailed, and what reads raise.
     """
     known = intents.standing(push.conn, subject)
     if known is None or known.state == "intended":
@@ -242,7 +243,15 @@ def _done(push: Push, subject: Subject, find: Callable[[], Any], record: Record)
     row = find()
     found = id_of(row)
     if found is None:
-        intents.settle_unknown(push.conn, known, "refused", code="not_found")
+        gone = intents.settle_unknown(
+            push.conn, known, "refused", code="not_found", sent_for=UNLISTED_SECONDS
+        )
+        if not gone and intents.standing(push.conn, subject) == known:
+            raise OutcomeUnknown(
+                f"HealNow does not list it, and may soon: what was sent counts as not taken after"
+                f" {UNLISTED_SECONDS // 60} minutes (intent {known.id})",
+                known.id,
+            )
         return None
     with push.conn.transaction():
         kept = push.sealer.seal(orjson.dumps(row), intents.context(subject))

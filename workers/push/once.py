@@ -146,27 +146,48 @@ def _recorded(conn: Connection, sealer: Sealer, intent: Intent, outgoing: Outgoi
     for left in range(TRIES - 1, -1, -1):
         try:
             with conn.transaction():
-                if not intents.settle(conn, intent, "done", answer_id=done.answer_id, answer=kept):
-                    raise OutcomeUnknown(
-                        f"it was taken, after somebody had settled it otherwise (intent {intent.id})",
-                        intent.id,
-                    )
-                outgoing.record(conn, named, answer)
-                crash_point(point("recording"))
+                in_time = intents.settle(conn, intent, "done", answer_id=done.answer_id, answer=kept)
+                if in_time:
+                    outgoing.record(conn, named, answer)
+                    crash_point(point("recording"))
+                else:
+                    late = _late(conn, done, kept)
             break
         except psycopg.Error as error:
             if not (left and isinstance(error, _PASSING)):
-                raise _not_recorded(conn, done, kept) from error
+                # Not chained: a driver's text may quote what was to be written.
+                raise _not_recorded(conn, done, kept) from None
+    if not in_time:
+        if late.state == "done":
+            return late
+        raise OutcomeUnknown(
+            f"it was taken{_as(done)}, after somebody had settled it otherwise (intent {done.id})", done.id
+        )
     crash_point(point("recorded"))
     return done
+
+
+def _late(conn: Connection, done: Intent, kept: bytes) -> Intent:
+    """How it stands that somebody else settled before its answer came: done, where he found the same."""
+    found = intents.by_id(conn, done.id)
+    if found is not None and found.state == "done":
+        # The partner's own list told it, or a person the same id.
+        same = found.code == "found" or (found.code == "seen" and found.answer_id is not None)
+        if same and found.answer_id == done.answer_id:
+            return found
+    intents.keep_late(conn, done, done.answer_id, kept)
+    return done._replace(state="unknown")
+
+
+def _as(done: Intent) -> str:
+    return "" if done.answer_id is None else f" as {done.answer_id}"
 
 
 def _not_recorded(conn: Connection, done: Intent, kept: bytes) -> OutcomeUnknown:
     """The answer is kept for a person where what follows from it cannot be written; and told, in any case."""
     with suppress(psycopg.Error):
         _settle(conn, done, "unknown", "not_recorded", kept)
-    named = "" if done.answer_id is None else f" as {done.answer_id}"
-    return OutcomeUnknown(f"it was taken{named}, and could not be recorded (intent {done.id})", done.id)
+    return OutcomeUnknown(f"it was taken{_as(done)}, and could not be recorded (intent {done.id})", done.id)
 
 
 def _sealed(sealer: Sealer, subject: Subject, answer: Any) -> bytes | None:

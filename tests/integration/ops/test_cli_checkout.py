@@ -172,7 +172,7 @@ def test_what_is_paid_already_is_not_asked_for_again(cli: Cli, server: Partner, 
     [
         ({"status": "manually_canceled"}, "no longer to be paid"),
         ({"status": "refunded"}, "no longer to be paid"),
-        ({"price_in_cents": 1}, "another price than the 100 cents"),
+        ({"price_in_cents": 1}, "another price than the copay's"),
     ],
 )
 def test_what_healnow_has_otherwise_is_for_a_person(
@@ -306,10 +306,39 @@ def test_what_is_not_there_a_while_after_it_was_sent_is_made_anew(
     payees.fails = {"patients": 500}
     cli.run("checkout", "c1")
     payees.fails = {}
+    age(cli, minutes=16)
 
     assert cli.run("checkout", "c1").code == 0
     assert payees.seen["patients"] == 1
     assert intents(cli)[0] == ("checkout_patient", "", "refused", "not_found")
+
+
+@pytest.mark.parametrize("what", ["patients", "prescriptions"])
+def test_what_is_not_listed_yet_is_not_made_twice(
+    cli: Cli, server: Partner, payees: Payees, what: str
+) -> None:
+    copay(cli, priced("rx1", "1"))
+    payees.fails = {what: "cut"}
+    cli.run("checkout", "c1")
+    payees.fails = {}
+    taken, payees.rows[what] = payees.rows[what], {}
+
+    for minutes in (0, 14):
+        age(cli, minutes=minutes)
+        again = cli.run("checkout", "c1")
+        assert (again.code, "HealNow does not list it, and may soon" in again.err) == (1, True)
+        assert payees.seen[what] == 1
+        assert intents(cli)[-1][2:] == ("unknown", "silent")
+    payees.rows[what] = taken
+
+    assert cli.run("checkout", "c1").code == 0
+    assert payees.seen[what] == 1
+    assert "not_found" not in {code for *_, code in intents(cli)}
+
+
+def age(cli: Cli, *, minutes: int) -> None:
+    """Have all that was sent been sent so long ago."""
+    cli.ledger.conn.execute("UPDATE intents SET sent_at = sent_at - make_interval(mins => %s)", (minutes,))
 
 
 def test_a_patient_is_found_on_any_page(cli: Cli, server: Partner, payees: Payees) -> None:

@@ -136,6 +136,16 @@ def test_pulls_that_are_off_and_short_secrets_are_warnings_that_name_no_secret(w
     assert "short-one" not in ran.out
 
 
+def test_keys_by_which_nothing_is_verified_are_a_warning(whole: Cli) -> None:
+    whole.setenv(RXLEDGER_HEALNOW_WEBHOOK_HMAC_KEYS="a key of the tests, long enough to be one")
+    found = checks(whole.run("doctor", "--json"))["signatures"]
+    assert found["status"] == "warn"
+    assert "RXLEDGER_HEALNOW_WEBHOOK_HMAC_HEADER" in found["todo"]
+
+    whole.setenv(RXLEDGER_HEALNOW_WEBHOOK_HMAC_HEADER="X-Signature")
+    assert "signatures" not in checks(whole.run("doctor", "--json"))
+
+
 @pytest.mark.parametrize(
     ("sql", "part", "status"),
     [

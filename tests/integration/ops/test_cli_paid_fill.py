@@ -56,6 +56,25 @@ def test_what_is_paid_in_part_says_what_is_open_in_cents(cli: Cli) -> None:
     assert case.tokens[0] not in ran.err
 
 
+def test_what_is_paid_for_no_line_is_for_a_person_to_assign(cli: Cli) -> None:
+    case = Case(1700, 800)
+    cli.ledger.apply(case.claim())
+    webhook = case.webhook("paid", eid=case.fill)
+    whole = {**webhook, "data": {**webhook["data"], "amount_in_cents": 2500}}
+    cli.ledger.apply(whole, partner="healnow")
+    cli.ledger.settle()
+
+    ran = cli.run("payment-block", case.fill, *carry_options())
+
+    (payment,) = cli.run("show", "fill_request", case.fill, "--json").document["payments"]
+    assert payment["position"] is None
+    assert ran.code == 1
+    assert (
+        f"payment {payment['key']} has no line: rxledger payment assign {payment['key']} {case.fill} LINE"
+        in ran.err
+    )
+
+
 def test_a_webhook_alone_tells_the_amount_and_its_order(cli: Cli) -> None:
     case = Case(1700)
     cli.ledger.apply(case.claim())

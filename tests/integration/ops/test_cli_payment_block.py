@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 import pytest
+import stamina
 
 from partners.truepill.payment_block import PaidLine
 from tests.support.commandline import Cli, Ran
@@ -78,6 +79,46 @@ def test_the_blocks_are_printed_plain_and_with_who_told_each_field(cli: Cli) -> 
         "value": "FILL",
         "source": "reference",
     }
+
+
+def test_what_a_person_gives_may_stand_in_a_file(cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "given.json"
+    at = "2023-02-25T15:17:51Z"
+    consent = {"provided_by": "Jane Canary", "patient_name": "Jane Canary", "method": "online", "date": at}
+    consent["statement"] = "Truepill may bill my insurance."
+    given = {"cardholder_name": "Jane Canary", "transaction_date": at, "consent": consent}
+    file.write_bytes(orjson.dumps(given))
+
+    ran = cli.run("payment-block", FILL, "--given", str(file), "--json")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.document == cli.run("payment-block", FILL, *carry_options(), "--json").document
+    both = cli.run("payment-block", FILL, "--given", str(file), "--last-four", "1234")
+    assert (both.code, "goes with none of the options" in both.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        b'{"cardholder": "Jane Canary"}',
+        b'{"cardholder_name": {"name": "Jane Canary"}}',
+        b'{"last_four": 1234}',
+        b'{"consent": {"method": 7}}',
+        b'{"consent": {"Jane Canary": "x"}}',
+        b'{"consent": []}',
+        b'{"item": "Canary"}',
+        b'{"transaction_date": "Canary"}',
+        b'["Canary"]',
+    ],
+)
+def test_a_file_that_gives_something_else_is_refused_and_not_repeated(
+    cli: Cli, tmp_path: Path, given: bytes
+) -> None:
+    file = tmp_path / "given.json"
+    file.write_bytes(given)
+    ran = cli.run("payment-block", FILL, "--given", str(file))
+    assert ran.code in (1, 2)
+    assert CANARY not in ran.out + ran.err
 
 
 def test_it_is_audited_and_nothing_is_sent(cli: Cli, server: Partner) -> None:
@@ -277,6 +318,21 @@ def test_a_partner_that_is_not_there_has_seen_nothing(
     assert send(cli, request_file).document["carried_by"] == "new_fill_1"
 
 
+def test_a_partner_that_fails_is_tried_by_a_read_and_not_by_the_create(
+    cli: Cli, server: Partner, payees: Payees, request_file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A circuit that lets one call through has a read go first."""
+    with stamina.set_testing(True, attempts=1), monkeypatch.context() as patch:
+        patch.setattr(server, "answer", lambda _: Answer(502))
+        ran = send(cli, request_file)
+
+    assert (ran.code, "nothing was sent: " in ran.err) == (1, True)
+    assert [asked.method for asked in server.asked] == ["GET"]
+    assert cli.one("SELECT count(*) FROM intents") == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_1"
+    assert [asked.method for asked in server.asked] == ["GET", "GET", "POST"]
+
+
 def test_a_person_says_that_it_was_taken(
     cli: Cli, server: Partner, payees: Payees, request_file: str
 ) -> None:
@@ -294,6 +350,18 @@ def test_a_person_says_that_it_was_taken(
     assert unknown(cli) == []
 
 
+def test_what_it_was_sent_for_is_not_what_came_of_it(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    payees.fails = {"fill_request": "cut"}
+    send(cli, request_file)
+
+    ran = cli.run("payment", "settle", number(cli), "--seen", FILL, "--reason", "their desk")
+
+    assert (ran.code, "is what it was sent for" in ran.err) == (1, True)
+    assert [one["state"] for one in unknown(cli)] == ["unknown"]
+
+
 def test_a_person_says_that_it_was_not_taken_and_it_is_sent_once_more(
     cli: Cli, server: Partner, payees: Payees, request_file: str
 ) -> None:
@@ -303,6 +371,39 @@ def test_a_person_says_that_it_was_not_taken_and_it_is_sent_once_more(
 
     assert cli.run("payment", "settle", number(cli), "--not-seen", "--reason", "their desk").code == 0
     assert send(cli, request_file).document["carried_by"] == "new_fill_1"
+
+
+def test_who_has_not_seen_it_may_see_it_until_it_is_sent_once_more(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    payees.fails = {"fill_request": "cut"}
+    send(cli, request_file)
+    payees.fails = {}
+    first = number(cli)
+    settle = ("payment", "settle", first, "--reason", "their desk")
+    assert cli.run(*settle, "--not-seen").code == 0
+    assert cli.run(*settle, "--seen", "new_fill_7").code == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_7"
+    assert payees.seen["fill_request"] == 1
+    assert "is not in doubt: it is done" in cli.run(*settle, "--not-seen").err
+
+    cli.ledger.conn.execute("UPDATE intents SET state = 'unknown'")
+    assert cli.run(*settle, "--not-seen").code == 0
+    assert send(cli, request_file).document["carried_by"] == "new_fill_2"
+    ran = cli.run(*settle, "--seen", "new_fill_7")
+    assert (ran.code, "it was sent once more since" in ran.err) == (1, True)
+
+
+def test_an_answer_that_came_late_names_its_id_on_the_worklist(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    send(cli, request_file)
+    cli.ledger.conn.execute("UPDATE intents SET state = 'unknown', code = 'late'")
+
+    (item,) = unknown(cli)
+
+    assert "was taken as new_fill_1" in item["why"]
+    assert f"payment settle {number(cli)} --seen new_fill_1" in item["why"]
 
 
 def test_what_is_being_sent_is_settled_by_nobody(

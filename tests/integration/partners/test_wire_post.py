@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 
+import psycopg
 import pytest
 import stamina
 
 from partners.faults import CallFailed, Failing, Garbled, KeyRefused, NotGranted, Silent, Throttled
-from partners.wire import HttpClient, Wire
+from partners.wire import Gate, HttpClient, Wire
 from tests.support.partner import Answer, Asked, partner
+from workers.pull.rate_gate import NotNow
+from workers.push.wires import GuardedGate
 
 KEY = "live_key_that_is_secret"
 CANARY = b"Jane Canary"
@@ -26,8 +29,8 @@ def without_waits() -> Iterator[None]:
 class Told:
     """A gate that remembers, or refuses."""
 
-    def __init__(self, refusal: Exception | None = None) -> None:
-        self.refusal = refusal
+    def __init__(self, refusal: Exception | None = None, *, deaf: Exception | None = None) -> None:
+        self.refusal, self.deaf = refusal, deaf
         self.entered: list[int] = []
         self.left: list[CallFailed | None] = []
 
@@ -38,9 +41,11 @@ class Told:
 
     def leave(self, failure: CallFailed | None) -> None:
         self.left.append(failure)
+        if self.deaf is not None:
+            raise self.deaf
 
 
-def wire(url: str, gate: Told | None = None, timeout: float = 5.0) -> Wire:
+def wire(url: str, gate: Gate | None = None, timeout: float = 5.0) -> Wire:
     return Wire(HttpClient(url, KEY, timeout=timeout, scheme="Bearer"), gate)
 
 
@@ -56,6 +61,35 @@ def test_a_document_is_sent_once_as_json_and_its_answer_given() -> None:
     assert asked.headers["Authorization"] == f"Bearer {KEY}"
     assert "Idempotency-Key" not in asked.headers
     assert (gate.entered, gate.left) == ([1], [None])
+
+
+#: A driver's text may quote what stands in the database.
+LOST = psycopg.OperationalError(f"the connection is lost near {CANARY.decode()}")
+
+
+@pytest.mark.parametrize("status", [201, 502])
+def test_an_answer_is_not_lost_with_the_database(status: int, caplog: pytest.LogCaptureFixture) -> None:
+    with partner(lambda _: Answer(status, b'{"id": "s1"}')) as server:
+        sending = wire(server.url, GuardedGate(Told(deaf=LOST)))
+        if status == 201:
+            assert sending.post("checkout_session", "/v1/checkout_sessions", {}) == {"id": "s1"}
+        else:
+            with pytest.raises(Failing):
+                sending.post("checkout_session", "/v1/checkout_sessions", {})
+        sending.close()
+    (logged,) = [record.getMessage() for record in caplog.records if record.name == "workers.push.wires"]
+    assert "OperationalError" in logged
+    assert CANARY.decode() not in caplog.text
+
+
+def test_without_the_database_nothing_is_sent() -> None:
+    with partner(lambda _: Answer(200, b"{}")) as server:
+        sending = wire(server.url, GuardedGate(Told(LOST)))
+        with pytest.raises(NotNow, match="database") as refused:
+            sending.post("order", "/v1/orders", {})
+        sending.close()
+    assert refused.value.__suppress_context__
+    assert server.asked == []
 
 
 def test_a_key_that_makes_it_one_goes_with_it() -> None:

@@ -311,6 +311,14 @@ def test_a_patient_who_is_not_given_keeps_no_other_from_being_read(side: Side, h
     assert "pat2" not in told
 
 
+def test_prescriptions_stand_though_the_patient_has_no_cart(side: Side, healnow: Healnow) -> None:
+    healnow.patient("pat1", healnow.prescription("p1", "paid"))
+    healnow.instead["/v1/patients/pat1/cart"] = Answer(404, b"Jane Canary")
+    side.pull("patients")
+    report = side.pull("prescriptions")["prescriptions"]
+    assert (report.finished, side.states()) == (True, {"p1": "paid"})
+
+
 def test_a_patient_whose_read_fails_ends_the_run_and_the_next_begins_with_the_others(
     side: Side, healnow: Healnow
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,17 @@ def test_steps_come_by_time_and_then_in_the_order_in_which_they_were_planned() -
     assert world.next_step() == 9.0
     world.drop_steps("c", "thing", "t")
     assert world.next_step() is None
+
+
+def test_a_list_and_its_length_are_of_one_environment() -> None:
+    world = World()
+    world.put(record("a"))
+    world.put(record("b"))
+    world.put(replace(record("c"), environment="live"))
+    for environment, tokens in (("sandbox", ["a", "b"]), ("live", ["c"])):
+        listed = world.scattered(environment, "c", "thing", 0, 9)
+        assert [one.token for one in listed] == tokens
+        assert world.how_many(environment, "c", "thing") == len(tokens)
 
 
 def fail_after(world: World, token: str) -> None:

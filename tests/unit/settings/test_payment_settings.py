@@ -26,5 +26,9 @@ def test_a_word_that_might_mean_it_is_refused(value: str) -> None:
 def test_addresses_behind_a_checkout_are_addresses() -> None:
     found = load(RXLEDGER_CHECKOUT_SUCCESS_URL="https://shop.example/paid?x=1").payments
     assert found.success_url == "https://shop.example/paid?x=1"
+    # A page behind a slash is another one than that without.
+    assert load(RXLEDGER_CHECKOUT_CANCEL_URL="https://shop.example/back/").payments.cancel_url == (
+        "https://shop.example/back/"
+    )
     with pytest.raises(SettingsError, match="RXLEDGER_CHECKOUT_CANCEL_URL"):
         load(RXLEDGER_CHECKOUT_CANCEL_URL="shop")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
 import pytest
@@ -172,8 +172,10 @@ def test_what_cannot_be_recorded_is_told_and_its_answer_kept(ledger: Ledger) -> 
         conn.execute("SELECT 1 / 0")
 
     calls = Calls()
-    with pytest.raises(OutcomeUnknown, match="it was taken as f2, and could not be recorded"):
+    with pytest.raises(OutcomeUnknown, match="it was taken as f2, and could not be recorded") as raised:
         send_once(ledger.conn, SEALER, outgoing(calls, fail))
+    assert raised.value.__cause__ is None
+    assert raised.value.__suppress_context__
     with pytest.raises(OutcomeUnknown):
         send_once(ledger.conn, SEALER, outgoing(calls))
 
@@ -271,21 +273,68 @@ def test_an_answer_that_comes_after_all_settles_what_was_in_doubt(ledger: Ledger
     assert state(conn) == [("done", None, False)]
 
 
-def test_an_answer_that_comes_after_a_person_settled_it_is_told(ledger: Ledger) -> None:
+class Later(Calls):
+    """Somebody settles it before the answer comes."""
+
+    def __init__(self, conn: Connection, state: Literal["done", "refused"], **told: Any) -> None:
+        super().__init__()
+        self._conn, self._state, self._told = conn, state, told
+        #: Whether it is sent once more by then.
+        self.again: Calls | None = None
+
+    def __call__(self, intent: Intent) -> Any:
+        age(self._conn)
+        found = intents.standing(self._conn, FILL)
+        assert found is not None
+        assert intents.settle_unknown(self._conn, found, self._state, **self._told)
+        if self.again is not None:
+            send_once(self._conn, SEALER, outgoing(self.again))
+        return super().__call__(intent)
+
+
+@pytest.mark.parametrize(
+    ("settled", "told"),
+    [("refused", {"code": "not_seen"}), ("done", {"code": "seen", "answer_id": "f7", "answer": b""})],
+)
+def test_an_answer_that_comes_after_a_person_settled_it_is_kept_and_in_doubt(
+    ledger: Ledger, settled: Any, told: dict[str, Any]
+) -> None:
     conn = ledger.conn
-
-    class Later(Calls):
-        def __call__(self, intent: Intent) -> Any:
-            age(conn)
-            found = intents.standing(conn, FILL)
-            assert found is not None
-            assert intents.settle_unknown(conn, found, "refused", code="not_seen")
-            return super().__call__(intent)
-
-    calls = Later()
-    with pytest.raises(OutcomeUnknown, match="settled it otherwise"):
+    calls = Later(conn, settled, **told)
+    with pytest.raises(OutcomeUnknown, match="it was taken as f2, after somebody had settled it otherwise"):
         send_once(conn, SEALER, outgoing(calls))
+    with pytest.raises(OutcomeUnknown):
+        send_once(conn, SEALER, outgoing(Calls()))
+
     assert calls.recorded == []
+    assert state(conn) == [("unknown", "late", False)]
+    (found,) = intents.open_intents(conn, None, 10)
+    assert found.answer_id == "f2"
+    assert b"f2" in SEALER.unseal(found.answer or b"", intents.context(FILL))
+
+
+def test_an_answer_that_comes_after_it_was_sent_once_more_is_for_a_person_too(ledger: Ledger) -> None:
+    conn = ledger.conn
+    calls = Later(conn, "refused", code="not_seen")
+    calls.again = Calls({"request_id": "f3"})
+    with pytest.raises(OutcomeUnknown, match="f2"):
+        send_once(conn, SEALER, outgoing(calls))
+
+    assert state(conn) == [("unknown", "late", True), ("done", None, False)]
+    (late,) = intents.open_intents(conn, None, 10)
+    standing = intents.standing(conn, FILL)
+    assert standing is not None
+    assert (late.answer_id, standing.answer_id) == ("f2", "f3")
+    assert intents.settle_unknown(conn, late, "done", code="seen", answer_id="f2")
+    assert state(conn) == [("done", "seen", True), ("done", None, False)]
+    assert intents.open_intents(conn, None, 10) == []
+
+
+@pytest.mark.parametrize("code", ["seen", "found"])
+def test_an_answer_that_says_what_was_found_meanwhile_is_no_news(ledger: Ledger, code: str) -> None:
+    calls = Later(ledger.conn, "done", code=code, answer_id="f2", answer=b"")
+    assert send_once(ledger.conn, SEALER, outgoing(calls)).answer_id == "f2"
+    assert (calls.recorded, state(ledger.conn)) == ([], [("done", code, False)])
 
 
 def test_what_somebody_waits_for_is_not_settled_by_another(ledger: Ledger) -> None:

@@ -94,6 +94,16 @@ def test_an_rx_number_alone_names_nothing_since_every_refill_has_it() -> None:
     assert reason(callback(order_id="o1", amount_in_cents=5)) == "missing_key"
 
 
+@pytest.mark.parametrize("rx_number", ["120143", 120143, " 120143 "])
+def test_an_eid_that_is_the_rx_number_names_nothing(rx_number: object) -> None:
+    one = stated(callback(eid="120143", rx_number=rx_number, order_id="o1"))
+    assert one.fallback == stated(callback(rx_number="120143", order_id="o1")).fallback
+    assert "120143" not in {one.fallback, *one.aliases}
+    with_id = stated(callback(eid="120143", rx_number=rx_number, id="p1"))
+    assert (with_id.key, with_id.aliases) == ("p1", ())
+    assert reason(callback(eid="120143", rx_number=rx_number)) == "missing_key"
+
+
 def test_an_eid_of_other_characters_is_a_name_by_its_hash() -> None:
     one = stated(callback(eid="order 7 of Jane"))
     assert str(one.fallback).startswith("eid_")

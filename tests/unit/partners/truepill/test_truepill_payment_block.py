@@ -142,7 +142,7 @@ def test_four_digits_are_four_digits(digits: str) -> None:
     ],
 )
 def test_what_the_payments_do_not_cover_exactly_is_told_in_cents(line: PaidLine, why: str) -> None:
-    with pytest.raises(NotCovered) as caught:
+    with pytest.raises(NotCovered, match=r"^the payments do not cover what is owed$") as caught:
         payment_blocks([line], GIVEN)
 
     assert caught.value.lines == (why,)

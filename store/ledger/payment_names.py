@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import psycopg
 
 from store.db import arrays, locks
+from store.db.planning import UNCOMPILED
 from store.ledger.derivations import CROWD
 
 __all__ = [
@@ -152,7 +153,7 @@ def concerned(
     """
     with conn.pipeline():
         # In a statement of its own: the next one then sees what was committed while this one waited.
-        conn.execute("SELECT pg_advisory_xact_lock_shared(%s)", (locks.DERIVATIONS,))
+        conn.execute(f"SELECT pg_advisory_xact_lock_shared(%s) WHERE {UNCOMPILED}", (locks.DERIVATIONS,))
         ids = {"named": named, "changed": changed, "paying": paying}
         found = conn.execute(_CONCERNED, {name: arrays.numbers(listed) for name, listed in ids.items()})
     rows = found.fetchall()

@@ -17,6 +17,7 @@ import psycopg
 from store.db import arrays
 from store.db.durability import RELAXED
 from store.db.locks import RECHECKS
+from store.db.planning import UNCOMPILED
 from store.inbox.model import LEASE_SECONDS, ClaimedCopy
 from store.ledger.model import DERIVED, OURS, SealedRecheck
 
@@ -63,11 +64,12 @@ def queued(conn: Connection, limit: int) -> QueuedRechecks:
 _LOCK_QUEUED = f"""
 SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)
 FROM (SELECT seq FROM queue WHERE seq = ANY(%(seqs)s::bigint[]) AND look ORDER BY seq) rechecks
-WHERE {RELAXED}
+WHERE {RELAXED} AND {UNCOMPILED}
 """
-_LOCK_ALL = """
+_LOCK_ALL = f"""
 SELECT pg_advisory_xact_lock(%(class)s, (seq & 2147483647)::int)
 FROM (SELECT seq FROM events WHERE seq = ANY(%(seqs)s::bigint[]) AND partner = %(ours)s ORDER BY seq) rechecks
+WHERE {UNCOMPILED}
 """
 
 

@@ -40,6 +40,7 @@ def snapshot(database: Database | str) -> Iterator[Connection]:
     with engine(database).connect() as plain:
         conn = plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         conn.execute(text(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'"))
+        conn.execute(text("SET LOCAL jit = off"))  # most of these look into indexes, and run once
         yield conn
 
 

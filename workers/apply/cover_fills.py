@@ -65,9 +65,9 @@ def _covered(row: EntityRow, standing: Standing) -> Fact | None:
         return None
     if row.state in CAME_TO_NOTHING:
         return _last_of(max(standing.paid_at, row.since or 0), "payment:stranded") if standing.own else None
-    if not standing.balance.covered:
-        return None
-    return _last_of(max(standing.paid_at, standing.claimed_at or 0), "payment:known")
+    if standing.claimed_at is None or not standing.balance.covered:
+        return None  # what was never claimed is waited for by nobody
+    return _last_of(max(standing.paid_at, standing.claimed_at), "payment:known")
 
 
 def _last_of(at: int, signal: str) -> Fact:

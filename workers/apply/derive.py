@@ -87,7 +87,7 @@ def _about_payments(conn: Connection, moved: Sequence[Moved]) -> set[Recheck]:
     own = [m for m in moved if m.named or _has_own_news(m)]
     paying = [m.before for m in own if m.before.kind == PAYMENT and _may_pay(m)]
     named = [m.before.id for m in own if m.before.kind in PAID_FOR and (m.named or _got_lines(m))]
-    changed = [m.before.id for m in own if m.before.kind == FILL and (_got_lines(m) or _ended(m))]
+    changed = [m.before.id for m in own if m.before.kind == FILL and (_may_owe(m) or _ended(m))]
     found = {Recheck(JOIN, PAYMENT, row.key) for row in paying}
     if paying:
         payment_names.add_names(conn, [row.id for row in paying])
@@ -113,6 +113,13 @@ def _got_lines(m: Moved) -> bool:
     """Whether it got lines that say what is owed, or for what."""
     rows = (*m.change.inserted, *m.change.updated)
     return any(row.lines is not None and row.signal not in WITHOUT_A_PRICE for row in rows)
+
+
+def _may_owe(m: Moved) -> bool:
+    """Whether it may owe otherwise than before: a success says what a claim that is open has left unclear."""
+    rows = (*m.change.inserted, *m.change.updated)
+    claimed = any(row.signal.startswith("claim:") for row in rows)
+    return claimed or m.named or (m.before.waiting_since is not None and _got_lines(m))
 
 
 def _ended(m: Moved) -> bool:

@@ -16,9 +16,10 @@ from statemachine import Fact
 from statemachine.payment_fit import Fit, Placed, Target, fit
 from store.inbox.model import ClaimedCopy
 from store.ledger import aliases, derivations, payment_names, payments
-from store.ledger.model import COVER, JOIN, EntityRow, Recheck
+from store.ledger.model import COVER, JOIN, EntityRow, FactRow, Recheck
 from store.ledger.payment_names import FILL, PAYMENT, PRESCRIPTION, Carrier
 from store.ledger.payments import JoinRow, Relative
+from store.ledger.relations import CAME_TO_NOTHING
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
 from workers.apply.payment_facts import LAST_MILLISECOND, derived, facts_by_entity, known_payments
 from workers.apply.payment_values import Known, lines_owed, rx_number_of
@@ -55,7 +56,8 @@ def join_payments(
     found, rx_numbers, anew = _candidates(conn, by_id, known, tools)
     candidates = {i: one for each in found.values() for i, one in each.targets.items()}
     related = payments.relatives(conn, [i for i, one in candidates.items() if one.kind == FILL])
-    targets = _targets(conn, candidates, related, rx_numbers, tools)
+    by_target = facts_by_entity(conn, candidates)
+    targets = _targets(candidates, by_target, related, rx_numbers, tools)
     stated: Stated = []
     joins: list[JoinRow] = []
     for payment_id, copy in copies.items():
@@ -68,9 +70,13 @@ def join_payments(
             stated.append(_ambiguous(by_id[payment_id], known[payment_id], decided, copy, tools))
     before = set(payments.joins_of(conn, copies))
     now = set(joins)
-    # Which of two that are related has a payment may be news although what that is for is not.
-    again = {i for one in related for i in (one.earlier, one.later)}
-    touched = {row.target_id for row in before | now if row in before ^ now or row.target_id in again}
+    # To whom a payment means something: which of two that are related has it, or what was claimed or came to
+    # nothing. Of what is neither nobody waits for a payment.
+    heeding = {i for one in related for i in (one.earlier, one.later)}
+    heeding |= {i for i, one in candidates.items() if one.state in CAME_TO_NOTHING}
+    heeding |= {i for i, rows in by_target.items() if any(row.signal.startswith("claim:") for row in rows)}
+    gone = {row.target_id for row in before} - candidates.keys()
+    touched = {row.target_id for row in before | now} & (heeding | gone)
     if before != now:
         payments.replace_joins(conn, copies, sorted(joins, key=lambda row: row[:2]))
     placed = {row.payment_id for row in joins}
@@ -141,13 +147,12 @@ def _candidates(
 
 
 def _targets(
-    conn: Connection,
     carriers: Mapping[int, Carrier],
+    by_target: Mapping[int, Sequence[FactRow]],
     related: Iterable[Relative],
     rx_numbers: Mapping[str, str],
     tools: Tools,
 ) -> dict[int, Target]:
-    by_target = facts_by_entity(conn, carriers)
     carries: dict[int, set[str]] = defaultdict(set)
     for one in related:
         carries[one.later].add(one.earlier_key)

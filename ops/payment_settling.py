@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -9,13 +10,25 @@ import psycopg
 
 from ops.payment_sending import register_carrier
 from partners.healnow.checkouts import eid_of, names_of
+from store.ledger import entities
+from store.ledger.facts import facts_of
 from store.ledger.registration import register
 from store.payments import intents
-from store.payments.intents import Intent
+from store.payments.intents import Intent, What
 from workers.apply.model import Tools
 from workers.push.checkout import register_session
 
-__all__ = ["NotOpen", "is_settleable", "settle_intent"]
+__all__ = ["NotOpen", "is_older", "is_settleable", "settle_intent"]
+
+
+#: What comes of a call that was taken. A patient is no entity.
+_MAKES: Mapping[What, str] = {
+    "payment_block": "fill_request",
+    "checkout": "checkout",
+    "checkout_prescription": "payment",
+}
+#: By so many seconds a partner's clock may be behind ours.
+CLOCKS_APART = 600
 
 
 class NotOpen(Exception):
@@ -28,6 +41,16 @@ def is_settleable(intent: Intent) -> bool:
     What was said to be seen is registered with all that follows, and stays.
     """
     return intent.lost or (intent.state == "refused" and intent.code == "not_seen")
+
+
+def is_older(conn: psycopg.Connection[Any], intent: Intent, seen: str) -> bool:
+    """Whether there was news of what has this id before the call was made, of which it then did not come."""
+    kind = _MAKES.get(intent.subject.what)
+    if kind is None or intent.sent_at is None:
+        return False
+    rows = facts_of(conn, entities.ids_of(conn, kind, [seen]))
+    first = min((row.occurred_at for row in rows), default=None)
+    return first is not None and first < intent.sent_at.timestamp() - CLOCKS_APART
 
 
 def settle_intent(conn: psycopg.Connection[Any], tools: Tools, intent: Intent, seen: str | None) -> None:

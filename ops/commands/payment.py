@@ -50,7 +50,7 @@ def settle(
         raise typer.BadParameter("wants 1 to 128 characters of [A-Za-z0-9_.-]", param_hint="--seen")
     settings = load(data).require("database", "sealing")
     from ops.arguments.person import person
-    from ops.payment_settling import NotOpen, is_settleable, settle_intent
+    from ops.payment_settling import NotOpen, is_older, is_settleable, settle_intent
     from store.db.connections import connect
     from store.ledger import audit
     from store.payments import intents
@@ -65,6 +65,8 @@ def settle(
         verdict = "not seen" if seen is None else f"seen as {_shown(found, seen)}"
         if seen == found.subject.key:
             raise Refused(f"{seen} is what it was sent for: --seen wants the id that the partner gave")
+        if seen is not None and is_older(conn, found, seen):
+            raise Refused(f"there was news of {seen} before this was sent: it did not come of it")
         subject = f"intent {intent}, {found.subject.what} of {found.subject.kind} {found.subject.key}"
         audit.record(settings.database, person(), "payment settle", f"{subject}: {verdict}", reason)
         try:

@@ -362,6 +362,21 @@ def test_what_it_was_sent_for_is_not_what_came_of_it(
     assert [one["state"] for one in unknown(cli)] == ["unknown"]
 
 
+def test_what_was_heard_of_before_it_was_sent_did_not_come_of_it(
+    cli: Cli, server: Partner, payees: Payees, request_file: str
+) -> None:
+    cli.ledger.apply(OrderSuccess(request_id="another_fill"))
+    payees.fails = {"fill_request": "cut"}
+    send(cli, request_file)
+
+    ran = cli.run("payment", "settle", number(cli), "--seen", "another_fill", "--reason", "their desk")
+
+    assert (ran.code, "before this was sent" in ran.err) == (1, True)
+    assert [one["state"] for one in unknown(cli)] == ["unknown"]
+    cli.ledger.conn.execute("UPDATE intents SET sent_at = 'epoch'")
+    assert cli.run("payment", "settle", number(cli), "--seen", "another_fill", "--reason", "x").code == 0
+
+
 def test_a_person_says_that_it_was_not_taken_and_it_is_sent_once_more(
     cli: Cli, server: Partner, payees: Payees, request_file: str
 ) -> None:

@@ -155,7 +155,9 @@ def concerned(
         # In a statement of its own: the next one then sees what was committed while this one waited.
         conn.execute(f"SELECT pg_advisory_xact_lock_shared(%s) WHERE {UNCOMPILED}", (locks.DERIVATIONS,))
         ids = {"named": named, "changed": changed, "paying": paying}
-        found = conn.execute(_CONCERNED, {name: arrays.numbers(listed) for name, listed in ids.items()})
+        # Planned each time, for tables as large as they are: a plan that was kept from small ones scans them.
+        arrayed = {name: arrays.numbers(listed) for name, listed in ids.items()}
+        found = conn.execute(_CONCERNED, arrayed, prepare=False)
     rows = found.fetchall()
     return Concerned(
         [key for what, key in rows if what == "payment"], [key for what, key in rows if what == "fill"]

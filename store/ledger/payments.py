@@ -89,7 +89,7 @@ def joins_to(conn: Connection, target_ids: Iterable[int]) -> list[JoinRow]:
     """The payments that are for these, each once: one that goes by another's name is that one, which has its
     facts as soon as they are read anew.
     """
-    rows = conn.execute(_JOINS_TO, (arrays.numbers(target_ids),))
+    rows = conn.execute(_JOINS_TO, (arrays.numbers(target_ids),), prepare=False)
     return [JoinRow._make(row) for row in rows]
 
 
@@ -168,7 +168,10 @@ def relatives(conn: Connection, fill_ids: Collection[int]) -> list[Relative]:
     """Which of the requests that are related to these, over however many, are asked for in whose place."""
     if not fill_ids:
         return []
-    return [Relative._make(row) for row in conn.execute(_RELATIVES, {"ids": arrays.numbers(fill_ids)})]
+    return [
+        Relative._make(row)
+        for row in conn.execute(_RELATIVES, {"ids": arrays.numbers(fill_ids)}, prepare=False)
+    ]
 
 
 def keys_of(conn: Connection, ids: Iterable[int], kind: str) -> set[str]:

@@ -28,7 +28,7 @@ from store.db.columns import (
 )
 from store.ledger.model import FactRow
 
-__all__ = ["FACTS", "delete_facts", "facts_of", "insert_facts", "update_facts"]
+__all__ = ["FACTS", "delete_facts", "facts_of", "facts_telling", "insert_facts", "update_facts"]
 
 Connection = psycopg.Connection[Any]
 
@@ -72,6 +72,19 @@ FROM facts WHERE entity_id = ANY(%s::bigint[])
 def facts_of(conn: Connection, entity_ids: Iterable[int]) -> list[FactRow]:
     """Every fact of these entities, in no order."""
     rows = conn.execute(_FACTS_OF, (arrays.numbers(entity_ids),), binary=True).fetchall()
+    return [FactRow._make((*row[:8], tuple(row[8]), tuple(row[9]), *row[10:])) for row in rows]
+
+
+_TELLING = _FACTS_OF.rstrip() + " AND (signal = ANY(%s::text[]) OR signal LIKE ANY(%s::text[]))\n"
+
+
+def facts_telling(
+    conn: Connection, entity_ids: Iterable[int], signals: Sequence[str], families: Sequence[str]
+) -> list[FactRow]:
+    """As `facts_of`, of these signals and of families of them, such as `claim`."""
+    patterns = arrays.texts([f"{family}:%" for family in families])
+    values = (arrays.numbers(entity_ids), arrays.texts(signals), patterns)
+    rows = conn.execute(_TELLING, values, binary=True).fetchall()
     return [FactRow._make((*row[:8], tuple(row[8]), tuple(row[9]), *row[10:])) for row in rows]
 
 

@@ -116,15 +116,17 @@ WITH RECURSIVE family (id) AS (
     ) step
 )
 SELECT 'payment', e.key FROM (
-    SELECT DISTINCT n.payment_id AS id FROM unnest(%(named)s::bigint[]) AS o (id)
-    CROSS JOIN LATERAL (
-        SELECT hash FROM postings WHERE entity_id = o.id AND domain IN ({_DOMAINS}) OFFSET 0
+    SELECT DISTINCT unnest(array_agg(n.payment_id)) AS id
+    FROM (
+        SELECT DISTINCT p.hash FROM unnest(%(named)s::bigint[]) AS o (id)
+        CROSS JOIN LATERAL (
+            SELECT hash FROM postings WHERE entity_id = o.id AND domain IN ({_DOMAINS}) OFFSET 0
+        ) p
     ) own
     CROSS JOIN LATERAL (
-        SELECT payment_id, count(*) OVER () AS size
-        FROM (SELECT payment_id FROM payment_names WHERE hash = own.hash LIMIT {CROWD} + 1) all_named
+        SELECT payment_id FROM payment_names WHERE hash = own.hash LIMIT {CROWD} + 1
     ) n
-    WHERE n.size <= {CROWD}
+    GROUP BY own.hash HAVING count(*) <= {CROWD}
 ) found CROSS JOIN LATERAL (SELECT key FROM entities WHERE id = found.id OFFSET 0) e
 WHERE EXISTS (SELECT FROM payment_names)
 UNION ALL

@@ -21,7 +21,7 @@ from store.ledger.payment_names import FILL
 from store.ledger.payments import JoinRow, Relative
 from store.ledger.relations import CAME_TO_NOTHING
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
-from workers.apply.payment_facts import LAST_MILLISECOND, derived, facts_by_entity, known_payments
+from workers.apply.payment_facts import LAST_MILLISECOND, derived, facts_about_money, known_payments
 from workers.apply.payment_values import Known, last_claim, lines_owed
 
 __all__ = ["Standing", "cover_fills", "standings"]
@@ -88,7 +88,7 @@ def standings(conn: Connection, fill_ids: Sequence[int], tools: Tools) -> dict[i
     for row in joins:
         if row.payment_id in known:  # one that was given up since is another by now
             by_target[row.target_id].append(row)
-    by_fill = facts_by_entity(conn, all_fills)
+    by_fill = facts_about_money(conn, all_fills)
     return {i: _standing(i, family, by_target, by_fill, known, tools) for i in fill_ids}
 
 

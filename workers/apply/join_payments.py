@@ -21,7 +21,13 @@ from store.ledger.payment_names import FILL, PAYMENT, PRESCRIPTION, Carrier
 from store.ledger.payments import JoinRow, Relative
 from store.ledger.relations import CAME_TO_NOTHING
 from workers.apply.model import ClaimedRecheck, Name, StatedFact, Tools
-from workers.apply.payment_facts import LAST_MILLISECOND, derived, facts_by_entity, known_payments
+from workers.apply.payment_facts import (
+    LAST_MILLISECOND,
+    derived,
+    facts_about_money,
+    facts_by_entity,
+    known_payments,
+)
 from workers.apply.payment_values import Known, lines_owed, rx_number_of
 
 __all__ = ["join_payments"]
@@ -56,7 +62,7 @@ def join_payments(
     found, rx_numbers, anew = _candidates(conn, by_id, known, tools)
     candidates = {i: one for each in found.values() for i, one in each.targets.items()}
     related = payments.relatives(conn, [i for i, one in candidates.items() if one.kind == FILL])
-    by_target = facts_by_entity(conn, candidates)
+    by_target = facts_about_money(conn, candidates)
     targets = _targets(candidates, by_target, related, rx_numbers, tools)
     stated: Stated = []
     joins: list[JoinRow] = []

@@ -15,7 +15,14 @@ from store.ledger.model import EntityRow, FactRow, fact_id
 from workers.apply.model import Name, StatedFact, Tools
 from workers.apply.payment_values import Known, payment_of
 
-__all__ = ["CALLBACK_TYPE", "LAST_MILLISECOND", "derived", "facts_by_entity", "known_payments"]
+__all__ = [
+    "CALLBACK_TYPE",
+    "LAST_MILLISECOND",
+    "derived",
+    "facts_about_money",
+    "facts_by_entity",
+    "known_payments",
+]
 
 Connection = psycopg.Connection[Any]
 
@@ -23,6 +30,8 @@ Connection = psycopg.Connection[Any]
 CALLBACK_TYPE = "DERIVED"
 #: What follows from the news of a second comes behind all that is printed with a millisecond of it.
 LAST_MILLISECOND = 999
+#: Of signals that have lines with a price, or with what it is the price of. A copay's records are among them.
+FAMILIES = ("claim", "copay", "transfer", "seen")
 
 
 def known_payments(conn: Connection, rows: Mapping[int, EntityRow], tools: Tools) -> dict[int, Known]:
@@ -38,6 +47,15 @@ def facts_by_entity(conn: Connection, ids: Iterable[int]) -> dict[int, list[Fact
     found: dict[int, list[FactRow]] = {i: [] for i in ids}
     if found:
         for row in facts.facts_of(conn, found):
+            found[row.entity_id].append(row)
+    return found
+
+
+def facts_about_money(conn: Connection, ids: Iterable[int]) -> dict[int, list[FactRow]]:
+    """What these requests owe and for what, as claims, successes and answers of copays tell it."""
+    found: dict[int, list[FactRow]] = {i: [] for i in ids}
+    if found:
+        for row in facts.facts_telling(conn, found, ("order:success", "pa:approved"), FAMILIES):
             found[row.entity_id].append(row)
     return found
 

@@ -97,7 +97,7 @@ def fit(payment: Payment, targets: Iterable[Target]) -> Fit:
     placed: list[Placed] = []
     rivals: list[Placed] = []
     for found in by_kind.values():
-        fits = _of_kind(payment, _less_carriers(found))
+        fits = _of_kind(payment, found)
         (placed if len(fits) == 1 else rivals).extend(fits)
     return Fit(tuple(placed), tuple(rivals))
 

@@ -32,7 +32,7 @@ def rivals(found: Fit) -> list[tuple[str, int | None]]:
     return [(one.target.key, one.line.position if one.line else None) for one in found.rivals]
 
 
-RX = {"rx_number": "77"}
+RX: dict[str, Any] = {"rx_number": "77"}
 
 
 def test_the_name_in_its_eid_goes_before_everything() -> None:

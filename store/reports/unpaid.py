@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, Row, text
 
 from statemachine import MACHINES
 from store.ledger.relations import CAME_TO_NOTHING, is_replaced
@@ -60,8 +61,8 @@ ORDER BY e.waiting_since, e.key LIMIT :limit
 """
 
 
-def unpaid(conn: Connection, limit: int) -> list[Unpaid]:
-    """The fills that wait for a payment, those with the least time left first ("Expiring Orders")."""
+def _of_the_wait(conn: Connection, statement: str, limit: int) -> Sequence[Row[Any]]:
+    """What the statement finds by the fill's wait for its payment: how long it is, and within what."""
     wait = MACHINES[FILL].wait
     if wait is None:
         return []
@@ -70,7 +71,12 @@ def unpaid(conn: Connection, limit: int) -> list[Unpaid]:
         "states": sorted(wait.within),
         "limit": limit,
     }
-    return [Unpaid._make(row) for row in conn.execute(text(_UNPAID), values)]
+    return conn.execute(text(statement), values).all()
+
+
+def unpaid(conn: Connection, limit: int) -> list[Unpaid]:
+    """The fills that wait for a payment, those with the least time left first ("Expiring Orders")."""
+    return [Unpaid._make(row) for row in _of_the_wait(conn, _UNPAID, limit)]
 
 
 _FAILED = ", ".join(f"'{state}'" for state in CAME_TO_NOTHING)
@@ -106,15 +112,7 @@ ORDER BY c.claimed_at, e.key LIMIT :limit
 
 def to_carry(conn: Connection, limit: int) -> list[ToCarry]:
     """Fills that are paid, and that no news of the pharmacy has moved since: it may not know of it."""
-    wait = MACHINES[FILL].wait
-    if wait is None:
-        return []
-    values = {
-        "length": timedelta(seconds=wait.clock.seconds),
-        "states": sorted(wait.within),
-        "limit": limit,
-    }
-    return [ToCarry._make(row) for row in conn.execute(text(_TO_CARRY), values)]
+    return [ToCarry._make(row) for row in _of_the_wait(conn, _TO_CARRY, limit)]
 
 
 _UNPLACED = """
